@@ -1,0 +1,25 @@
+"""Errors that are the user's to mend: what was wrong, what was expected, the nearest valid names.
+
+The command line prints them without a traceback and exits with 2. Everything else is a bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Bad input, with a message that names the remedy."""
+
+
+class NotBuilt(BenchError):
+    """A system that is known (it has a card) but has no code yet."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
+    """The error for a name that nobody knows, with the nearest names that exist."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    return BenchError(f"unknown {kind} {name!r}; {hint}")
