@@ -1,0 +1,92 @@
+"""The machine and the software that a number was measured on; no host name, no user name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from htpbench.errors import BenchError
+
+
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """What a measurement on `device` ("cpu", "cuda", "cuda:1") depends on.
+
+    `id` is 6 hex digits of the rest: equal where all of it is equal.
+    """
+    import numpy
+    import torch
+
+    on_gpu = torch.device(device).type == "cuda"
+    facts = {
+        "machine": machine_name(),
+        "device": torch.cuda.get_device_name(device) if on_gpu else _cpu_model(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda if on_gpu else None,
+        "numpy": numpy.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return {"id": digest[:6], **facts}
+
+
+def machine_name() -> str:
+    """The folder of this machine's results: its GPU's (else CPU's) model and its number of cores.
+
+    The environment variable HTPBENCH_MACHINE overrides it: one name, whichever GPU is visible.
+    """
+    import torch
+
+    named = os.environ.get("HTPBENCH_MACHINE")
+    if named:
+        slug = _slug(named)
+        if not slug:
+            raise BenchError(f"HTPBENCH_MACHINE is {named!r}: use letters and digits, or unset it")
+        return slug
+    model = torch.cuda.get_device_name(0) if torch.cuda.is_available() else _cpu_model()
+    return f"{_slug(model)}-{os.cpu_count()}c"
+
+
+def commit() -> str | None:
+    """Short hash of this checkout, "+dirty" where files differ from it; None outside a checkout.
+
+    Results and reports do not make it dirty: measuring must not change what was measured.
+    """
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / ".git").exists():  # installed, perhaps inside somebody else's repository
+        return None
+    try:
+        head = _git(folder, "rev-parse", "--short", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--", ".", ":!results", ":!reports")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head}+dirty" if changes else head
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _cpu_model() -> str:
+    """As Linux names it; elsewhere what the platform module knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _slug(text: str) -> str:
+    text = re.sub(r"\((r|tm|c)\)", "", text.lower())
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-")

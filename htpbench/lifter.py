@@ -1,0 +1,194 @@
+"""The lifter: embed, blocks with pruning, recovery, head. The one place that knows all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from htpbench.combination import Combination, Part, parse
+from htpbench.errors import BenchError, NotBuilt
+from htpbench.protocols import Backbone, Lifted, Pruner, Recoverer, Shapes, View
+from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
+from htpbench.selection import even_positions
+
+Span = Callable[[str], AbstractContextManager]
+
+
+class Lifter(nn.Module):
+    """A combination as a network: 2D clip (B, F, J, channels) in, `Lifted` out.
+
+    recovered: f, how many evenly spaced frames the recoverer brings back.
+    centred: the centre frame (F - 1) // 2 survives every pruning (seq2frame).
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        frames: int,
+        pruner: Pruner | None = None,
+        schedule: tuple[tuple[int, int], ...] = (),
+        recoverer: Recoverer | None = None,
+        recovered: int | None = None,
+        centred: bool = False,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.recoverer = recoverer
+        self.pruner = pruner
+        self.schedule = schedule
+        self.frames = frames
+        self.recovered = recovered or frames
+        self.centred = centred
+        self.span: Span = lambda name: nullcontext()  # a meter may time "prune" and "recover"
+
+    @property
+    def centre(self) -> int:
+        """The frame that seq2frame predicts."""
+        return (self.frames - 1) // 2
+
+    def with_schedule(
+        self,
+        schedule: tuple[tuple[int, int], ...],
+        pruner: Pruner | None = None,
+        recoverer: Recoverer | None = None,
+    ) -> Lifter:
+        """The same parameters under another schedule; nothing is rebuilt."""
+        if self.backbone.per_length:
+            raise BenchError(f"{type(self.backbone).__name__} serves only the lengths it has")
+        return Lifter(self.backbone, self.frames, pruner, schedule, recoverer, centred=self.centred)
+
+    def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
+        """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses)."""
+        poses2d = inputs[0]
+        tokens = self.backbone.embed(*inputs)  # (B, F, S, C)
+        kept = torch.arange(self.frames, device=tokens.device).expand(len(tokens), -1)  # (B, F)
+        stages = {block: (stage, r) for stage, (r, block) in enumerate(self.schedule)}
+        trail: list[Tensor] = []
+        for index, block in enumerate(self.backbone.blocks):
+            if index in stages:
+                stage, r = stages[index]
+                with self.span("prune"):
+                    if selection is None:
+                        view = self.view(tokens, poses2d, kept, index, stage)
+                        positions = self.pruner.select(view, r)  # type: ignore[union-attr]
+                    else:
+                        positions = torch.searchsorted(kept.contiguous(), selection[stage])
+                    tokens = tokens.gather(1, widen(positions, tokens))  # (B, r, S, C)
+                    kept = kept.gather(1, positions)  # (B, r)
+                if self.recoverer is not None:
+                    with self.span("recover"):
+                        tokens = self.recoverer.mark(tokens, kept, stage)
+                trail.append(kept)
+            tokens = block(tokens)
+        return self.finish(tokens, kept, tuple(trail))
+
+    def finish(self, tokens: Tensor, kept: Tensor, trail: tuple[Tensor, ...]) -> Lifted:
+        """Recover before or after the head, as the recoverer declares."""
+        if self.recoverer is None:
+            return Lifted(self.backbone.head(tokens), kept, trail)
+        wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
+        if self.recoverer.where == "tokens":
+            with self.span("recover"):
+                tokens = self.recoverer(tokens, kept, wanted)  # (B, f, S, C)
+            poses = self.backbone.head(tokens)
+        else:
+            poses = self.backbone.head(tokens)
+            with self.span("recover"):
+                poses = self.recoverer(poses, kept, wanted)  # (B, f, J, 3)
+        return Lifted(poses, wanted.expand(len(poses), -1), trail)
+
+    def view(
+        self, tokens: Tensor, poses2d: Tensor, kept: Tensor, block: int, stage: int
+    ) -> View:
+        """What the pruner of one stage may look at."""
+        keep = (kept == self.centre).int().argmax(dim=1) if self.centred else None  # (B,)
+        return View(
+            tokens=tokens,
+            poses2d=poses2d,
+            kept=kept,
+            block=block,
+            stage=stage,
+            keep=keep,
+            alive=None,
+            summary=self.backbone.summary,
+            attention=self.backbone.blocks[block].received,  # type: ignore[arg-type]
+        )
+
+    def shapes(self) -> Shapes:
+        """The sizes of one forward pass, for published costs; features counted on `meta`."""
+        backbone = self.backbone
+        kept = tuple(r for r, _ in self.schedule)
+        probe = torch.empty(1, 1, backbone.stacked, backbone.width, device="meta")
+        return Shapes(
+            frames=self.frames,
+            lengths=(self.frames, *kept)[: len(kept)],
+            kept=kept,
+            recovered=self.recovered,
+            stacked=backbone.stacked,
+            width=backbone.width,
+            features=backbone.summary(probe).shape[-1],
+            joints=backbone.joints,
+            pruner_counts_itself=hasattr(self.pruner, "published_macs"),
+        )
+
+    def example(self, batch: int = 1, device: str = "cpu", seed: int = 0) -> tuple[Tensor, ...]:
+        """A random 2D clip (B, F, J, channels) of the right shape."""
+        shape = (batch, self.frames, self.backbone.joints, self.backbone.channels)
+        if device == "meta":
+            return (torch.empty(shape, device="meta"),)
+        return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(device),)
+
+
+def widen(positions: Tensor, tokens: Tensor) -> Tensor:
+    """(B, r) -> (B, r, S, C), an index for gather."""
+    return positions[:, :, None, None].expand(-1, -1, *tokens.shape[2:])
+
+
+def build(
+    combination: Combination | str, pipeline: str | None = None, any_schedule: bool = False
+) -> Lifter:
+    """Assemble a combination with fresh weights, drawn from torch's global generator.
+
+    any_schedule: the recoverer's parameters do not depend on the schedule. BenchError where the
+    parts refuse each other, NotBuilt where one has no code.
+    """
+    if isinstance(combination, str):
+        combination = parse(combination)
+    if combination.missing():
+        raise NotBuilt(f"{combination}: {', '.join(combination.missing())} not built yet")
+    centred = combination.pipeline(pipeline) == "seq2frame"
+    cls = BACKBONES.load(combination.backbone)
+    if cls.dense and combination.pruner and (combination.recovered or not combination.recoverer):
+        raise BenchError(f"{combination}: {combination.backbone} must return all F frames")
+    if cls.per_length and any_schedule:
+        raise BenchError(f"{combination.backbone} cannot serve any schedule: it owns lengths")
+    variant = combination.card.variants[combination.variant].parameters()
+    backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
+    ranks = None if any_schedule else [r for r, _ in combination.schedule]
+    return Lifter(
+        backbone,
+        combination.frames,
+        pruner=build_pruner(combination.pruner),
+        schedule=combination.schedule,
+        recoverer=build_recoverer(combination.recoverer, combination.frames, ranks, backbone),
+        recovered=combination.recovered,
+        centred=centred,
+    )
+
+
+def build_pruner(part: Part | None) -> Pruner | None:
+    """A pruner with its options."""
+    return None if part is None else PRUNERS.load(part.name)(**dict(part.options))
+
+
+def build_recoverer(
+    part: Part | None, frames: int, ranks: list[int] | None, backbone: Backbone
+) -> Recoverer | None:
+    """A recoverer sized for a backbone; ranks = None serves any schedule."""
+    if part is None:
+        return None
+    cls = RECOVERERS.load(part.name)
+    return cls(frames, ranks, backbone.stacked, backbone.width, **dict(part.options))

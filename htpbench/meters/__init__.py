@@ -1,0 +1,1 @@
+"""Meters: lifters in, measurements out; one file each."""

@@ -1,0 +1,172 @@
+"""Cost: parameters and operations of one forward pass at batch 1, in conventions with names.
+
+* `flops_published`: the papers' convention, 2 x what module hooks see (attention products, norms
+  and selection are not in it);
+* `flops`: everything, 2 per multiply-add, attention included (torch.utils.flop_counter);
+* `macs_fvcore`, `macs_ptflops`: multiply-adds by those libraries, attention handled.
+
+All four count a frozen copy on the `meta` device: nothing is computed.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.hooks import RemovableHandle
+
+from htpbench.lifter import Lifter
+from htpbench.protocols import Measurement
+
+VERSION = 1
+TOLERANCE = 0.01  # counters that should agree: flops / 2, fvcore and ptflops
+
+
+def measure(lifter: Lifter) -> list[Measurement]:
+    """All cost measurements of one lifter."""
+    inputs = lifter.example(device="meta")
+    frozen = freeze(lifter)
+    params = sum(parameter.numel() for parameter in lifter.parameters())
+    flops = count_everything(frozen, inputs)
+    fvcore, unsupported = count_fvcore(frozen, inputs)
+    ptflops = count_ptflops(freeze(lifter), inputs)  # leaves its hooks behind
+    counts = {"flops / 2": flops / 2, "fvcore": fvcore, "ptflops": ptflops}
+    note = disagreement(counts, unsupported)
+    return [
+        Measurement("cost.params", params, "1"),
+        Measurement("cost.flops_published", 2 * count_published(frozen, inputs), "FLOP"),
+        Measurement("cost.flops", flops, "FLOP", note=note),
+        Measurement("cost.macs_fvcore", fvcore, "MAC", note=note),
+        Measurement("cost.macs_ptflops", ptflops, "MAC", note=note),
+    ]
+
+
+def freeze(lifter: Lifter) -> Lifter:
+    """A copy on meta in eval mode whose parameters need no gradient (counters trip over them)."""
+    return copy.deepcopy(lifter).to("meta").eval().requires_grad_(False)
+
+
+def count_published(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
+    """Multiply-adds that an early module-hook counter saw (see docs/cost.md).
+
+    Linear: in x outputs; Conv1d: outputs x (in / groups x kernel + bias); BatchNorm: 2 an element.
+    A pruner or recoverer with `published_macs` answers for everything inside it.
+    """
+    shapes, total = lifter.shapes(), 0
+    silent: set[nn.Module] = set()
+    for part in (lifter.pruner, lifter.recoverer):
+        if part is not None and hasattr(part, "published_macs"):
+            total += part.published_macs(shapes)
+            silent |= set(part.modules()) if isinstance(part, nn.Module) else set()
+    counted = 0
+
+    def hook(module: nn.Module, args: Any, output: Tensor) -> None:
+        nonlocal counted
+        if isinstance(module, nn.Linear):
+            counted += module.in_features * output.numel()
+        elif isinstance(module, nn.Conv1d):
+            window = module.in_channels // module.groups * module.kernel_size[0]
+            counted += output.numel() * (window + (module.bias is not None))
+        else:
+            counted += 2 * output.numel()
+
+    handles: list[RemovableHandle] = [
+        module.register_forward_hook(hook)
+        for module in lifter.modules()
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.BatchNorm1d)) and module not in silent
+    ]
+    try:
+        with torch.no_grad():
+            lifter(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return total + counted
+
+
+def count_everything(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
+    """FLOPs of all matrix products and convolutions, 2 per multiply-add, attention included."""
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        lifter(*inputs)
+    return int(counter.get_total_flops())
+
+
+def attention_macs(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of Q K^T and A V, for fvcore, which has no handler of its own."""
+    (*batch, queries, width), (*_, keys, _) = (value.type().sizes() for value in inputs[:2])
+    return 2 * math.prod(batch) * queries * keys * width
+
+
+def count_fvcore(lifter: Lifter, inputs: tuple[Tensor, ...]) -> tuple[int, list[str]]:
+    """Multiply-adds by fvcore (which calls them flops), and the operators it did not count."""
+    from fvcore.nn import FlopCountAnalysis
+
+    analysis = FlopCountAnalysis(Poses(lifter), inputs)
+    analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis.tracer_warnings("none")
+    with quiet():
+        return int(analysis.total()), sorted(analysis.unsupported_ops())
+
+
+def count_ptflops(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
+    """Multiply-adds by ptflops' aten back end, attention as plain products."""
+    with quiet(), sdpa_kernel(SDPBackend.MATH), redirect_stdout(StringIO()):
+        from ptflops import get_model_complexity_info
+
+        macs, _ = get_model_complexity_info(
+            Poses(lifter),
+            (1,),
+            input_constructor=lambda _: {"poses2d": inputs[0]},
+            as_strings=False,
+            print_per_layer_stat=False,
+            verbose=False,
+            backend="aten",
+        )
+    if not isinstance(macs, int):
+        raise RuntimeError("ptflops could not count this lifter")
+    return macs
+
+
+class Poses(nn.Module):
+    """A lifter that returns poses alone: counters trace tensors, not named tuples."""
+
+    def __init__(self, lifter: Lifter) -> None:
+        super().__init__()
+        self.lifter = lifter
+
+    def forward(self, poses2d: Tensor) -> Tensor:
+        """(B, F, J, channels) -> (B, f, J, 3)."""
+        return self.lifter(poses2d).poses
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Neither warnings nor log lines of the counting libraries."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def disagreement(counts: dict[str, float], unsupported: list[str]) -> str | None:
+    """What to say when counters differ by more than the tolerance."""
+    low, high = min(counts.values()), max(counts.values())
+    if high <= low * (1 + TOLERANCE):
+        return None
+    said = ", ".join(f"{name} {value / 1e9:.4g} G" for name, value in counts.items())
+    return f"counters differ: {said}; fvcore does not count {', '.join(unsupported) or 'nothing'}"

@@ -1,0 +1,1 @@
+"""Token pruners, one file each; a card under baselines/pruners/ names each."""

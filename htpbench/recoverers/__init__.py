@@ -1,0 +1,1 @@
+"""Token recoverers, one file each; a card under baselines/recoverers/ names each."""

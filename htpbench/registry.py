@@ -1,0 +1,98 @@
+"""One registry for backbones, pruners and recoverers: cards, decorators, entry points, files."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from htpbench import cards
+from htpbench.errors import BenchError, NotBuilt, unknown
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names of one kind of system. Code is imported when `load` asks for it, never before.
+
+    A system comes from its card under baselines/, from an installed distribution's entry point
+    in the group `htpbench.<kind>s`, or from the decorator `register` in an imported file.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.registered: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: make a class known under `name`; a name that is taken is refused."""
+
+        def add(cls: type[T]) -> type[T]:
+            if name in self.names():
+                raise BenchError(f"the {self.kind} name {name!r} is taken; choose another")
+            self.registered[name] = cls
+            return cls
+
+        return add
+
+    @cached_property
+    def entry_points(self) -> dict[str, EntryPoint]:
+        """What other distributions bring."""
+        return {point.name: point for point in entry_points(group=f"htpbench.{self.kind}s")}
+
+    def names(self) -> list[str]:
+        """All known names, built or not."""
+        return [*cards.shipped(self.kind), *self.entry_points, *self.registered]
+
+    def card(self, name: str) -> cards.Card:
+        """The card of a system; one without a shipped card is described by its class."""
+        if name in cards.shipped(self.kind):
+            return cards.shipped(self.kind)[name]
+        cls = self.load(name)
+        card = getattr(cls, "card", None)
+        return card if card is not None else describe(cls)
+
+    def built(self, name: str) -> bool:
+        """Whether there is code behind a known name."""
+        card = cards.shipped(self.kind).get(name)
+        return card is None or card.implementation is not None
+
+    def load(self, name: str) -> type[T]:
+        """The class behind a name; NotBuilt for a card without code, BenchError if unknown."""
+        if name in self.registered:
+            return self.registered[name]
+        if name in self.entry_points:
+            return self.entry_points[name].load()
+        card = cards.shipped(self.kind).get(name)
+        if card is None:
+            raise unknown(self.kind, name, self.names())
+        if card.implementation is None:
+            raise NotBuilt(f"the {self.kind} {name!r} ({card.title}) is known but not built yet")
+        module, _, attribute = card.implementation.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+def describe(cls: type) -> cards.Card:
+    """A card for a class that ships none: its keyword defaults are its options."""
+    parameters = inspect.signature(cls).parameters.values()
+    options = {p.name: p.default for p in parameters if p.default is not p.empty}
+    first_line = (inspect.getdoc(cls) or cls.__name__).splitlines()[0]
+    return cards.Card(title=cls.__name__, summary=first_line, citation="", options=options)
+
+
+def import_file(path: Path) -> None:
+    """Run a Python file so that its `register` decorators take effect (`--import FILE`)."""
+    if not path.is_file():
+        raise BenchError(f"--import {path}: no such file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise BenchError(f"--import {path}: expected a Python file (.py)")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+BACKBONES: Registry = Registry("backbone")
+PRUNERS: Registry = Registry("pruner")
+RECOVERERS: Registry = Registry("recoverer")

@@ -1,0 +1,234 @@
+"""Rows: every number, with the conditions it was measured under, one JSON line each.
+
+Files are append-only and have one writer each, so that a killed process loses at most the line it
+was writing: a line counts once its newline is there. An environment is a line of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from htpbench.errors import BenchError
+
+SCHEMA = 1
+STATUSES = ("ok", "failed", "unsupported", "pruned", "timeout")
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the second, as `2026-11-21T03:30:00Z`."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One metric of one combination; `value` is in `unit`, or a list with one label of `axis` each.
+
+    `low` and `high` bound the value's interval, `samples` says how many measurements it rests on.
+    A ValueError (NaN, a value that is missing or has no axis, an unknown status) is a bug.
+    """
+
+    schema: int = SCHEMA
+    key: str
+    study: str
+    combination: str
+    metric: str
+    value: float | list[float] | list[int] | None = None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    samples: int | None = None
+    axis: list[str] | list[int] | None = None
+    status: str = "ok"
+    reason: str | None = None
+    conditions: dict[str, Any] = field(default_factory=dict)
+    environment: str
+    commit: str | None = None
+    at: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        values = self.value if isinstance(self.value, list) else [self.value]
+        for number in (*values, self.low, self.high):
+            if number is not None and not (
+                isinstance(number, int | float) and math.isfinite(number)
+            ):
+                raise ValueError(f"{self.metric}: {number!r} is not a finite Python number")
+        if isinstance(self.value, list) and len(self.value) != len(self.axis or ()):
+            raise ValueError(f"{self.metric}: {len(self.value)} values, axis {self.axis}")
+        if self.status not in STATUSES:
+            raise ValueError(f"status {self.status!r}; known: {', '.join(STATUSES)}")
+        if self.status == "ok" and self.value is None:
+            raise ValueError(f"{self.metric}: status ok without a value")
+
+
+def row_key(
+    combination: str,
+    metric: str,
+    conditions: dict[str, Any],
+    version: int | str,
+    machine: str | None = None,
+) -> str:
+    """16 hex digits naming what was measured, how, and by which version of the meter.
+
+    `machine` is given for time and memory only: the other metrics are the same everywhere.
+    """
+    parts = [combination, metric, conditions, version, machine]
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def latest(rows: Iterable[Row]) -> dict[str, Row]:
+    """The row that holds for each key: the newest ok one, or the newest where none is ok."""
+    held: dict[str, Row] = {}
+    for row in rows:
+        rival = held.get(row.key)
+        if rival is None or (row.status == "ok", row.at) >= (rival.status == "ok", rival.at):
+            held[row.key] = row
+    return held
+
+
+class Store:
+    """The rows below `folder`: results/<machine>, or results/ itself for those of all machines."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.problems: list[
+            str
+        ] = []  # "file:line: what" of the lines that the last reading skipped
+
+    def read(self, study: str | None = None) -> list[Row]:
+        """All rows, or those of one study; [] where nothing was measured yet.
+
+        Lines that are no row are skipped and listed in `problems`. Raises BenchError for a folder
+        that cannot be read and for rows of a newer schema.
+        """
+        rows = []
+        for place, line in self._lines():
+            if line.get("kind") == "environment":
+                continue
+            try:
+                row = Row(**line)
+            except (TypeError, ValueError) as error:
+                self.problems.append(f"{place}: not a row: {error}")
+                continue
+            if study in (None, row.study):
+                rows.append(row)
+        return rows
+
+    def environments(self) -> dict[str, dict[str, Any]]:
+        """The environments that rows refer to, by id."""
+        lines = (line for _, line in self._lines() if line.get("kind") == "environment")
+        return {line["id"]: line for line in lines if "id" in line}
+
+    def writer(self, study: str, environment: dict[str, Any], writer: str = "0") -> Writer:
+        """A context manager that appends to <study>.<writer>.jsonl; no two may share that file."""
+        return Writer(self.folder / f"{study}.{writer}.jsonl", environment)
+
+    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each line that is a JSON object, with its place, in the order of file names."""
+        self.problems = []
+        try:
+            for path in self._files():
+                *lines, _cut = path.read_bytes().split(b"\n")  # what follows the last newline
+                for number, text in enumerate(lines, start=1):
+                    place = f"{path}:{number}"
+                    try:
+                        line = json.loads(text)
+                        if not isinstance(line, dict):
+                            raise ValueError("not a JSON object")
+                    except ValueError as error:  # also what is not UTF-8
+                        self.problems.append(f"{place}: {error}")
+                        continue
+                    _check_schema(line, place)
+                    yield place, line
+        except OSError as error:
+            raise BenchError(
+                f"cannot read results in {self.folder}: {error.strerror}; "
+                "mend the folder or choose another with --results"
+            ) from error
+
+    def _files(self) -> list[Path]:
+        def refuse(error: OSError) -> None:  # os.walk skips what it cannot read unless told
+            raise error
+
+        if not self.folder.exists():
+            return []
+        walk = os.walk(self.folder, onerror=refuse)
+        return sorted(Path(at, name) for at, _, names in walk for name in names if _is_rows(name))
+
+
+class Writer:
+    """Appends rows to one file; each is on the disk once `append` returns.
+
+    Raises BenchError where the folder cannot be written or the disk is full.
+    """
+
+    def __init__(self, path: Path, environment: dict[str, Any]):
+        self.path = path
+        self.environment = environment
+
+    def __enter__(self) -> Writer:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            written = self._drop_cut_line()
+        except OSError as error:
+            raise self._refused(error) from error
+        line = _line({"kind": "environment", **self.environment})
+        if line.rstrip() not in written.split(b"\n"):
+            self._write(line)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def append(self, row: Row) -> None:
+        """Write one row."""
+        self._write(_line(asdict(row)))
+
+    def _write(self, line: bytes) -> None:
+        try:
+            if os.write(self._file, line) < len(line):
+                self._drop_cut_line()
+                raise OSError(None, "the disk is full")
+            os.fsync(self._file)  # cheap beside any measurement
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _drop_cut_line(self) -> bytes:
+        """Cut what follows the last newline (a writer was killed there); return what is left."""
+        written = self.path.read_bytes()
+        whole = written[: written.rfind(b"\n") + 1]
+        if len(whole) < len(written):
+            os.ftruncate(self._file, len(whole))
+        return whole
+
+    def _refused(self, error: OSError) -> BenchError:
+        return BenchError(
+            f"cannot write results to {self.path}: {error.strerror}; "
+            "free or mend the folder, or choose another with --results"
+        )
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, allow_nan=False).encode() + b"\n"
+
+
+def _is_rows(name: str) -> bool:
+    return name.endswith(".jsonl")
+
+
+def _check_schema(line: dict[str, Any], place: str) -> None:
+    schema = line.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise BenchError(
+            f"{place} has schema {schema}, this htpbench reads up to {SCHEMA}: "
+            "upgrade htpbench or choose other results with --results"
+        )
