@@ -60,9 +60,11 @@ def density_peaks(features: Tensor, k: int, noise: Tensor | None = None) -> Tens
     if noise is not None:
         density = density + noise * 1e-6
     mine, other = density[:, :, None], density[:, None, :]  # (B, n, 1), (B, 1, n)
-    n = density.shape[1]
-    earlier = torch.ones(n, n, dtype=torch.bool, device=d.device).tril(-1)  # j < i
-    denser = (other > mine) | ((other == mine) & earlier)  # (B, n, n)
+    denser = other > mine  # (B, n, n)
+    if noise is None:
+        n = density.shape[1]
+        earlier = torch.ones(n, n, dtype=torch.bool, device=d.device).tril(-1)  # j < i
+        denser = denser | ((other == mine) & earlier)
     farthest = d.flatten(1).max(dim=1).values[:, None, None]  # (B, 1, 1)
     delta = torch.where(denser, d, farthest).min(dim=-1).values  # (B, n)
     return delta * density

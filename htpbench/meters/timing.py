@@ -1,0 +1,169 @@
+"""Time: forward latency in rounds that interleave all lifters, and the share of pruning.
+
+CUDA events on a GPU, perf_counter on a CPU. The rounds are paired, so that drift of the machine
+hits every lifter alike; intervals are bootstrapped over rounds, never over single calls.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from htpbench.lifter import Lifter
+from htpbench.protocols import Measurement
+
+VERSION = 1
+WARM_UP_S = 2.0  # at the most
+RESAMPLES = 1000
+
+
+@contextmanager
+def device_lock(device: str) -> Iterator[None]:
+    """Nothing else of ours runs on the device while it is timed."""
+    name = f"htpbench-{device.replace(':', '-')}.lock"
+    with FileLock(Path(tempfile.gettempdir()) / name, mode=0o666):
+        yield
+
+
+class Clock:
+    """Marks moments on the device's own time line; `seconds` reads the spans between them."""
+
+    def __init__(self, device: str) -> None:
+        self.cuda = torch.device(device).type == "cuda"
+
+    def mark(self) -> float | torch.cuda.Event:
+        """This moment, without waiting for the device."""
+        if not self.cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def seconds(self, spans: list[tuple]) -> list[float]:
+        """Lengths of the spans between pairs of marks; waits for the device once."""
+        if self.cuda:
+            torch.cuda.synchronize()
+            return [start.elapsed_time(stop) / 1e3 for start, stop in spans]
+        return [stop - start for start, stop in spans]
+
+
+@torch.inference_mode()
+def measure(
+    lifters: list[Lifter], device: str = "cpu", batch: int = 1, rounds: int = 15, round_s: float = 0.1
+) -> list[list[Measurement]]:
+    """Measurements of each lifter; the first is the reference that speed-ups refer to."""
+    clock = Clock(device)
+    lifters = [lifter.eval().to(device) for lifter in lifters]
+    inputs = [lifter.example(batch, device) for lifter in lifters]
+    with device_lock(device):
+        first = [run(clock, lifter, x, 1)[0] for lifter, x in zip(lifters, inputs, strict=True)]
+        calls = [
+            max(1, math.ceil(round_s / warm_up(clock, lifter, x)))
+            for lifter, x in zip(lifters, inputs, strict=True)
+        ]
+        medians = np.array(
+            [
+                [float(np.median(run(clock, *one))) for one in zip(lifters, inputs, calls, strict=True)]
+                for _ in range(rounds)
+            ]
+        )  # (rounds, lifters)
+        shares = [share(clock, *one) for one in zip(lifters, inputs, calls, strict=True)]
+    return [
+        [
+            *summarise(medians[:, i], medians[:, 0], lifter, batch),
+            Measurement("time.first", first[i], "s"),
+            *breakdown(shares[i], float(np.median(medians[:, i]))),
+        ]
+        for i, lifter in enumerate(lifters)
+    ]
+
+
+def run(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...], calls: int) -> list[float]:
+    """Seconds of each of some forward passes."""
+    spans = []
+    for _ in range(calls):
+        start = clock.mark()
+        lifter(*inputs)
+        spans.append((start, clock.mark()))
+    return clock.seconds(spans)
+
+
+def warm_up(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...]) -> float:
+    """Run blocks of passes until one is no longer 2 % faster than the best; seconds a pass."""
+    best, stop = math.inf, time.monotonic() + WARM_UP_S
+    while True:
+        block = float(np.median(run(clock, lifter, inputs, 5)))
+        if block > 0.98 * best or time.monotonic() > stop:
+            return min(block, best)
+        best = block
+
+
+def share(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...], calls: int) -> np.ndarray:
+    """(calls, 3): seconds of pruning, of recovering, and of the whole instrumented pass."""
+    spans: dict[str, list[tuple]] = {"prune": [], "recover": []}
+
+    @contextmanager
+    def span(name: str) -> Iterator[None]:
+        start = clock.mark()
+        yield
+        spans[name].append((start, clock.mark()))
+
+    plain, lifter.span = lifter.span, span
+    found = []
+    try:
+        for _ in range(calls):
+            for taken in spans.values():
+                taken.clear()
+            (whole,) = run(clock, lifter, inputs, 1)
+            found.append([sum(clock.seconds(spans[name])) for name in spans] + [whole])
+    finally:
+        lifter.span = plain
+    return np.array(found)
+
+
+def summarise(
+    medians: np.ndarray, reference: np.ndarray, lifter: Lifter, batch: int
+) -> list[Measurement]:
+    """Latency, rates and speed-up, with 95 % bootstrap intervals over rounds."""
+    frames = 1 if lifter.centred else lifter.frames
+    forward = float(np.median(medians))
+    low, high = interval(medians)
+    clips, rounds = batch / forward, len(medians)
+    ratio = reference / medians
+    ratio_low, ratio_high = interval(ratio)
+    per_clip = batch / high, batch / low
+    per_frame = frames * per_clip[0], frames * per_clip[1]
+    return [
+        Measurement("time.forward", forward, "s", low, high, rounds),
+        Measurement("time.clips_per_second", clips, "1/s", *per_clip, rounds),
+        Measurement("time.frames_per_second", clips * frames, "1/s", *per_frame, rounds),
+        Measurement("time.speedup", float(np.median(ratio)), "1", ratio_low, ratio_high, rounds),
+    ]
+
+
+def breakdown(shares: np.ndarray, plain: float) -> list[Measurement]:
+    """Where the time goes, from the instrumented pass, and what instrumenting cost."""
+    prune, recover, whole = np.median(shares, axis=0).tolist()
+    rest = max(whole - prune - recover, 0.0)
+    axis = ["prune", "recover", "rest"]
+    return [
+        Measurement("time.prune_share", (prune + recover) / whole, "1", samples=len(shares)),
+        Measurement("time.breakdown", [prune, recover, rest], "s", axis=axis),
+        Measurement("time.overhead", whole / plain - 1, "1"),
+    ]
+
+
+def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the median over rounds."""
+    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(values[draws], axis=1), [0.025, 0.975])
+    return float(low), float(high)

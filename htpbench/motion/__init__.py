@@ -1,0 +1,28 @@
+"""Motion data: clips, cameras, simulated detections, windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from htpbench.errors import BenchError
+
+if TYPE_CHECKING:
+    from htpbench.motion.clip import Motion
+
+ACCEPTED = 'expected "synthetic" or the path of an .npz laid out as cmu17.npz'
+
+
+def open_motion(spec: str, seed: int = 0) -> Motion:
+    """The motion that `spec` names: "synthetic" (drawn from `seed`), or the path of an .npz."""
+    if spec == "synthetic":
+        from htpbench.motion.synthetic import generate
+
+        return generate(seed)
+    if Path(spec).suffix != ".npz":
+        raise BenchError(f"unknown motion {spec!r}; {ACCEPTED}")
+    if not Path(spec).is_file():
+        raise BenchError(f"there is no file {spec}; {ACCEPTED}")
+    from htpbench.motion.cmu17 import read
+
+    return read(spec)

@@ -1,0 +1,72 @@
+"""Four cameras of Human3.6M-like geometry: world to camera frame to distorted pixels."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+
+from htpbench.data import data_folder
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A lens with radial and tangential distortion.
+
+    `orientation` (w, x, y, z) turns camera axes (x right, y down, z forward) into world axes;
+    `translation_mm` is where the camera stands; the rest is in pixels or has no unit.
+    """
+
+    orientation: Sequence[float]
+    translation_mm: Sequence[float]
+    focal: Sequence[float]
+    center: Sequence[float]
+    radial: Sequence[float]
+    tangential: Sequence[float]
+    width: int
+    height: int
+
+    @cached_property
+    def rotation(self) -> np.ndarray:
+        """(3, 3): camera to world."""
+        w, x, y, z = np.array(self.orientation) / np.linalg.norm(self.orientation)
+        return np.array(
+            [
+                [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+                [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+                [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+            ]
+        )
+
+    def view(self, world: np.ndarray) -> np.ndarray:
+        """World mm (..., 3) to camera-frame mm (..., 3)."""
+        return (world - np.array(self.translation_mm)) @ self.rotation
+
+    def project(self, camera_frame: np.ndarray) -> np.ndarray:
+        """Camera-frame mm (..., 3) to pixels (..., 2).
+
+        The distortion is meant for the image only, so xy/z stays within +-1; what is behind the
+        camera is put 1 mm before it.
+        """
+        depth = np.maximum(camera_frame[..., 2:], 1.0)
+        q = np.clip(camera_frame[..., :2] / depth, -1, 1)
+        r2 = np.sum(q * q, axis=-1, keepdims=True)
+        k1, k2, k3 = self.radial
+        p = np.array(self.tangential)
+        stretch = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + (q @ p)[..., None]
+        return np.array(self.focal) * (q * stretch + p * r2) + np.array(self.center)
+
+    def normalise(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels (..., 2) to VideoPose3D's screen units: both axes by half the width."""
+        return 2 * pixels / self.width - np.array([1.0, self.height / self.width])
+
+
+@cache
+def rig() -> tuple[Camera, ...]:
+    """The four cameras of baselines/motion/camera_rig.toml."""
+    path = data_folder() / "baselines" / "motion" / "camera_rig.toml"
+    cameras = tomllib.loads(path.read_text(encoding="utf-8"))["camera"]
+    return tuple(Camera(**camera) for camera in cameras)

@@ -1,0 +1,279 @@
+"""Rows as tables: a sweep, and ours beside the published numbers; as Markdown and CSV."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas
+
+from htpbench.errors import BenchError
+from htpbench.report.published import as_printed, published, same_digit, scale_of
+from htpbench.rows import Row, latest
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric's head; its unit in CSV (`base`) and in Markdown (`unit` = `scale` base units)."""
+
+    head: str
+    base: str
+    unit: str
+    scale: float = 1
+    decimals: int = 1
+
+
+COLUMNS = {
+    "cost.params": Column("parameters", "1", "M", 1e6, 2),
+    "cost.flops_published": Column("FLOPs, papers' convention", "1", "G", 1e9, 2),
+    "cost.flops": Column("FLOPs, all counted", "1", "G", 1e9, 2),
+    "cost.macs_fvcore": Column("multiply-adds, fvcore", "1", "G", 1e9, 2),
+    "cost.macs_ptflops": Column("multiply-adds, ptflops", "1", "G", 1e9, 2),
+    "time.forward": Column("forward time", "s", "ms", 1e-3, 2),
+    "time.clips_per_second": Column("clips per second", "1/s", "1/s"),
+    "time.frames_per_second": Column("frames per second", "1/s", "1/s", decimals=0),
+    "time.speedup": Column("speed-up", "1", "x", decimals=2),
+    "time.prune_share": Column("share of pruning and recovering", "1", "%", 1e-2),
+    "accuracy.mpjpe": Column("MPJPE", "mm", "mm"),
+    "accuracy.p_mpjpe": Column("P-MPJPE", "mm", "mm"),
+}
+BOUNDED = ("time.forward", "accuracy.mpjpe")  # shown with the interval from low to high
+
+COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
+ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
+    "fps": "time",
+    "fps_per_frame": "time",
+    "ratio": "time",
+    "gpu_memory": "memory",
+    "training_time": "training time",
+}
+
+
+def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
+    """One line per combination, in order of first appearance, in base units.
+
+    Columns combination, the metrics of COLUMNS (with `.low` and `.high` for those of BOUNDED; NaN
+    without an ok row), and note: the reasons of rows that are not ok, and which metrics were
+    measured under several conditions, of which the newest is shown.
+    """
+    measured = _measured(rows)
+    lines: dict[str, dict[str, object]] = {}
+    notes: dict[str, list[str]] = defaultdict(list)
+    for (combination, metric), found in measured.items():
+        line = lines.setdefault(combination, {"combination": combination})
+        notes[combination] += [
+            f"{metric}: {row.status}: {row.reason}" for row in found if row.status != "ok"
+        ]
+        ok = sorted((row for row in found if row.status == "ok"), key=lambda row: row.at)
+        for row in ok[-1:]:
+            line |= {metric: row.value, f"{metric}.low": row.low, f"{metric}.high": row.high}
+        if len(ok) > 1:
+            unlike = ", ".join(_unlike(ok))
+            notes[combination].append(f"{metric}: the newest of several ({unlike})")
+    numbers = [name for metric in COLUMNS for name in (metric, *_bounds(metric))]
+    table = pandas.DataFrame(lines.values(), columns=["combination", *numbers])
+    table = table.astype({"combination": str, **dict.fromkeys(numbers, float)})
+    return table.assign(note=["; ".join(notes[name]) for name in lines])
+
+
+def front(table: pandas.DataFrame, x: str, y: str) -> list[bool]:
+    """Which lines no other line beats in `x` and `y`, both minimised; ties stay, NaN never does."""
+    points = list(zip(table[x].astype(float), table[y].astype(float), strict=True))
+
+    def stays(point: tuple[float, float]) -> bool:
+        if any(map(math.isnan, point)):
+            return False
+        return not any(p != point and p[0] <= point[0] and p[1] <= point[1] for p in points)
+
+    return [stays(point) for point in points]
+
+
+def published_table(
+    table: int, rows: Iterable[Row], built: Callable[[str], bool] = lambda combination: True
+) -> pandas.DataFrame:
+    """One line per printed number of the paper's table, with ours, both in `unit`.
+
+    Columns row, method, combination, pipeline, metric, unit, printed (text), ours (NaN if none),
+    equal ("yes" or "no" at the printed digit, "" if none) and why (there is none). `built` says of
+    a combination whether its system can be run.
+    """
+    measured = _measured(rows)
+    lines = []
+    for cell in published(table).to_dict("records"):
+        found = measured.get((cell["combination"], COUNTED.get(cell["metric"], "")), [])
+        row = _closest(found, cell["pipeline"])
+        if row is None or row.status != "ok":
+            lines.append({**cell, "equal": "", "why": _why(table, cell, row, built)})
+            continue
+        value = float(row.value)  # type: ignore[arg-type]  # ok rows of _measured hold one number
+        equal = "yes" if same_digit(value, cell["printed"], cell["unit"]) else "no"
+        lines.append({**cell, "ours": value / scale_of(cell["unit"]), "equal": equal, "why": ""})
+    texts = ["method", "combination", "pipeline", "metric", "unit", "printed"]
+    comparison = pandas.DataFrame(lines, columns=["row", *texts, "ours", "equal", "why"])
+    return comparison.astype({"ours": float})
+
+
+def side_by_side(comparison: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """A `published_table` for people: one line per method, and the reasons of the empty cells.
+
+    A metric that we have for no method shows its printed column alone.
+    """
+    lines: dict[int, dict[str, object]] = {}
+    compared = set(comparison.loc[comparison["equal"] != "", "metric"])
+    for cell in comparison.to_dict("records"):
+        fixed = {name: cell[name] for name in ("row", "method", "combination", "pipeline")}
+        line = lines.setdefault(cell["row"], fixed)
+        metric, unit = cell["metric"], cell["unit"]
+        head = COLUMNS[COUNTED[metric]].head if metric in COUNTED else metric
+        line[f"{head} ({unit}) printed"] = cell["printed"]
+        if metric in compared:
+            known = cell["equal"] != ""
+            ours = as_printed(cell["ours"], cell["printed"], "") if known else ""
+            line |= {f"{head} ({unit}) ours": ours, f"{head} =": cell["equal"]}
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for cell in comparison.to_dict("records"):
+        if not cell["equal"]:
+            reasons[cell["metric"], cell["why"]].append(str(cell["row"]))
+    printed = comparison["metric"].value_counts()
+    why = [
+        {
+            "metric": metric,
+            "why empty": why,
+            "rows": "all" if len(rows) == printed[metric] else ", ".join(rows),
+        }
+        for (metric, why), rows in reasons.items()
+    ]
+    return pandas.DataFrame(lines.values()).fillna(""), pandas.DataFrame(why)
+
+
+def sweep_text(table: pandas.DataFrame) -> str:
+    """Markdown of a `sweep_table`, in the units people use, without its empty columns."""
+    if table.empty:
+        return "Nothing measured.\n"
+    shown = {}
+    for name in table.columns:
+        if name in COLUMNS:
+            column = COLUMNS[name]
+            shown[f"{column.head} ({column.unit})"] = _numbers(table, name, column)
+        elif not name.endswith((".low", ".high")):
+            shown[name] = [str(text) for text in table[name]]
+    return _markdown(pandas.DataFrame({name: cells for name, cells in shown.items() if any(cells)}))
+
+
+def published_text(comparison: pandas.DataFrame) -> str:
+    """Markdown of a `published_table`: both parts of `side_by_side`."""
+    return "\n".join(_markdown(part) for part in side_by_side(comparison) if not part.empty)
+
+
+def write(
+    table: pandas.DataFrame,
+    folder: Path,
+    name: str,
+    text: Callable[[pandas.DataFrame], str] = sweep_text,
+) -> tuple[Path, Path]:
+    """Write <name>.md (the `text` of the table) and <name>.csv (raw numbers, base units)."""
+    heads = {metric: f"{column.head} ({column.base})" for metric, column in COLUMNS.items()}
+    for metric in BOUNDED:
+        column = COLUMNS[metric]
+        heads |= {
+            bound: f"{column.head}, {bound.rpartition('.')[2]} ({column.base})"
+            for bound in _bounds(metric)
+        }
+    raw = table.rename(columns=heads).to_csv(index=False, lineterminator="\n")
+    return (
+        write_file(folder / f"{name}.md", text(table).encode()),
+        write_file(folder / f"{name}.csv", raw.encode()),
+    )
+
+
+def write_file(path: Path, content: bytes) -> Path:
+    """Write all or nothing: readers see the old file or the new one. BenchError if refused."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise BenchError(
+            f"cannot write {path}: {error.strerror}; free or mend the folder, or name another"
+        ) from error
+    return path
+
+
+def _measured(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """(combination, metric) -> the rows that hold, one per key; those that hold lists left out."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in latest(rows).values():
+        if not isinstance(row.value, list):
+            found[row.combination, row.metric].append(row)
+    return found
+
+
+def _unlike(rows: list[Row]) -> list[str]:
+    """The conditions in which rows of unlike keys differ, else what else a key depends on."""
+    names = sorted({name for row in rows for name in row.conditions})
+    unlike = [
+        n for n in names if any(r.conditions.get(n) != rows[0].conditions.get(n) for r in rows)
+    ]
+    return unlike or ["machine or meter"]
+
+
+def _closest(found: list[Row], pipeline: str) -> Row | None:
+    """An ok row of this pipeline, else of any: the cost is the network's, whatever its use."""
+    return max(
+        found,
+        key=lambda row: (row.status == "ok", row.conditions.get("pipeline") == pipeline, row.at),
+        default=None,
+    )
+
+
+def _why(table: int, cell: dict, row: Row | None, built: Callable[[str], bool]) -> str:
+    if cell["metric"] in ON_THEIR_GPU:
+        return f"{ON_THEIR_GPU[cell['metric']]} on the paper's RTX 3090; needs that GPU"
+    if cell["metric"] not in COUNTED:
+        dataset = "MPI-INF-3DHP" if table == 10 else "Human3.6M with the paper's 2D detections"
+        return f"needs {dataset} and weights trained on it"
+    if row is not None:
+        return f"{row.status}: {row.reason}"
+    if not built(cell["combination"]):
+        return "not built"
+    return f"not measured: run `htpbench cost --study table{table}`"
+
+
+def _bounds(metric: str) -> list[str]:
+    return [f"{metric}.low", f"{metric}.high"] if metric in BOUNDED else []
+
+
+def _numbers(table: pandas.DataFrame, name: str, column: Column) -> list[str]:
+    """Cells as text in the column's unit: "12.20 [12.10, 12.30]", "" for NaN."""
+
+    def text(value: float) -> str:
+        if math.isnan(value):
+            return ""
+        scaled = value / column.scale
+        tiny = 0 < abs(scaled) < 1  # small models: keep digits that tell them apart
+        return f"{scaled:#.3g}" if tiny else f"{scaled:.{column.decimals}f}"
+
+    cells = [text(value) for value in table[name]]
+    if name not in BOUNDED:
+        return cells
+    low, high = ([text(value) for value in table[bound]] for bound in _bounds(name))
+    return [
+        f"{cell} [{a}, {b}]" if a and b else cell
+        for cell, a, b in zip(cells, low, high, strict=True)
+    ]
+
+
+def _markdown(table: pandas.DataFrame) -> str:
+    """A pipe table; combinations as code, for Markdown would strike out what stands between ~."""
+    table = table.astype(str).replace({r"\|": r"\\|", r"\s*\n\s*": " "}, regex=True)
+    if "combination" in table:
+        table["combination"] = [f"`{text}`" if text else "" for text in table["combination"]]
+    return f"{table.to_markdown(index=False, disable_numparse=True)}\n"

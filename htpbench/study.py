@@ -1,0 +1,138 @@
+"""Studies: TOML files that say which combinations to measure, how, and for what."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from htpbench.combination import Combination, parse
+from htpbench.data import data_folder
+from htpbench.errors import BenchError, unknown
+from htpbench.registry import PRUNERS, RECOVERERS
+
+Meter = Literal["cost", "time", "accuracy", "selection"]
+
+
+class Strict(BaseModel):
+    """No unknown keys, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EvaluationSettings(Strict):
+    """What accuracy is measured on; `windows` keeps that many, evenly spaced."""
+
+    data: str = "synthetic"
+    detections: str = "cpn"
+    cameras: Literal["rotate", "all"] = "rotate"
+    windows: int | None = Field(default=None, ge=1)
+    stride: int | None = Field(default=None, ge=1)
+    flip: bool = True
+
+
+class TimingSettings(Strict):
+    """How time is measured: rounds of at least `round_s` seconds, batch 1 for latency."""
+
+    batch: int = Field(default=1, ge=1)
+    rounds: int = Field(default=15, ge=3)
+    round_s: float = Field(default=0.1, gt=0)
+
+
+class Search(Strict):
+    """A space to search: 1 to `stages` stages, r from `least` up, before any block."""
+
+    backbone: str  # a combination without pruning
+    pruners: list[str] = Field(min_length=1)
+    recoverers: list[str] = Field(min_length=1)
+    stages: int = Field(default=3, ge=1)
+    least: int = Field(default=3, ge=1)
+    trials: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def check(self) -> Search:
+        """Names must exist and the space must not be empty."""
+        base = parse(self.backbone)
+        if base.pruner:
+            raise BenchError(f"search.backbone {self.backbone!r}: expected a backbone alone")
+        if self.least >= base.frames:
+            raise BenchError(f"search.least = {self.least}: expected less than F = {base.frames}")
+        for registry, names in ((PRUNERS, self.pruners), (RECOVERERS, self.recoverers)):
+            for name in names:
+                if name not in registry.names():
+                    raise unknown(registry.kind, name, registry.names())
+        return self
+
+
+class Study(Strict):
+    """A study; combinations, or a search space, or both (the combinations then come first)."""
+
+    name: str
+    title: str
+    table: int | None = None  # of the H2OT paper, when the study regenerates one
+    meters: list[Meter] = Field(min_length=1)
+    combinations: list[str] = []
+    search: Search | None = None
+    reference: str | None = None  # speed-ups refer to it; default: the first combination
+    objectives: list[str] = ["time.forward", "accuracy.mpjpe"]  # all minimised
+    weights: str | None = None  # a shipped name, a path, or "random"
+    evaluation: EvaluationSettings = EvaluationSettings()
+    timing: TimingSettings = TimingSettings()
+
+    @model_validator(mode="after")
+    def check(self) -> Study:
+        """Combinations must parse; accuracy needs weights."""
+        if not self.combinations and not self.search:
+            raise BenchError("a study needs `combinations` or a [search] space")
+        for text in (*self.combinations, *filter(None, [self.reference])):
+            parse(text)
+        if self.weights is None and {"accuracy", "selection"} & set(self.meters):
+            raise BenchError('meters "accuracy" and "selection" need `weights`')
+        return self
+
+    def parsed(self) -> list[Combination]:
+        """The listed combinations, each once, in order."""
+        return list(dict.fromkeys(parse(text) for text in self.combinations))
+
+    def anchor(self) -> Combination:
+        """What speed-ups refer to."""
+        if self.reference:
+            return parse(self.reference)
+        return self.parsed()[0] if self.combinations else parse(self.search.backbone)  # type: ignore
+
+
+def names() -> list[str]:
+    """The studies that come with the package."""
+    return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
+
+
+def load(name: str) -> Study:
+    """A shipped study by name, or a TOML file by path; BenchError lists every wrong field."""
+    path = Path(name)
+    if path.suffix != ".toml":
+        if name not in names():
+            raise unknown("study", name, [*names(), "a path to a .toml file"])
+        path = data_folder() / "studies" / f"{name}.toml"
+    try:
+        return Study.model_validate({"name": path.stem, **tomllib.loads(path.read_text())})
+    except OSError as error:
+        raise BenchError(f"study {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"study {path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(fault(item) for item in error.errors())
+        raise BenchError(f"study {path}: {faults}") from error
+    except BenchError as error:
+        raise BenchError(f"study {path}: {error}") from error
+
+
+def fault(item: dict) -> str:
+    """One wrong field in words; an unknown key is told the nearest known ones."""
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "extra_forbidden":
+        return f"{place}: {item['msg']}"
+    owner = {"search": Search, "evaluation": EvaluationSettings, "timing": TimingSettings}
+    model = owner.get(str(item["loc"][0]), Study) if len(item["loc"]) > 1 else Study
+    return str(unknown("key", place, model.model_fields))

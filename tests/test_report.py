@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas
+import pytest
+
+from htpbench.errors import BenchError
+from htpbench.report.figures import pareto
+from htpbench.report.published import as_printed, published, same_digit
+from htpbench.report.tables import (
+    front,
+    published_table,
+    published_text,
+    side_by_side,
+    sweep_table,
+    sweep_text,
+    write,
+)
+from htpbench.rows import Row, row_key
+
+H2OT = "mixste-243+tps:121@0,81@3+tri"
+HOT = "mixste-243+tpc:81@3+tra"
+
+
+def row(combination: str, metric: str, value: float | None, **changes) -> Row:
+    conditions = changes.get("conditions", {})
+    facts = {"study": "demo", "unit": "1", "environment": "c41d90", "value": value}
+    key = row_key(combination, metric, conditions, 1)
+    return Row(key=key, combination=combination, metric=metric, **{**facts, **changes})
+
+
+def sweep() -> list[Row]:
+    rows = []
+    for index, (combination, time) in enumerate([("mixste-243", 0.02), (H2OT, 0.01), (HOT, 0.015)]):
+        error = 40 + index
+        rows += [
+            row(combination, "cost.flops", 294845300000 - index * 10**11),
+            row(combination, "cost.params", 33783811),
+            row(combination, "time.forward", time, unit="s", low=0.9 * time, high=1.2 * time),
+            row(combination, "accuracy.mpjpe", error, unit="mm", low=error - 1, high=error + 1),
+        ]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("value", "printed", "unit", "same"),
+    [
+        (277.2479e9, "277.25", "G", True),
+        (118.2418e9, "118.23", "G", False),
+        (118.233467e9, "118.23", "G", True),
+        (35000323, "35.00", "M", True),
+        (35000323, "35", "M", True),
+        (95.414782e9, "95.41", "G", True),
+        (95415000000, "95.42", "G", True),  # a half goes up
+        (95414999999, "95.42", "G", False),
+        (1.005, "1.01", "mm", True),  # in decimals, though the nearest double is below
+        (40.94, "40.9", "mm", True),
+        (40.95, "40.9", "mm", False),
+        (9.6e6, "9.6", "M", True),
+        (10.4e6, "10", "M", True),
+        (10.5e6, "10", "M", False),
+        (10.5e6, "11", "M", True),
+    ],
+)
+def test_same_digit(value, printed, unit, same):
+    assert same_digit(value, printed, unit) is same
+
+
+def test_numbers_are_printed_with_the_decimals_of_the_paper():
+    assert as_printed(118.2418e9, "118.23", "G") == "118.24"
+    assert as_printed(35000323, "35.00", "M") == "35.00"
+    assert as_printed(1.2e15, "118", "G") == "1200000"
+
+
+def test_published_table_4_is_whole():
+    cells = published(4)
+    assert cells["row"].nunique() == 24
+    assert cells["metric"].isin(["params", "flops"]).sum() == 48
+    first = cells[(cells["row"] == 1) & (cells["metric"] == "flops")].iloc[0]
+    assert (first["combination"], first["printed"], first["unit"]) == ("mixste-243", "277.25", "G")
+    assert first["value"] == 277.25
+
+
+def test_published_refuses_an_unknown_table():
+    with pytest.raises(BenchError, match=r"no published table 11; known: 2, 3"):
+        published(11)
+
+
+def test_ours_stands_beside_the_published_numbers():
+    rows = [
+        row("mixste-243", "cost.params", 33783811),
+        row("mixste-243", "cost.flops_published", 277247900000),
+        row(H2OT, "cost.flops_published", 118241803000),
+        row(HOT, "cost.params", None, status="failed", reason="no memory"),
+    ]
+    comparison = published_table(4, rows, built=lambda combination: combination != HOT)
+    cells = comparison.set_index(["row", "metric"])
+    assert cells.loc[(1, "params"), ["ours", "equal", "why"]].tolist() == [33.783811, "yes", ""]
+    assert cells.loc[(1, "flops"), "equal"] == "yes"
+    assert cells.loc[(4, "flops"), ["equal", "why"]].tolist() == ["no", ""]
+    assert cells.loc[(2, "params"), ["equal", "why"]].tolist() == ["", "failed: no memory"]
+    assert cells.loc[(2, "flops"), "why"] == "not built"
+    assert cells.loc[(4, "params"), "why"] == "not measured: run `htpbench cost --study table4`"
+    assert "RTX 3090" in cells.loc[(1, "gpu_memory"), "why"]
+    assert "Human3.6M" in cells.loc[(1, "mpjpe"), "why"]
+    assert ((comparison["equal"] == "") == (comparison["why"] != "")).all()
+    assert (comparison["ours"].isna() == (comparison["equal"] == "")).all()
+
+
+@pytest.mark.parametrize("table", range(2, 11))
+def test_every_published_cell_has_its_reason_when_nothing_is_measured(table):
+    comparison = published_table(table, [])
+    assert len(comparison) == len(published(table))
+    assert (comparison["why"] != "").all()
+    if table == 10:
+        assert comparison["why"].str.contains("MPI-INF-3DHP").all()
+
+
+def test_the_pipeline_of_the_paper_is_preferred():
+    cost = {"metric": "cost.params", "combination": "mixste-243"}
+    rows = [
+        row(value=33000000, conditions={"pipeline": "seq2frame"}, **cost),
+        row(value=34000000, conditions={"pipeline": "seq2seq"}, **cost),
+    ]
+    cells = published_table(3, rows).set_index(["row", "metric"])
+    assert (cells.loc[(1, "params"), "ours"], cells.loc[(4, "params"), "ours"]) == (34, 33)
+    cells = published_table(3, rows[1:]).set_index(["row", "metric"])
+    assert cells.loc[(4, "params"), "ours"] == 34
+
+
+def test_side_by_side_has_a_line_a_method_and_every_reason():
+    rows = [row("mixste-243", "cost.flops_published", 277247900000)]
+    lines, reasons = side_by_side(published_table(4, rows))
+    assert len(lines) == 24
+    flops = [name for name in lines if name.startswith("FLOPs, papers' convention")]
+    assert lines.loc[0, flops].tolist() == ["277.25", "277.25", "yes"]
+    assert lines.loc[1, flops].tolist() == ["167.52", "", ""]
+    assert [name for name in lines if "mpjpe" in name] == ["mpjpe (mm) printed"]
+    why = reasons.set_index("metric")
+    assert why.loc["mpjpe", "rows"] == "all"
+    assert why.loc["flops", "rows"] == ", ".join(map(str, range(2, 25)))
+
+
+def test_a_sweep_has_a_line_a_combination():
+    rows = [*sweep(), row(HOT, "accuracy.p_mpjpe", None, status="failed", reason="no weights")]
+    table = sweep_table(rows)
+    assert table["combination"].tolist() == ["mixste-243", H2OT, HOT]
+    assert table["cost.flops"].tolist() == [294845300000, 194845300000, 94845300000]
+    assert table.loc[1, ["time.forward", "time.forward.low"]].tolist() == [0.01, 0.9 * 0.01]
+    assert table["cost.flops_published"].isna().all()
+    assert table["note"].tolist() == ["", "", "accuracy.p_mpjpe: failed: no weights"]
+
+
+def test_a_sweep_shows_the_newest_of_unlike_rows_and_says_so():
+    rows = [
+        row("mixste-243", "time.forward", 0.1, conditions={"batch": 1}, at="2026-01-02T00:00:00Z"),
+        row("mixste-243", "time.forward", 0.2, conditions={"batch": 8}, at="2026-01-01T00:00:00Z"),
+        row(
+            "mixste-243",
+            "time.forward",
+            None,
+            conditions={"batch": 64},
+            status="failed",
+            reason="full",
+        ),
+    ]
+    table = sweep_table(rows)
+    assert table.loc[0, "time.forward"] == 0.1
+    assert table.loc[0, "note"].split("; ") == [
+        "time.forward: failed: full",
+        "time.forward: the newest of several (batch)",
+    ]
+
+
+def test_front_keeps_what_nothing_beats():
+    nan = float("nan")
+    points = [(1, 9), (2, 5), (2, 5), (3, 5), (2, 6), (4, 1), (nan, 0), (0, nan), (5, 5)]
+    table = pandas.DataFrame(points, columns=["x", "y"])
+    assert front(table, "x", "y") == [True, True, True, False, False, True, False, False, False]
+
+
+def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
+    rows = [*sweep(), row(HOT, "time.speedup", None, status="timeout", reason="a|b\nc")]
+    table = sweep_table(rows)
+    markdown, raw = write(table, tmp_path / "new", "sweep")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sweep.csv", "sweep.md"]
+    lines = markdown.read_text().splitlines()
+    heads = [cell.strip() for cell in lines[0].split("|")[1:-1]]
+    assert heads == [
+        "combination",
+        "parameters (M)",
+        "FLOPs, all counted (G)",
+        "forward time (ms)",
+        "MPJPE (mm)",
+        "note",
+    ]
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells == [f"`{H2OT}`", "33.78", "194.85", "10.00 [9.00, 12.00]", "41.0 [40.0, 42.0]", ""]
+    assert len(lines) == 5 and r"timeout: a\|b c" in lines[4]
+    read = pandas.read_csv(raw)
+    assert read["forward time (s)"].tolist() == table["time.forward"].tolist()
+    assert read["forward time, high (s)"].tolist() == table["time.forward.high"].tolist()
+    assert "FLOPs, papers' convention (1)" in read
+
+
+def test_small_models_keep_their_digits():
+    table = sweep_table([row("mixste.tiny-27", "cost.params", 92345)])
+    assert "0.0923" in sweep_text(table)
+
+
+def test_published_tables_are_written(tmp_path):
+    comparison = published_table(4, [row("mixste-243", "cost.params", 33783811)])
+    markdown, raw = write(comparison, tmp_path, "table4", published_text)
+    lines = markdown.read_text().splitlines()
+    assert lines[2].count("33.78") == 2 and "| yes" in lines[2]
+    assert "why empty" in lines[27]  # after a head, a rule, 24 methods and an empty line
+    read = pandas.read_csv(raw, dtype=str, keep_default_na=False)
+    assert read["printed"].tolist() == comparison["printed"].tolist()
+
+
+def test_nothing_measured_is_an_empty_table(tmp_path):
+    markdown, _ = write(sweep_table([]), tmp_path, "empty")
+    assert markdown.read_text() == "Nothing measured.\n"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BenchError, match="cannot write"):
+        write(sweep_table(sweep()), tmp_path / "file", "sweep")
+    with pytest.raises(BenchError, match="cannot write"):
+        pareto(sweep_table(sweep()), tmp_path / "file", "pareto", "title", "subtitle")
+
+
+def test_a_refused_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
+    (tmp_path / "sweep.md").mkdir()  # os.replace refuses to put a file there
+    with pytest.raises(BenchError, match="cannot write"):
+        write(sweep_table(sweep()), tmp_path, "sweep")
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.md"]
+
+
+def test_a_figure_is_the_same_bytes_each_time(tmp_path):
+    table = sweep_table(sweep())
+    first = [path.read_bytes() for path in pareto(table, tmp_path / "a", "p", "title", "subtitle")]
+    second = [path.read_bytes() for path in pareto(table, tmp_path / "b", "p", "title", "subtitle")]
+    assert first == second
+    assert first[0].startswith(b"\x89PNG") and b"<svg" in first[1] and b"date" not in first[1]
+    other = table.assign(**{"cost.flops": table["cost.flops"] * [1, 1, 0.9]})
+    changed = [
+        path.read_bytes() for path in pareto(other, tmp_path / "c", "p", "title", "subtitle")
+    ]
+    assert changed[0] != first[0] and changed[1] != first[1]
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_figure_of_few_points_without_times_and_with_wide_errors(tmp_path, lines):
+    table = sweep_table(sweep())[:lines].assign(**{"time.forward": float("nan")})
+    table["accuracy.mpjpe"] = [40.0, 400.0][:lines]
+    assert all(path.stat().st_size > 10000 for path in pareto(table, tmp_path, "p", "a", "b"))
+
+
+def test_a_figure_of_nothing_is_refused(tmp_path):
+    table = sweep_table([row("mixste-243", "cost.flops", 1e9)])
+    with pytest.raises(BenchError, match="nothing to draw"):
+        pareto(table, tmp_path, "p", "title", "subtitle")
+    assert not list(tmp_path.iterdir())
+
+
+def test_reports_import_no_torch_and_tables_do_not_draw():
+    code = (
+        "import sys, htpbench.report.tables; print('matplotlib' in sys.modules)\n"
+        "import htpbench.report.figures; print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
