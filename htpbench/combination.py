@@ -16,6 +16,7 @@ from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS, Registry
 
 GRAMMAR = "BACKBONE[.VARIANT]-FRAMES[+PRUNER:r@b[,r@b...]][+RECOVERER[:f]]"
 NUMBER = re.compile(r"0|[1-9][0-9]{0,4}")
+LONGEST = 500  # characters, so that a refusal can quote the string
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class Combination:
 
 def parse(text: str) -> Combination:
     """Read a combination; BenchError says what was wrong and what was expected."""
+    if len(text) > LONGEST:
+        raise wrong(f"{text[:40]}...", f"{len(text)} characters", f"at most {LONGEST}: {GRAMMAR}")
     head, *rest = text.split("+")
     combination = parse_backbone(text, head)
     if rest and ("@" in rest[0] or rest[0].split(":")[0].split("~")[0] in PRUNERS.names()):
@@ -112,7 +115,9 @@ def parse_backbone(text: str, head: str) -> Combination:
     name, dot, variant = named.partition(".")
     if name not in BACKBONES.names():
         raise unknown("backbone", name, BACKBONES.names())
-    card: BackboneCard = BACKBONES.card(name)  # type: ignore[assignment]
+    card = BACKBONES.card(name)
+    if not isinstance(card, BackboneCard):
+        raise BenchError(f"the backbone {name!r} needs a class attribute `card`: a BackboneCard")
     if dot and variant not in card.variants:
         raise unknown(f"variant of {name}", variant, card.variants)
     frames = number(text, count, "the number of frames")
@@ -200,7 +205,9 @@ def spell(value: Scalar) -> str:
     """The one spelling of an option's value."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value + 0.0:.9f}".rstrip("0").rstrip(".")  # + 0.0: no minus before 0
+    return str(value)
 
 
 def number(text: str, digits: str, what: str) -> int:

@@ -52,8 +52,8 @@ class DropPath(nn.Module):
         if not self.training or self.rate == 0:
             return x
         shape = (len(x),) + (1,) * (x.ndim - 1)
-        return x * torch.bernoulli(torch.full(shape, 1 - self.rate, device=x.device)) / (
-            1 - self.rate
+        return (
+            x * torch.bernoulli(torch.full(shape, 1 - self.rate, device=x.device)) / (1 - self.rate)
         )
 
 

@@ -100,9 +100,7 @@ class Lifter(nn.Module):
                 poses = self.recoverer(poses, kept, wanted)  # (B, f, J, 3)
         return Lifted(poses, wanted.expand(len(poses), -1), trail)
 
-    def view(
-        self, tokens: Tensor, poses2d: Tensor, kept: Tensor, block: int, stage: int
-    ) -> View:
+    def view(self, tokens: Tensor, poses2d: Tensor, kept: Tensor, block: int, stage: int) -> View:
         """What the pruner of one stage may look at."""
         keep = (kept == self.centre).int().argmax(dim=1) if self.centred else None  # (B,)
         return View(
@@ -168,27 +166,28 @@ def build(
     variant = combination.card.variants[combination.variant].parameters()
     backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
     ranks = None if any_schedule else [r for r, _ in combination.schedule]
+    recoverer = combination.recoverer
     return Lifter(
         backbone,
         combination.frames,
-        pruner=build_pruner(combination.pruner),
+        pruner=build_pruner(combination.pruner) if combination.pruner else None,
         schedule=combination.schedule,
-        recoverer=build_recoverer(combination.recoverer, combination.frames, ranks, backbone),
+        recoverer=build_recoverer(recoverer, combination.frames, ranks, backbone)
+        if recoverer
+        else None,
         recovered=combination.recovered,
         centred=centred,
     )
 
 
-def build_pruner(part: Part | None) -> Pruner | None:
+def build_pruner(part: Part) -> Pruner:
     """A pruner with its options."""
-    return None if part is None else PRUNERS.load(part.name)(**dict(part.options))
+    return PRUNERS.load(part.name)(**dict(part.options))
 
 
 def build_recoverer(
-    part: Part | None, frames: int, ranks: list[int] | None, backbone: Backbone
-) -> Recoverer | None:
+    part: Part, frames: int, ranks: list[int] | None, backbone: Backbone
+) -> Recoverer:
     """A recoverer sized for a backbone; ranks = None serves any schedule."""
-    if part is None:
-        return None
     cls = RECOVERERS.load(part.name)
     return cls(frames, ranks, backbone.stacked, backbone.width, **dict(part.options))

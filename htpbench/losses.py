@@ -30,5 +30,3 @@ def mixste_loss(poses: Tensor, targets: Tensor) -> Tensor:
     if poses.shape[1] > 1:
         loss = loss + 0.5 * temporal_consistency(poses) + 2.0 * velocity(poses, targets)
     return loss
-
-

@@ -156,4 +156,3 @@ class Measurement(NamedTuple):
     samples: int | None = None
     axis: list[str] | None = None
     note: str | None = None
-

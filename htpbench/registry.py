@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -40,8 +41,16 @@ class Registry(Generic[T]):
 
     @cached_property
     def entry_points(self) -> dict[str, EntryPoint]:
-        """What other distributions bring."""
-        return {point.name: point for point in entry_points(group=f"htpbench.{self.kind}s")}
+        """What other distributions bring; a name that is taken is refused."""
+        found: dict[str, EntryPoint] = {}
+        for point in entry_points(group=f"htpbench.{self.kind}s"):
+            if point.name in found or point.name in cards.shipped(self.kind):
+                owner = point.dist.name if point.dist else point.value
+                raise BenchError(
+                    f"the {self.kind} name {point.name!r} is taken; uninstall {owner} or rename it"
+                )
+            found[point.name] = point
+        return found
 
     def names(self) -> list[str]:
         """All known names, built or not."""
@@ -79,6 +88,12 @@ def describe(cls: type) -> cards.Card:
     """A card for a class that ships none: its keyword defaults are its options."""
     parameters = inspect.signature(cls).parameters.values()
     options = {p.name: p.default for p in parameters if p.default is not p.empty}
+    for name, default in options.items():
+        if not isinstance(default, cards.Scalar):
+            raise BenchError(
+                f"{cls.__name__}: the default of {name!r} is {default!r}; "
+                "expected a bool, a number or a text"
+            )
     first_line = (inspect.getdoc(cls) or cls.__name__).splitlines()[0]
     return cards.Card(title=cls.__name__, summary=first_line, citation="", options=options)
 
@@ -87,10 +102,12 @@ def import_file(path: Path) -> None:
     """Run a Python file so that its `register` decorators take effect (`--import FILE`)."""
     if not path.is_file():
         raise BenchError(f"--import {path}: no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"htpbench_import_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise BenchError(f"--import {path}: expected a Python file (.py)")
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
 
 
 BACKBONES: Registry = Registry("backbone")

@@ -8,14 +8,15 @@ from torch import Tensor
 from htpbench.protocols import Shapes
 
 
-def even_positions(n: int, r: int, device: torch.device | None = None) -> Tensor:
+def even_positions(n: int | Tensor, r: int, device: torch.device | None = None) -> Tensor:
     """(r,): floor(i (n - 1) / (r - 1) + 1/2), in integers; the centre for r = 1.
 
     Both ends are kept and, for odd n and r, the centre. H2OT does not state a rule; this is ours.
+    One n a clip (B, 1) gives (B, r).
     """
-    if r == 1:
-        return torch.tensor([(n - 1) // 2], device=device)
     i = torch.arange(r, device=device)
+    if r == 1:
+        return i + (n - 1) // 2
     return (2 * i * (n - 1) + r - 1) // (2 * (r - 1))
 
 

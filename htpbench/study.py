@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -96,6 +97,12 @@ class Study(Strict):
         """The listed combinations, each once, in order."""
         return list(dict.fromkeys(parse(text) for text in self.combinations))
 
+    def with_overrides(self, data: str | None, weights: str | None) -> Study:
+        """The same study on other data or with other weights."""
+        evaluation = self.evaluation.model_copy(update={"data": data} if data else {})
+        changed = {"evaluation": evaluation} | ({"weights": weights} if weights else {})
+        return self.model_copy(update=changed)
+
     def anchor(self) -> Combination:
         """What speed-ups refer to."""
         if self.reference:
@@ -128,7 +135,7 @@ def load(name: str) -> Study:
         raise BenchError(f"study {path}: {error}") from error
 
 
-def fault(item: dict) -> str:
+def fault(item: Mapping) -> str:
     """One wrong field in words; an unknown key is told the nearest known ones."""
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":

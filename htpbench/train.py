@@ -51,13 +51,11 @@ class Trainee(nn.Module):
         self.lifter = [build(combination, any_schedule=any_schedule)]  # hidden: no second names
         self.backbone = self.lifter[0].backbone
         names = built("recoverer") if any_schedule else []
-        self.recoverer = nn.ModuleDict(
-            {
-                name: build_recoverer(Part(name), combination.frames, None, self.backbone)
-                for name in names
-            }
-        )
-        if self.lifter[0].recoverer is not None and combination.recoverer is not None:
+        self.recoverer = nn.ModuleDict()
+        for name in names:
+            part = build_recoverer(Part(name), combination.frames, None, self.backbone)
+            self.recoverer[name] = part
+        if combination.recoverer and self.lifter[0].recoverer:
             self.recoverer[combination.recoverer.name] = self.lifter[0].recoverer
         self.pruners = [build_pruner(Part(name)) for name in built("pruner")]
 
@@ -202,9 +200,7 @@ def save(
     weights.write(path, tensors, {"step": step, "recipe": asdict(recipe)})
 
 
-def resume(
-    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer
-) -> int:
+def resume(path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer) -> int:
     """Load what `save` wrote; returns the number of steps done."""
     tensors, card = weights.read(path)
     theirs = card.get("recipe", {})

@@ -45,11 +45,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         tensors = load_file(path)
     except (SafetensorError, OSError, struct.error) as error:
         raise BenchError(f"{path} is not a readable safetensors file: {error}") from error
-    card = path.with_suffix(".json")
+    file = path.with_suffix(".json")
     try:
-        return tensors, json.loads(card.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise BenchError(f"{card}: the weights' card cannot be read: {error}") from error
+        card = json.loads(file.read_text())
+        if not isinstance(card, dict):
+            raise ValueError(f"expected an object, found {type(card).__name__}")
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{file}: the weights' card cannot be read: {error}") from error
+    return tensors, card
 
 
 def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
@@ -103,6 +106,6 @@ def fill(lifter: Lifter, tensors: dict[str, Tensor], what: str) -> None:
     ]
     if missing or extra or shapes:
         kinds = (("missing", missing), ("not known", extra), ("wrong shape", shapes))
-        faults = "; ".join(f"{kind}: {', '.join(keys[:5])} ({len(keys)})" for kind, keys in kinds if keys)
-        raise BenchError(f"the weights do not fit {what}: {faults}")
+        faults = [f"{kind}: {', '.join(keys[:5])} ({len(keys)})" for kind, keys in kinds if keys]
+        raise BenchError(f"the weights do not fit {what}: {'; '.join(faults)}")
     lifter.load_state_dict(tensors)

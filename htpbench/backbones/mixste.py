@@ -94,8 +94,9 @@ class MixSTE(Backbone):
         for code in (self.joint_code, self.frame_code):
             nn.init.normal_(code, std=0.02)  # zeros leave training on a long plateau
 
-    def embed(self, poses2d: Tensor) -> Tensor:
+    def embed(self, *inputs: Tensor) -> Tensor:
         """(B, F, J, 2) in screen units -> (B, F, J, C)."""
+        (poses2d,) = inputs
         tokens = self.embedding(poses2d) + self.joint_code  # (B, F, J, C)
         tokens = over_joints(self.spatial, self.spatial_norm, tokens)
         return tokens + self.frame_code[:, :, None]

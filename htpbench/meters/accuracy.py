@@ -19,6 +19,7 @@ from htpbench.motion.windows import Windows, cut
 from htpbench.protocols import Lifted, Measurement
 
 VERSION = 1
+METRICS = ("accuracy.mpjpe", "accuracy.p_mpjpe", "accuracy.mpjpe_by_clip")
 BATCH = 16  # windows a forward pass; does not change any number
 RESAMPLES = 1000
 

@@ -29,6 +29,13 @@ from htpbench.lifter import Lifter
 from htpbench.protocols import Measurement
 
 VERSION = 1
+METRICS = (
+    "cost.params",
+    "cost.flops_published",
+    "cost.flops",
+    "cost.macs_fvcore",
+    "cost.macs_ptflops",
+)
 TOLERANCE = 0.01  # counters that should agree: flops / 2, fvcore and ptflops
 
 
@@ -38,10 +45,10 @@ def measure(lifter: Lifter) -> list[Measurement]:
     frozen = freeze(lifter)
     params = sum(parameter.numel() for parameter in lifter.parameters())
     flops = count_everything(frozen, inputs)
-    fvcore, unsupported = count_fvcore(frozen, inputs)
+    fvcore, norms, unsupported = count_fvcore(frozen, inputs)
     ptflops = count_ptflops(freeze(lifter), inputs)  # leaves its hooks behind
     counts = {"flops / 2": flops / 2, "fvcore": fvcore, "ptflops": ptflops}
-    note = disagreement(counts, unsupported)
+    note = disagreement(counts, norms, unsupported)
     return [
         Measurement("cost.params", params, "1"),
         Measurement("cost.flops_published", 2 * count_published(frozen, inputs), "FLOP"),
@@ -65,8 +72,9 @@ def count_published(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
     shapes, total = lifter.shapes(), 0
     silent: set[nn.Module] = set()
     for part in (lifter.pruner, lifter.recoverer):
-        if part is not None and hasattr(part, "published_macs"):
-            total += part.published_macs(shapes)
+        published_macs = getattr(part, "published_macs", None)
+        if published_macs is not None:
+            total += published_macs(shapes)
             silent |= set(part.modules()) if isinstance(part, nn.Module) else set()
     counted = 0
 
@@ -107,16 +115,19 @@ def attention_macs(inputs: list[Any], outputs: list[Any]) -> int:
     return 2 * math.prod(batch) * queries * keys * width
 
 
-def count_fvcore(lifter: Lifter, inputs: tuple[Tensor, ...]) -> tuple[int, list[str]]:
-    """Multiply-adds by fvcore (which calls them flops), and the operators it did not count."""
-    from fvcore.nn import FlopCountAnalysis
+def count_fvcore(lifter: Lifter, inputs: tuple[Tensor, ...]) -> tuple[int, int, list[str]]:
+    """Multiply-adds by fvcore (it calls them flops), those of norms, and operators not counted."""
+    with quiet():
+        from fvcore.nn import FlopCountAnalysis
 
     analysis = FlopCountAnalysis(Poses(lifter), inputs)
     analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
     with quiet():
-        return int(analysis.total()), sorted(analysis.unsupported_ops())
+        by_operator = analysis.by_operator()
+        norms = sum(count for name, count in by_operator.items() if "norm" in name)
+        return int(analysis.total()), int(norms), sorted(analysis.unsupported_ops())
 
 
 def count_ptflops(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
@@ -125,9 +136,9 @@ def count_ptflops(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
         from ptflops import get_model_complexity_info
 
         macs, _ = get_model_complexity_info(
-            Poses(lifter),
+            Unpacked(lifter),
             (1,),
-            input_constructor=lambda _: {"poses2d": inputs[0]},
+            input_constructor=lambda _: {"inputs": inputs},
             as_strings=False,
             print_per_layer_stat=False,
             verbose=False,
@@ -145,9 +156,17 @@ class Poses(nn.Module):
         super().__init__()
         self.lifter = lifter
 
-    def forward(self, poses2d: Tensor) -> Tensor:
-        """(B, F, J, channels) -> (B, f, J, 3)."""
-        return self.lifter(poses2d).poses
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """(B, F, J, channels), ... -> (B, f, J, 3)."""
+        return self.lifter(*inputs).poses
+
+
+class Unpacked(Poses):
+    """ptflops passes keywords alone."""
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:  # type: ignore[override]
+        """See Poses."""
+        return super().forward(*inputs)
 
 
 @contextmanager
@@ -163,10 +182,14 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def disagreement(counts: dict[str, float], unsupported: list[str]) -> str | None:
-    """What to say when counters differ by more than the tolerance."""
+def disagreement(counts: dict[str, float], norms: int, unsupported: list[str]) -> str | None:
+    """What to say when counters differ by more than the tolerance: who counted what."""
     low, high = min(counts.values()), max(counts.values())
     if high <= low * (1 + TOLERANCE):
         return None
     said = ", ".join(f"{name} {value / 1e9:.4g} G" for name, value in counts.items())
-    return f"counters differ: {said}; fvcore does not count {', '.join(unsupported) or 'nothing'}"
+    left_out = ", ".join(name.removeprefix("aten::") for name in unsupported)
+    return (
+        f"counters differ: {said}; fvcore counts norms as well ({norms / 1e9:.4g} G) "
+        f"but not {left_out or 'anything else'}"
+    )

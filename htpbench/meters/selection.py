@@ -10,6 +10,7 @@ from htpbench.meters.accuracy import BATCH, Evaluation
 from htpbench.protocols import Measurement
 
 VERSION = 1
+METRICS = ("selection.frequency",)
 
 
 @torch.inference_mode()

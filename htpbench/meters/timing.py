@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,16 @@ from htpbench.lifter import Lifter
 from htpbench.protocols import Measurement
 
 VERSION = 1
+METRICS = (
+    "time.forward",
+    "time.clips_per_second",
+    "time.frames_per_second",
+    "time.speedup",
+    "time.first",
+    "time.prune_share",
+    "time.breakdown",
+    "time.overhead",
+)
 WARM_UP_S = 2.0  # at the most
 RESAMPLES = 1000
 
@@ -58,7 +68,11 @@ class Clock:
 
 @torch.inference_mode()
 def measure(
-    lifters: list[Lifter], device: str = "cpu", batch: int = 1, rounds: int = 15, round_s: float = 0.1
+    lifters: list[Lifter],
+    device: str = "cpu",
+    batch: int = 1,
+    rounds: int = 15,
+    round_s: float = 0.1,
 ) -> list[list[Measurement]]:
     """Measurements of each lifter; the first is the reference that speed-ups refer to."""
     clock = Clock(device)
@@ -66,17 +80,13 @@ def measure(
     inputs = [lifter.example(batch, device) for lifter in lifters]
     with device_lock(device):
         first = [run(clock, lifter, x, 1)[0] for lifter, x in zip(lifters, inputs, strict=True)]
-        calls = [
-            max(1, math.ceil(round_s / warm_up(clock, lifter, x)))
+        jobs = [
+            (lifter, x, max(1, math.ceil(round_s / warm_up(clock, lifter, x))))
             for lifter, x in zip(lifters, inputs, strict=True)
         ]
-        medians = np.array(
-            [
-                [float(np.median(run(clock, *one))) for one in zip(lifters, inputs, calls, strict=True)]
-                for _ in range(rounds)
-            ]
-        )  # (rounds, lifters)
-        shares = [share(clock, *one) for one in zip(lifters, inputs, calls, strict=True)]
+        rows = [[float(np.median(run(clock, *job))) for job in jobs] for _ in range(rounds)]
+        medians = np.array(rows)  # (rounds, lifters)
+        shares = [share(clock, *job) for job in jobs]
     return [
         [
             *summarise(medians[:, i], medians[:, 0], lifter, batch),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from htpbench.errors import BenchError
 from htpbench.protocols import Pruner, Shapes, View
 from htpbench.selection import density_peaks, published_pooling, top
 
@@ -15,6 +16,8 @@ class TPC(Pruner):
     """
 
     def __init__(self, k: int = 2) -> None:
+        if k < 1:
+            raise BenchError(f"tpc: k = {k} neighbours; expected at least 1")
         self.k = k
         self.noise: Tensor | None = None
 

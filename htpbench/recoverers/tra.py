@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from htpbench.errors import BenchError
 from htpbench.protocols import Recoverer, Shapes
 from htpbench.selection import published_pooling
 
@@ -17,6 +18,8 @@ class CrossAttention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        if heads < 1 or width % heads:
+            raise BenchError(f"tra: heads = {heads}; expected a divisor of the width {width}")
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)

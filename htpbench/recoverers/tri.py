@@ -25,8 +25,9 @@ class TRI(Recoverer):
         after = torch.searchsorted(kept.contiguous(), times, right=True).clamp(1, max(r - 1, 1))
         before, after = after - 1, after.clamp(max=r - 1)  # r = 1: both are the only frame
         start, stop = kept.gather(1, before), kept.gather(1, after)  # (B, f)
-        weight = ((times - start) / (stop - start).clamp(min=1)).clamp(0, 1)[:, :, None, None]
-        return torch.lerp(pick(x, before), pick(x, after), weight.to(x.dtype))
+        gap = (stop - start).clamp(min=1).to(x.dtype)
+        weight = ((times - start) / gap).clamp(0, 1)[:, :, None, None]
+        return torch.lerp(pick(x, before), pick(x, after), weight)
 
     def published_macs(self, shapes: Shapes) -> int:
         """5 an output value: the papers ran a counted nn.Upsample of mode linear."""

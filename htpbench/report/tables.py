@@ -159,7 +159,7 @@ def sweep_text(table: pandas.DataFrame) -> str:
     for name in table.columns:
         if name in COLUMNS:
             column = COLUMNS[name]
-            shown[f"{column.head} ({column.unit})"] = _numbers(table, name, column)
+            shown[f"{column.head} ({column.unit})"] = numbers(table, name, column)
         elif not name.endswith((".low", ".high")):
             shown[name] = [str(text) for text in table[name]]
     return _markdown(pandas.DataFrame({name: cells for name, cells in shown.items() if any(cells)}))
@@ -251,7 +251,7 @@ def _bounds(metric: str) -> list[str]:
     return [f"{metric}.low", f"{metric}.high"] if metric in BOUNDED else []
 
 
-def _numbers(table: pandas.DataFrame, name: str, column: Column) -> list[str]:
+def numbers(table: pandas.DataFrame, name: str, column: Column) -> list[str]:
     """Cells as text in the column's unit: "12.20 [12.10, 12.30]", "" for NaN."""
 
     def text(value: float) -> str:

@@ -1,0 +1,5 @@
+"""`python -m htpbench`."""
+
+from htpbench.cli import main
+
+main()

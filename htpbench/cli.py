@@ -1,0 +1,248 @@
+"""The command line: verbs in the order of work; every body imports what it needs when called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from htpbench import __version__
+from htpbench.errors import BenchError
+
+app = App(
+    name="htpbench",
+    version=__version__,
+    help="Measure any backbone x pruner x recoverer x (r, b) of video pose transformers.",
+    sort_key=None,
+)
+WIDTH = None if sys.stdout.isatty() else 120  # a pipe has no width; rich would assume 80
+out, err = Console(width=WIDTH), Console(stderr=True)
+
+Combinations = Annotated[list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...")]
+StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) or a .toml file.")]
+Results = Annotated[Path, Parameter(help="Folder of the rows.")]
+Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
+Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
+Data = Annotated[str | None, Parameter(help='"synthetic" or the path of an .npz of motion.')]
+Weights = Annotated[
+    str | None, Parameter(help='Shipped weights, a .safetensors file, or "random".')
+]
+Format = Literal["table", "csv", "json", "markdown", "latex"]
+Meter = Literal["cost", "time", "accuracy", "selection"]
+
+
+@app.command(sort_key=1)
+def ls() -> None:
+    """List backbones, pruners, recoverers, studies and weights."""
+    from htpbench.listing import listing
+
+    for table in listing():
+        out.print(table)
+
+
+@app.command(sort_key=2)
+def plan(combinations: Combinations | None = None, *, study: StudyName = None) -> None:
+    """Say what combinations mean, and whether they can be run, without running them."""
+    from htpbench.listing import plan_table
+
+    out.print(plan_table(chosen(combinations, study)))
+
+
+@app.command(sort_key=3)
+def cost(
+    combinations: Combinations | None = None,
+    *,
+    study: StudyName = None,
+    format: Format = "table",
+    results: Results = Path("results"),
+) -> None:
+    """Count parameters and operations; with --study the rows are kept under --results."""
+    from htpbench.meters import cost as meter
+    from htpbench.report.cost import render
+    from htpbench.run import Bench, count
+    from htpbench.study import load
+
+    bench = None
+    if study:
+        bench = Bench(load(study).model_copy(update={"meters": ["cost"]}), results)
+    with err.status("counting") as status:
+        rows, left_out = count(chosen(combinations, study), bench, status.update)
+    if left_out:
+        err.print(f"not built, left out: {', '.join(left_out)}", highlight=False)
+    text = render(rows, [name.partition(".")[2] for name in meter.METRICS], format)
+    out.print(text) if format == "table" else print(text)
+
+
+@app.command(sort_key=4)
+def run(
+    combinations: Combinations,
+    *,
+    meter: Annotated[list[Meter] | None, Parameter(help="Default: cost and time.")] = None,
+    weights: Weights = None,
+    data: Data = None,
+    results: Results = Path("results"),
+    seed: int = 0,
+    device: Device = "cpu",
+) -> None:
+    """Measure some combinations and print their table; rows go to --results."""
+    from htpbench.report.console import sweep_lines
+    from htpbench.report.tables import sweep_table
+    from htpbench.run import Bench
+    from htpbench.run import run as measure
+    from htpbench.study import EvaluationSettings, Study
+
+    parsed = chosen(combinations, None)
+    settings = EvaluationSettings(data=data) if data else EvaluationSettings()
+    study = Study(
+        name="run",
+        title="Measured by hand",
+        meters=list(meter or ("cost", "time")),
+        combinations=[str(combination) for combination in parsed],
+        weights=weights,
+        evaluation=settings,
+    )
+    with err.status("measuring") as status:
+        rows = measure(Bench(study, results, device, natural(seed)), parsed, status.update)
+    out.print(sweep_lines(sweep_table(rows)))
+
+
+@app.command(sort_key=5)
+def sweep(
+    study: Annotated[str, Parameter(help="A shipped study or a .toml file.")] = "demo",
+    *,
+    data: Data = None,
+    weights: Weights = None,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+    seed: int = 0,
+    device: Device = "cpu",
+) -> None:
+    """Measure a study, print its front, write its table and figure. The same command resumes."""
+    from htpbench.progress import bar
+    from htpbench.report.build import sweep_report
+    from htpbench.report.console import sweep_lines
+    from htpbench.run import Bench
+    from htpbench.study import load
+    from htpbench.sweep import sweep as search
+
+    chosen_study = load(study).with_overrides(data=data, weights=weights)
+    bench = Bench(chosen_study, results, device, natural(seed))
+    with bar(err) as tick:
+        rows = search(bench, tick)
+    table, files = sweep_report(chosen_study, rows, reports / chosen_study.name)
+    out.print(sweep_lines(table, chosen_study.objectives))
+    for file in files:
+        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+
+
+@app.command(sort_key=6)
+def train(
+    combination: Annotated[str, Parameter(help="What to train, for example mixste.tiny-81.")],
+    *,
+    data: Annotated[list[str], Parameter(help='"synthetic" or an .npz; repeat to mix.')],
+    out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
+    steps: int = 2400,
+    batch: int = 8,
+    rate: float = 3e-3,
+    any_schedule: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    device: Device = "cpu",
+) -> None:
+    """Train a combination, or with --any-schedule one network for all schedules. Resumes."""
+    from htpbench.progress import bar
+    from htpbench.run import check_device
+    from htpbench.train import Recipe
+    from htpbench.train import train as learn
+
+    check_device(device)
+    recipe = Recipe(
+        str(chosen([combination], None)[0]),
+        tuple(data),
+        steps=steps,
+        batch=batch,
+        rate=rate,
+        any_schedule=any_schedule,
+        seed=natural(seed),
+    )
+    with bar(err) as tick:
+        path = learn(recipe, out, device, lambda step, loss: tick(step, steps, f"loss {loss:.4f}"))
+    err.print(f"written: {path}", highlight=False, soft_wrap=True)
+
+
+@app.command(sort_key=7)
+def report(
+    study: Annotated[str, Parameter(help="A shipped study or a .toml file.")],
+    *,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Rebuild a study's table and figure from its rows alone."""
+    from htpbench.report.build import report_study
+    from htpbench.study import load
+
+    text, files = report_study(load(study), results, reports)
+    out.print(text)
+    for file in files:
+        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+
+
+@app.command(sort_key=8)
+def doctor(*, results: Results = Path("results")) -> None:
+    """Check this installation: versions, devices, shipped files, a writable results folder."""
+    from htpbench.doctor import examine
+
+    table, healthy = examine(results)
+    out.print(table)
+    if not healthy:
+        sys.exit(2)
+
+
+def chosen(combinations: list[str] | None, study: str | None) -> list:
+    """The combinations named one by one and those of a study; BenchError where there are none."""
+    from htpbench.combination import parse
+    from htpbench.study import load
+
+    parsed = [parse(text) for text in combinations or []]
+    parsed += load(study).parsed() if study else []
+    if not parsed:
+        raise BenchError("nothing to do: name a combination, or a study with --study")
+    return list(dict.fromkeys(parsed))
+
+
+def natural(seed: int) -> int:
+    """A seed that numpy accepts."""
+    if seed < 0:
+        raise BenchError(f"--seed {seed}: expected 0 or more")
+    return seed
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    import_: Annotated[
+        list[Path] | None,
+        Parameter(name="--import", help="A Python file that registers systems of your own."),
+    ] = None,
+) -> None:
+    """Take --import before the verb's own arguments."""
+    if import_:
+        from htpbench.registry import import_file
+
+        for path in import_:
+            import_file(path)
+    app(tokens, exit_on_error=False, print_error=False)
+
+
+def main() -> None:
+    """Entry point: usage and bad input exit with 2, Ctrl-C with 130, bugs with a traceback."""
+    try:
+        app.meta(exit_on_error=False, print_error=False)
+    except (BenchError, CycloptsError) as error:
+        err.print(f"[bold red]error:[/] {str(error).strip()}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("stopped; the same command resumes", highlight=False)
+        sys.exit(130)

@@ -1,0 +1,271 @@
+"""The contracts that third parties subclass, on what is built here."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from paths import REAL_MOTION, needs_real_motion
+
+from htpbench.backbones.mixste import MixSTE, Pair
+from htpbench.motion.clip import Clip, Motion
+from htpbench.motion.cmu17 import read
+from htpbench.motion.synthetic import generate
+from htpbench.protocols import Pruner
+from htpbench.pruners.tpc import TPC
+from htpbench.pruners.tps import TPS
+from htpbench.recoverers.tra import TRA
+from htpbench.recoverers.tri import TRI
+from htpbench.selection import even_positions, top
+from htpbench.testing import (
+    BackboneContract,
+    DatasetContract,
+    PrunerContract,
+    RecovererContract,
+)
+
+
+class TestMixSTE(BackboneContract):
+    backbone = MixSTE
+    variant = dict(blocks=3, width=16, heads=2, mlp_ratio=2.0, drop_path=0.1)
+
+
+class TestTPS(PrunerContract):
+    pruner = TPS()
+
+
+class TestTPC(PrunerContract):
+    pruner = TPC()
+
+
+class TestTPCWithThreeNeighbours(PrunerContract):
+    pruner = TPC(k=3)
+
+
+class TestTRA(RecovererContract):
+    recoverer = TRA
+
+
+class TestTRAWithFourHeads(RecovererContract):
+    recoverer = TRA
+    options = dict(heads=4)
+
+
+class TestTRI(RecovererContract):
+    recoverer = TRI
+    exact = True
+
+
+synthetic = cache(generate)
+
+
+class TestSynthetic(DatasetContract):
+    @pytest.fixture
+    def motion(self):
+        return synthetic(0)
+
+
+@cache
+def real():
+    return read(REAL_MOTION)
+
+
+@needs_real_motion
+class TestCMU17(DatasetContract):
+    @pytest.fixture
+    def motion(self):
+        return real()
+
+
+# What the contracts are for: each of these faults is found by the test named beside it.
+
+
+class Unsorted(TPS):
+    def select(self, view, r):
+        return super().select(view, r).flip(1)
+
+
+class Drawn(TPC):
+    def select(self, view, r):
+        self.noise = torch.rand(view.kept.shape) * 1e6
+        return super().select(view, r)
+
+
+class BlindToMask(TPS):
+    def select(self, view, r):
+        return super().select(replace(view, alive=None), r)
+
+
+class BlindToCentre(TPS):
+    def select(self, view, r):
+        return super().select(replace(view, keep=None), r)
+
+
+class BatchMixer(TPC):
+    def select(self, view, r):
+        return super().select(replace(view, tokens=view.tokens * view.tokens.mean(dim=0)), r)
+
+
+class Writer(TPC):
+    def select(self, view, r):
+        view.tokens.add_(1.0)
+        return super().select(view, r)
+
+
+class Undeclared(Pruner):
+    def select(self, view, r):
+        return top(view.received(), r, view.keep, view.alive)
+
+
+class ValueShapes(TPS):
+    def select(self, view, r):
+        assert int(view.kept.max()) >= r
+        return super().select(view, r)
+
+
+class NotStatic(TPC):
+    static = True
+
+
+@pytest.mark.parametrize(
+    ("pruner", "test"),
+    [
+        (Unsorted, "positions_are_sorted_unique_and_allowed"),
+        (BlindToMask, "positions_are_sorted_unique_and_allowed"),
+        (BlindToCentre, "positions_are_sorted_unique_and_allowed"),
+        (Undeclared, "positions_are_sorted_unique_and_allowed"),
+        (Drawn, "same_view_same_positions"),
+        (Writer, "same_view_same_positions"),
+        (BatchMixer, "each_clip_alone_keeps_the_same"),
+        (ValueShapes, "shapes_are_static"),
+        (NotStatic, "static_positions_do_not_depend_on_content"),
+    ],
+)
+def test_faulty_pruners_are_found(pruner, test):
+    contract = PrunerContract()
+    contract.pruner = pruner()
+    with pytest.raises((AssertionError, RuntimeError)):
+        getattr(contract, f"test_{test}")()
+
+
+class DeclaredAttention(Undeclared):
+    needs = frozenset({"attention"})
+
+
+class TestDeclaredAttention(PrunerContract):
+    pruner = DeclaredAttention()
+
+
+class BlindPair(Pair):
+    """Looks at masked frames too, and shares out more attention than there is."""
+
+    def forward(self, tokens, keys=None):
+        return super().forward(tokens)
+
+    def received(self, tokens, keys=None):
+        return 2 * super().received(tokens)
+
+
+class BlindMixSTE(MixSTE):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        for block in self.blocks:
+            block.__class__ = BlindPair
+        self.unused = torch.nn.Parameter(torch.ones(1))
+
+    def embed(self, poses2d):
+        return super().embed(poses2d + poses2d.mean(dim=0))
+
+    def head(self, tokens):
+        poses = super().head(tokens)
+        return poses + torch.rand(()) if tokens.device.type == "cpu" else poses[:, :1]
+
+    def summary(self, tokens):
+        return tokens
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "shapes_from_embed_to_head",
+        "runs_again_the_same",
+        "each_clip_alone_gives_the_same",
+        "parameters_learn",
+        "masked_frames_are_not_looked_at",
+        "received_attention_is_shared_out",
+        "costs_can_be_counted",
+    ],
+)
+def test_a_faulty_backbone_is_found(test):
+    contract = BackboneContract()
+    contract.backbone, contract.variant = BlindMixSTE, TestMixSTE.variant
+    with pytest.raises(AssertionError):
+        getattr(contract, f"test_{test}")()
+
+
+class ByRank(TRI):
+    """Spreads the kept poses evenly, wherever they came from."""
+
+    def forward(self, x, kept, frames):
+        even = even_positions(27, kept.shape[1]).expand_as(kept)
+        return super().forward(x, even, frames)
+
+
+class Forgetful(TRA):
+    """Loses a frame in `mark`, mixes the batch, ignores what is asked for."""
+
+    def mark(self, tokens, kept, stage):
+        return tokens[:, 1:]
+
+    def forward(self, x, kept, frames):
+        return super().forward(x + x.mean(dim=0), kept, torch.arange(27, device=x.device))
+
+
+@pytest.mark.parametrize(
+    ("recoverer", "test"),
+    [
+        (ByRank, "full_length_or_what_is_asked"),
+        (Forgetful, "full_length_or_what_is_asked"),
+        (Forgetful, "each_clip_alone_gives_the_same"),
+        (Forgetful, "mark_keeps_the_shape"),
+    ],
+)
+def test_faulty_recoverers_are_found(recoverer, test):
+    contract = RecovererContract()
+    contract.recoverer, contract.exact = recoverer, True
+    with pytest.raises(AssertionError):
+        getattr(contract, f"test_{test}")()
+
+
+def changed(change, name="a", split="train", subject="S1"):
+    clip = synthetic(0).clips[0]
+    return Clip(name, subject, clip.action, split, change(clip.positions.copy()))
+
+
+def growing(positions):
+    return positions * np.linspace(1, 1.05, len(positions), dtype=np.float32)[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("change", "test"),
+    [
+        (lambda p: p / 1000, "a_person_in_millimetres_with_z_up"),
+        (lambda p: p[:, :, [0, 2, 1]], "a_person_in_millimetres_with_z_up"),
+        (lambda p: p[:, np.roll(np.arange(17), 1)], "a_person_in_millimetres_with_z_up"),
+        (lambda p: p.astype(np.float64), "clips_have_their_layout"),
+        (lambda p: p * np.nan, "clips_have_their_layout"),
+        (growing, "bones_stay_constant"),
+        (lambda p: p[::40], "nobody_is_faster_than_people_are"),
+    ],
+)
+def test_faulty_motion_is_found(change, test):
+    motion = Motion("faulty", (changed(change),))
+    with pytest.raises(AssertionError):
+        getattr(DatasetContract(), f"test_{test}")(motion)
+
+
+def test_a_subject_in_both_splits_is_found():
+    clips = (changed(np.asarray), changed(np.asarray, name="b", split="test"))
+    with pytest.raises(AssertionError, match="S1"):
+        DatasetContract().test_nobody_is_in_both_splits(Motion("leaky", clips))
