@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
+from rich.markup import escape
 
 from htpbench import __version__
 from htpbench.errors import BenchError
@@ -241,7 +242,8 @@ def main() -> None:
     try:
         app.meta(exit_on_error=False, print_error=False)
     except (BenchError, CycloptsError) as error:
-        err.print(f"[bold red]error:[/] {str(error).strip()}", highlight=False, soft_wrap=True)
+        said = escape(str(error).strip())  # grammar and users' text have brackets
+        err.print(f"[bold red]error:[/] {said}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("stopped; the same command resumes", highlight=False)

@@ -107,7 +107,18 @@ def import_file(path: Path) -> None:
         raise BenchError(f"--import {path}: expected a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BenchError:
+        raise
+    except Exception as error:  # the file is the user's, whatever goes wrong in it
+        del sys.modules[spec.name]
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if same(frame, path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1]
+        said = error.msg if isinstance(error, SyntaxError) else error
+        raise BenchError(
+            f"--import {path}, line {line}: {type(error).__name__}: {said}; mend the file"
+        ) from error
 
 
 BACKBONES: Registry = Registry("backbone")

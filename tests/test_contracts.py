@@ -25,10 +25,12 @@ from htpbench.testing import (
     RecovererContract,
 )
 
+SMALL = dict(blocks=3, width=16, heads=2, mlp_ratio=2.0, drop_path=0.1)
+
 
 class TestMixSTE(BackboneContract):
     backbone = MixSTE
-    variant = dict(blocks=3, width=16, heads=2, mlp_ratio=2.0, drop_path=0.1)
+    variant = SMALL
 
 
 class TestTPS(PrunerContract):
@@ -47,9 +49,12 @@ class TestTRA(RecovererContract):
     recoverer = TRA
 
 
+FOUR_HEADS = dict(heads=4)
+
+
 class TestTRAWithFourHeads(RecovererContract):
     recoverer = TRA
-    options = dict(heads=4)
+    options = FOUR_HEADS
 
 
 class TestTRI(RecovererContract):
@@ -199,7 +204,7 @@ class BlindMixSTE(MixSTE):
 )
 def test_a_faulty_backbone_is_found(test):
     contract = BackboneContract()
-    contract.backbone, contract.variant = BlindMixSTE, TestMixSTE.variant
+    contract.backbone, contract.variant = BlindMixSTE, SMALL
     with pytest.raises(AssertionError):
         getattr(contract, f"test_{test}")()
 

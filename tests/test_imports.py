@@ -15,19 +15,20 @@ LAYERS = [
     {"run", "study", "compare"},
     {"lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "losses", "metrics"},
+    {"layers", "selection", "losses", "metrics", "statistics"},
     {"registry", "combination", "cards"},
     {"protocols", "errors", "data", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
 BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data"}
+READING = {"rows", "study", "combination", "statistics", "errors", "data"}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS | {"motion"},
-    "report": {"report", "compare", "rows", "study", "combination", "errors", "data"},
-    "compare": {"rows", "study", "combination", "errors", "data"},
+    "report": READING | {"report", "compare"},
+    "compare": READING,
 }
 # Third parties that only these may import, wherever the import stands.
 RESERVED = {"optuna": {"sweep"}, "fvcore": {"meters"}, "ptflops": {"meters"}}

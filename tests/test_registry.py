@@ -141,7 +141,7 @@ def test_taken_names_are_refused(fastest, tmp_path):
 
 
 def test_files_that_cannot_be_imported_are_named(tmp_path):
-    with pytest.raises(BenchError, match="nowhere.py: no such file"):
+    with pytest.raises(BenchError, match=r"nowhere.py: no such file"):
         import_file(tmp_path / "nowhere.py")
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(BenchError, match=r"notes.txt: expected a Python file \(.py\)"):

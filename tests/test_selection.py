@@ -100,6 +100,18 @@ def test_distances_are_exactly_symmetric_euclidean_over_root_width():
     assert d[1, 3, 40].item() == pytest.approx(pair.item(), rel=1e-6)
 
 
+def test_distances_are_symmetric_even_where_cdist_is_not(monkeypatch):
+    exact, features = torch.cdist, smooth(0, n=40)
+
+    def rounded(*args, **settings):
+        return exact(*args, **settings) + 1e-6 * torch.rand(40, 40)
+
+    monkeypatch.setattr(torch, "cdist", rounded)
+    d = distances(features)
+    assert d.equal(d.transpose(1, 2))
+    assert not d.diagonal(dim1=1, dim2=2).any()
+
+
 def peaks_by_definition(features, k):
     """DPC-kNN frame by frame, in double precision with the same tie rule."""
     d = distances(features[None])[0].tolist()

@@ -17,11 +17,16 @@ from htpbench.motion.skeleton import MIRROR
 from htpbench.motion.views import Views, make_views
 from htpbench.motion.windows import Windows, cut
 from htpbench.protocols import Lifted, Measurement
+from htpbench.statistics import mean_interval
 
 VERSION = 1
-METRICS = ("accuracy.mpjpe", "accuracy.p_mpjpe", "accuracy.mpjpe_by_clip")
+METRICS = (
+    "accuracy.mpjpe",
+    "accuracy.p_mpjpe",
+    "accuracy.mpjpe_by_clip",
+    "accuracy.frames_by_clip",
+)
 BATCH = 16  # windows a forward pass; does not change any number
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +84,7 @@ def prepare(
 
 def flip(poses: Tensor) -> Tensor:
     """Mirror (..., J, 2 or more): x changes sign, left and right joints swap."""
-    mirrored = poses[..., torch.as_tensor(MIRROR, device=poses.device), :].clone()
+    mirrored = poses[..., torch.tensor(MIRROR, device=poses.device), :]  # a copy
     mirrored[..., 0] *= -1
     return mirrored
 
@@ -139,25 +144,21 @@ def trivial(evaluation: Evaluation) -> Errors:
 
 
 def summarise(errors: Errors, clips: tuple[str, ...]) -> list[Measurement]:
-    """Means over frames with 95 % bootstrap intervals over clips, and the mean of each clip."""
+    """Means over frames with intervals over clips; mean and frames of each clip, for pairing."""
     present = np.unique(errors.clip)
+    counts = np.bincount(errors.clip)[present]
     measurements = []
     for name in ("mpjpe", "p_mpjpe"):
         values = getattr(errors, name)
         sums = np.bincount(errors.clip, values)[present]
-        counts = np.bincount(errors.clip)[present]
-        low, high = bootstrap(sums, counts)
+        low, high = mean_interval(sums, counts)
         mean = float(values.mean())
         measurements.append(Measurement(f"accuracy.{name}", mean, "mm", low, high, len(present)))
-    by_clip = (np.bincount(errors.clip, errors.mpjpe)[present] / counts).tolist()
     axis = [clips[clip] for clip in present]
-    measurements.append(Measurement("accuracy.mpjpe_by_clip", by_clip, "mm", axis=axis))
-    return measurements
-
-
-def bootstrap(sums: np.ndarray, counts: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of sum / count when clips are resampled; frames of a clip stay together."""
-    draws = np.random.default_rng(seed).integers(len(sums), size=(RESAMPLES, len(sums)))
-    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    by_clip = (np.bincount(errors.clip, errors.mpjpe)[present] / counts).tolist()
+    frames = counts.astype(float).tolist()
+    return [
+        *measurements,
+        Measurement("accuracy.mpjpe_by_clip", by_clip, "mm", axis=axis),
+        Measurement("accuracy.frames_by_clip", frames, "1", axis=axis),
+    ]

@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.hooks import RemovableHandle
 
 from htpbench.lifter import Lifter
 from htpbench.protocols import Measurement
@@ -44,14 +43,15 @@ def measure(lifter: Lifter) -> list[Measurement]:
     inputs = lifter.example(device="meta")
     frozen = freeze(lifter)
     params = sum(parameter.numel() for parameter in lifter.parameters())
-    flops = count_everything(frozen, inputs)
+    with published_counter(frozen) as published:
+        flops = count_everything(frozen, inputs)  # one pass serves both
     fvcore, norms, unsupported = count_fvcore(frozen, inputs)
     ptflops = count_ptflops(freeze(lifter), inputs)  # leaves its hooks behind
     counts = {"flops / 2": flops / 2, "fvcore": fvcore, "ptflops": ptflops}
     note = disagreement(counts, norms, unsupported)
     return [
         Measurement("cost.params", params, "1"),
-        Measurement("cost.flops_published", 2 * count_published(frozen, inputs), "FLOP"),
+        Measurement("cost.flops_published", 2 * sum(published), "FLOP"),
         Measurement("cost.flops", flops, "FLOP", note=note),
         Measurement("cost.macs_fvcore", fvcore, "MAC", note=note),
         Measurement("cost.macs_ptflops", ptflops, "MAC", note=note),
@@ -64,42 +64,46 @@ def freeze(lifter: Lifter) -> Lifter:
 
 
 def count_published(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
-    """Multiply-adds that an early module-hook counter saw (see docs/cost.md).
+    """Multiply-adds of the papers' convention in one forward pass."""
+    with torch.no_grad(), published_counter(lifter) as counted:
+        lifter(*inputs)
+    return sum(counted)
+
+
+@contextmanager
+def published_counter(lifter: Lifter) -> Iterator[list[int]]:
+    """Collects the multiply-adds that an early module-hook counter saw (see docs/cost.md).
 
     Linear: in x outputs; Conv1d: outputs x (in / groups x kernel + bias); BatchNorm: 2 an element.
     A pruner or recoverer with `published_macs` answers for everything inside it.
     """
-    shapes, total = lifter.shapes(), 0
+    counted: list[int] = []
     silent: set[nn.Module] = set()
     for part in (lifter.pruner, lifter.recoverer):
         published_macs = getattr(part, "published_macs", None)
         if published_macs is not None:
-            total += published_macs(shapes)
+            counted.append(published_macs(lifter.shapes()))
             silent |= set(part.modules()) if isinstance(part, nn.Module) else set()
-    counted = 0
 
     def hook(module: nn.Module, args: Any, output: Tensor) -> None:
-        nonlocal counted
         if isinstance(module, nn.Linear):
-            counted += module.in_features * output.numel()
+            counted.append(module.in_features * output.numel())
         elif isinstance(module, nn.Conv1d):
             window = module.in_channels // module.groups * module.kernel_size[0]
-            counted += output.numel() * (window + (module.bias is not None))
+            counted.append(output.numel() * (window + (module.bias is not None)))
         else:
-            counted += 2 * output.numel()
+            counted.append(2 * output.numel())
 
-    handles: list[RemovableHandle] = [
+    handles = [
         module.register_forward_hook(hook)
         for module in lifter.modules()
         if isinstance(module, (nn.Linear, nn.Conv1d, nn.BatchNorm1d)) and module not in silent
     ]
     try:
-        with torch.no_grad():
-            lifter(*inputs)
+        yield counted
     finally:
         for handle in handles:
             handle.remove()
-    return total + counted
 
 
 def count_everything(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:

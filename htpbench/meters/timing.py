@@ -20,6 +20,7 @@ from torch import Tensor
 
 from htpbench.lifter import Lifter
 from htpbench.protocols import Measurement
+from htpbench.statistics import median_interval
 
 VERSION = 1
 METRICS = (
@@ -33,7 +34,6 @@ METRICS = (
     "time.overhead",
 )
 WARM_UP_S = 2.0  # at the most
-RESAMPLES = 1000
 
 
 @contextmanager
@@ -146,10 +146,10 @@ def summarise(
     """Latency, rates and speed-up, with 95 % bootstrap intervals over rounds."""
     frames = 1 if lifter.centred else lifter.frames
     forward = float(np.median(medians))
-    low, high = interval(medians)
+    low, high = median_interval(medians)
     clips, rounds = batch / forward, len(medians)
     ratio = reference / medians
-    ratio_low, ratio_high = interval(ratio)
+    ratio_low, ratio_high = median_interval(ratio)
     per_clip = batch / high, batch / low
     per_frame = frames * per_clip[0], frames * per_clip[1]
     return [
@@ -170,10 +170,3 @@ def breakdown(shares: np.ndarray, plain: float) -> list[Measurement]:
         Measurement("time.breakdown", [prune, recover, rest], "s", axis=axis),
         Measurement("time.overhead", whole / plain - 1, "1"),
     ]
-
-
-def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of the median over rounds."""
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(np.median(values[draws], axis=1), [0.025, 0.975])
-    return float(low), float(high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy
 import pandas
 from rich.table import Table
 
@@ -12,7 +13,8 @@ from htpbench.combination import parse
 from htpbench.errors import BenchError
 from htpbench.report.console import sweep_lines
 from htpbench.report.tables import published_table, published_text, sweep_table, write
-from htpbench.rows import Row, Store
+from htpbench.rows import Row, Store, latest
+from htpbench.statistics import mean_interval
 from htpbench.study import Study
 
 # Conditions that may differ between the combinations of one study without making them unlike.
@@ -65,11 +67,32 @@ def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> tuple[panda
     """Write <folder>/<study>.md, .csv, .png and .svg; returns the table and the files."""
     from htpbench.report.figures import pareto  # draws with seaborn, which is slow to import
 
-    table = sweep_table(rows)
+    rows = list(rows)
+    table = with_delta(sweep_table(rows), rows, str(study.anchor()))
     files = [*write(table, folder, study.name)]
     if {"cost", "time"} & set(study.meters) and "accuracy" in study.meters:
         files += pareto(table, folder, study.name, study.title, caption(rows))
     return table, files
+
+
+def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
+    """Add how much each MPJPE differs from the reference's, paired clip by clip."""
+    lists: dict[tuple[str, str], list] = {
+        (row.combination, row.metric): row.value
+        for row in latest(rows).values()
+        if isinstance(row.value, list)
+    }
+    base = lists.get((reference, "accuracy.mpjpe_by_clip"))
+    for index, name in enumerate(table["combination"]):
+        mine = lists.get((name, "accuracy.mpjpe_by_clip"))
+        if base is None or mine is None or name == reference:
+            continue
+        frames = numpy.array(lists[name, "accuracy.frames_by_clip"])
+        sums = (numpy.array(mine) - numpy.array(base)) * frames  # (clips,)
+        columns = ["accuracy.delta", "accuracy.delta.low", "accuracy.delta.high"]
+        low, high = mean_interval(sums, frames)
+        table.loc[index, columns] = [sums.sum() / frames.sum(), low, high]
+    return table
 
 
 def published_report(study: Study, rows: Iterable[Row], folder: Path) -> tuple:
@@ -91,5 +114,6 @@ def caption(rows: Iterable[Row]) -> str:
     card = told[-1]
     return (
         f"{card['data']} ({card['split']} subjects, {card['windows']} windows), "
-        f"{card['detections']} detections, weights {card['weights']}"
+        f"{card['detections']} detections, weights {card['weights']}; "
+        "bars: 95 % of the difference to the reference"
     )

@@ -9,11 +9,12 @@ from rich.table import Column, Table
 from htpbench.report.tables import COLUMNS, front, numbers
 
 SHOWN = {
-    "cost.flops": "FLOPs, all counted",
+    "cost.flops": "FLOPs, all",
     "time.forward": "forward",
     "time.speedup": "speed-up",
-    "time.prune_share": "prune + recover",
+    "time.prune_share": "pruning",
     "accuracy.mpjpe": "MPJPE",
+    "accuracy.delta": "minus reference's",
 }
 
 
@@ -21,8 +22,10 @@ def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) ->
     """One line a combination; those that nothing beats in both objectives carry a star."""
     columns = {name: head for name, head in SHOWN.items() if not table[name].dropna().empty}
     heads = [f"{head} ({COLUMNS[name].unit})" for name, head in columns.items()]
-    lines = Table(Column("combination", no_wrap=True), *heads, box=SIMPLE_HEAD)
-    cells = [numbers(table, name, COLUMNS[name]) for name in columns]
+    lines = Table(
+        *(Column(head, no_wrap=True) for head in ("combination", *heads)), box=SIMPLE_HEAD
+    )
+    cells = [numbers(table, name, COLUMNS[name], name == "accuracy.delta") for name in columns]
     if objectives is not None and all(name in table for name in objectives[:2]):
         lines.add_column("front")
         cells.append(["*" if best else "" for best in front(table, *objectives[:2])])

@@ -25,6 +25,7 @@ from htpbench.errors import BenchError
 from htpbench.report.tables import BOUNDED, COLUMNS, front, write_file
 
 ERROR = "accuracy.mpjpe"
+DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
 PANELS = ("cost.flops", "time.forward")  # the horizontal axes, left and right
 MARKERS = "osD^vPX<>"
 STYLE: dict[Any, Any] = {
@@ -101,7 +102,7 @@ def _points(axes: Axes, table: pandas.DataFrame, x: str, styles: dict[str, dict]
             members[x] / column.scale,
             members[ERROR],
             xerr=_interval(members, x),
-            yerr=_interval(members, ERROR),
+            yerr=_interval(members, DELTA),
             linestyle="none",
             ecolor=(*styles[str(family)]["color"], 0.4),
             elinewidth=1,

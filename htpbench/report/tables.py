@@ -40,9 +40,14 @@ COLUMNS = {
     "time.speedup": Column("speed-up", "1", "x", decimals=2),
     "time.prune_share": Column("share of pruning and recovering", "1", "%", 1e-2),
     "accuracy.mpjpe": Column("MPJPE", "mm", "mm"),
+    "accuracy.delta": Column("MPJPE minus the reference's", "mm", "mm"),
     "accuracy.p_mpjpe": Column("P-MPJPE", "mm", "mm"),
 }
-BOUNDED = ("time.forward", "accuracy.mpjpe")  # shown with the interval from low to high
+BOUNDED = (
+    "time.forward",
+    "accuracy.mpjpe",
+    "accuracy.delta",
+)  # shown with the interval from low to high
 
 COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
 ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
@@ -251,7 +256,7 @@ def _bounds(metric: str) -> list[str]:
     return [f"{metric}.low", f"{metric}.high"] if metric in BOUNDED else []
 
 
-def numbers(table: pandas.DataFrame, name: str, column: Column) -> list[str]:
+def numbers(table: pandas.DataFrame, name: str, column: Column, bounds: bool = True) -> list[str]:
     """Cells as text in the column's unit: "12.20 [12.10, 12.30]", "" for NaN."""
 
     def text(value: float) -> str:
@@ -262,7 +267,7 @@ def numbers(table: pandas.DataFrame, name: str, column: Column) -> list[str]:
         return f"{scaled:#.3g}" if tiny else f"{scaled:.{column.decimals}f}"
 
     cells = [text(value) for value in table[name]]
-    if name not in BOUNDED:
+    if name not in BOUNDED or not bounds:
         return cells
     low, high = ([text(value) for value in table[bound]] for bound in _bounds(name))
     return [

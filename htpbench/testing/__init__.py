@@ -1,0 +1,14 @@
+"""Contract tests that third parties subclass: what the lifter relies on, checked with pytest.
+
+from htpbench.testing import PrunerContract
+
+class TestMine(PrunerContract):
+    pruner = Mine()
+"""
+
+from htpbench.testing.backbones import BackboneContract
+from htpbench.testing.motion import DatasetContract
+from htpbench.testing.pruners import PrunerContract
+from htpbench.testing.recoverers import RecovererContract
+
+__all__ = ["BackboneContract", "DatasetContract", "PrunerContract", "RecovererContract"]
