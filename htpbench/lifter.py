@@ -55,10 +55,18 @@ class Lifter(nn.Module):
         pruner: Pruner | None = None,
         recoverer: Recoverer | None = None,
     ) -> Lifter:
-        """The same parameters under another schedule; nothing is rebuilt."""
+        """The same parameters under another schedule, by default with the same parts."""
         if self.backbone.per_length:
             raise BenchError(f"{type(self.backbone).__name__} serves only the lengths it has")
-        return Lifter(self.backbone, self.frames, pruner, schedule, recoverer, centred=self.centred)
+        return Lifter(
+            self.backbone,
+            self.frames,
+            pruner or self.pruner,
+            schedule,
+            recoverer or self.recoverer,
+            self.recovered,
+            self.centred,
+        )
 
     def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
         """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses)."""

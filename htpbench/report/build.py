@@ -77,21 +77,20 @@ def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> tuple[panda
 
 def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
     """Add how much each MPJPE differs from the reference's, paired clip by clip."""
-    lists: dict[tuple[str, str], list] = {
-        (row.combination, row.metric): row.value
+    lists: dict[tuple[str, str], Row] = {
+        (row.combination, row.metric): row
         for row in latest(rows).values()
         if isinstance(row.value, list)
     }
     base = lists.get((reference, "accuracy.mpjpe_by_clip"))
     for index, name in enumerate(table["combination"]):
         mine = lists.get((name, "accuracy.mpjpe_by_clip"))
-        if base is None or mine is None or name == reference:
+        if name == reference or base is None or mine is None or base.axis != mine.axis:
             continue
-        frames = numpy.array(lists[name, "accuracy.frames_by_clip"])
-        sums = (numpy.array(mine) - numpy.array(base)) * frames  # (clips,)
+        frames = numpy.array(lists[name, "accuracy.frames_by_clip"].value)
+        sums = (numpy.array(mine.value) - numpy.array(base.value)) * frames  # (clips,)
         columns = ["accuracy.delta", "accuracy.delta.low", "accuracy.delta.high"]
-        low, high = mean_interval(sums, frames)
-        table.loc[index, columns] = [sums.sum() / frames.sum(), low, high]
+        table.loc[index, columns] = [sums.sum() / frames.sum(), *mean_interval(sums, frames)]
     return table
 
 

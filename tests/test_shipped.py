@@ -1,0 +1,80 @@
+"""What comes with the package: studies, cards, weights, and what the README says."""
+
+import json
+import re
+import shlex
+
+import pytest
+from paths import ROOT
+
+from htpbench import study, weights
+from htpbench.cli import app
+from htpbench.combination import parse
+from htpbench.lifter import build
+from htpbench.meters import accuracy
+from htpbench.motion import open_motion
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^htpbench (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return weights.read(weights.find("mixste.tiny-81"))
+
+
+def lifter(name, tensors):
+    combination = parse(name)
+    built = build(combination, any_schedule=True)
+    if tensors:
+        weights.load_into(built, combination, tensors)
+    return built
+
+
+@pytest.mark.parametrize("name", study.names())
+def test_every_study_loads(name):
+    assert study.load(name).parsed()
+
+
+def test_weights_are_small_and_score_what_their_card_says(trained):
+    tensors, card = trained
+    assert weights.find("mixste.tiny-81").stat().st_size < 2_000_000
+    (score,) = (one for one in card["scores"] if one["conditions"]["data"] == "synthetic")
+    motion = open_motion("synthetic")
+    limit = int(score["conditions"]["windows"].split()[0])
+    evaluation = accuracy.prepare(motion, 81, "seq2seq", limit=limit)
+    assert evaluation.card | {"fingerprint": ""} == score["conditions"] | {"fingerprint": ""}
+    errors = accuracy.evaluate(lifter("mixste.tiny-81", tensors), evaluation)
+    assert errors.mpjpe.mean() == pytest.approx(score["accuracy.mpjpe"], abs=0.05)
+    assert errors.p_mpjpe.mean() == pytest.approx(score["accuracy.p_mpjpe"], abs=0.05)
+
+
+def test_weights_beat_random_ones_and_the_mean_pose_under_every_schedule_of_the_demo(trained):
+    tensors, _ = trained
+    evaluation = accuracy.prepare(open_motion("synthetic"), 81, "seq2seq", limit=12)
+    control = accuracy.trivial(evaluation).mpjpe.mean()
+    for name in study.load("demo").combinations:
+        ours = accuracy.evaluate(lifter(name, tensors), evaluation, augment=False)
+        random = accuracy.evaluate(lifter(name, None), evaluation, augment=False)
+        assert ours.mpjpe.mean() < min(random.mpjpe.mean(), control), name
+
+
+def test_no_card_holds_a_path(trained):
+    assert "/" not in json.dumps(trained[1]["recipe"])
+
+
+def test_the_readme_shows_the_two_commands_first():
+    commands = [line.split("#")[0].strip() for line in README.splitlines() if line[:5] == "make "]
+    assert commands[:2] == ["make sweep", "make test"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_readme_is_accepted(command):
+    tokens = shlex.split(command.split("  #")[0])
+    bound, _, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    assert bound.__name__ == tokens[0]
+
+
+def test_every_verb_stands_in_the_readme():
+    verbs = {name for name in app if not name.startswith("-")}
+    assert verbs == {command.split()[0] for command in COMMANDS}
