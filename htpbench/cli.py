@@ -18,8 +18,10 @@ app = App(
     version=__version__,
     help="Measure any backbone x pruner x recoverer x (r, b) of video pose transformers.",
     sort_key=None,
+    suppress_keyboard_interrupt=False,  # `main` says that the same command resumes
 )
-WIDTH = None if sys.stdout.isatty() else 120  # a pipe has no width; rich would assume 80
+app.meta.suppress_keyboard_interrupt = False
+WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
 out, err = Console(width=WIDTH), Console(stderr=True)
 
 Combinations = Annotated[list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...")]
@@ -240,7 +242,7 @@ def launch(
 def main() -> None:
     """Entry point: usage and bad input exit with 2, Ctrl-C with 130, bugs with a traceback."""
     try:
-        app.meta(exit_on_error=False, print_error=False)
+        app.meta(sys.argv[1:], exit_on_error=False, print_error=False)
     except (BenchError, CycloptsError) as error:
         said = escape(str(error).strip())  # grammar and users' text have brackets
         err.print(f"[bold red]error:[/] {said}", highlight=False, soft_wrap=True)

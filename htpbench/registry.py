@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import extract_tb
 from typing import Generic, TypeVar
 
 from htpbench import cards
@@ -99,7 +100,10 @@ def describe(cls: type) -> cards.Card:
 
 
 def import_file(path: Path) -> None:
-    """Run a Python file so that its `register` decorators take effect (`--import FILE`)."""
+    """Run a Python file so that its `register` decorators take effect (`--import FILE`).
+
+    BenchError names the line at which the file fails.
+    """
     if not path.is_file():
         raise BenchError(f"--import {path}: no such file")
     spec = importlib.util.spec_from_file_location(f"htpbench_import_{path.stem}", path)
@@ -113,12 +117,11 @@ def import_file(path: Path) -> None:
         raise
     except Exception as error:  # the file is the user's, whatever goes wrong in it
         del sys.modules[spec.name]
-        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if same(frame, path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1]
-        said = error.msg if isinstance(error, SyntaxError) else error
-        raise BenchError(
-            f"--import {path}, line {line}: {type(error).__name__}: {said}; mend the file"
-        ) from error
+        frames = extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == spec.origin]
+        line = lines[-1] if lines else getattr(error, "lineno", 1)  # none of it ran: bad syntax
+        kind = type(error).__name__
+        raise BenchError(f"--import {path}, line {line}: {kind}: {error}; mend it") from error
 
 
 BACKBONES: Registry = Registry("backbone")

@@ -37,7 +37,6 @@ class Bench:
     results: Path
     device: str = "cpu"
     seed: int = 0
-    held: dict[str, Row] = field(default_factory=dict)  # key -> the row that holds
     prepared: dict[tuple, accuracy.Evaluation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -46,11 +45,15 @@ class Bench:
         self.environment = environment(self.device)
         self.commit = commit()
         self.folder = self.results / self.machine
-        self.held = latest(Store(self.folder).read())
 
     def writer(self) -> Writer:
         """The file that this run appends to."""
         return Store(self.folder).writer(self.study.name, self.environment)
+
+    @cached_property
+    def held(self) -> dict[str, Row]:
+        """The row that holds for each key; read once, when no other sweep can write any more."""
+        return latest(Store(self.folder).read())
 
     @cached_property
     def motion(self) -> Motion:
@@ -65,6 +68,11 @@ class Bench:
             return {}, {"weights": "random", "trained": "random", "weights_seed": self.seed}
         path = weights.find(name)
         tensors, card = weights.read(path)
+        if card.get("schedule") not in ("any", "same"):
+            raise BenchError(
+                f"weights {path}: the card does not say for which schedules they were trained; "
+                "expected the weights.safetensors of `htpbench train`"
+            )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         told = {"weights": path.stem, "weights_sha256": digest, "trained": card["schedule"]}
         return tensors, told
@@ -234,7 +242,7 @@ def run(bench: Bench, combinations: Iterable[Combination], tell: Tell) -> list[R
 def check_device(device: str) -> None:
     """BenchError for a device that torch does not have here."""
     try:
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # meta has no values
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise BenchError(f"device {device!r} cannot be used here: {reason}; try cpu") from error

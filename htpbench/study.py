@@ -70,14 +70,16 @@ class Search(Strict):
 class Study(Strict):
     """A study; combinations, or a search space, or both (the combinations then come first)."""
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w .+-]*$")  # of files and folders
     title: str
     table: int | None = None  # of the H2OT paper, when the study regenerates one
     meters: list[Meter] = Field(min_length=1)
     combinations: list[str] = []
     search: Search | None = None
     reference: str | None = None  # speed-ups refer to it; default: the first combination
-    objectives: list[str] = ["time.forward", "accuracy.mpjpe"]  # all minimised
+    objectives: list[str] = Field(  # all minimised
+        default=["time.forward", "accuracy.mpjpe"], min_length=1
+    )
     weights: str | None = None  # a shipped name, a path, or "random"
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()

@@ -16,10 +16,10 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from htpbench.combination import Combination, Part, parse
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, unknown
 from htpbench.rows import Row
-from htpbench.run import Bench
-from htpbench.study import Search
+from htpbench.run import METERS, Bench
+from htpbench.study import Search, Study
 
 Tick = Callable[[int, int, str], None]
 
@@ -31,17 +31,33 @@ def sweep(bench: Bench, tick: Tick = lambda done, total, text: None) -> list[Row
     killed resumes, and nothing that has a row is measured again. BenchError while another sweep
     of the same study writes to the same results.
     """
-    bench.folder.mkdir(parents=True, exist_ok=True)
+    check_objectives(bench.study)
     lock = FileLock(bench.folder / f"{bench.study.name}.lock")
     try:
+        bench.folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise BenchError(
             f"another sweep of {bench.study.name} writes to {bench.folder}; "
             "wait for it, or choose another folder with --results"
         ) from None
-    with lock:
+    except OSError as error:
+        raise BenchError(
+            f"cannot write results to {bench.folder}: {error.strerror}; "
+            "mend the folder, or choose another with --results"
+        ) from error
+    try:
         return sweep_locked(bench, tick)
+    finally:
+        lock.release()
+
+
+def check_objectives(study: Study) -> None:
+    """BenchError for objectives that no meter of the study measures: no trial could succeed."""
+    known = [metric for meter in study.meters for metric in METERS[meter].METRICS]
+    for objective in study.objectives:
+        if objective not in known and (study.search or "objectives" in study.model_fields_set):
+            raise unknown("objective", objective, known)
 
 
 def sweep_locked(bench: Bench, tick: Tick) -> list[Row]:
@@ -118,9 +134,11 @@ def open_trials(bench: Bench) -> optuna.Study:
         storage=JournalStorage(backend),
         study_name=f"{bench.study.name}-{digest}",
         directions=[StudyDirection.MINIMIZE] * len(bench.study.objectives),
-        sampler=optuna.samplers.TPESampler(seed=bench.seed),
         load_if_exists=True,
     )
+    # A sampler of its own for each start: the same seed would draw the first trials again.
+    started = len(trials.get_trials(deepcopy=False))
+    trials.sampler = optuna.samplers.TPESampler(seed=bench.seed + started)
     for trial in trials.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         trials.tell(trial.number, state=TrialState.FAIL)
     return trials

@@ -7,107 +7,23 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from htpbench import cards, weights
-from htpbench.combination import Combination, Part, parse
+from htpbench import weights
+from htpbench.checkpoint import resume, save
+from htpbench.combination import parse
 from htpbench.errors import BenchError
-from htpbench.lifter import Lifter, build, build_pruner, build_recoverer
 from htpbench.losses import mixste_loss
-from htpbench.meters.accuracy import flip
-from htpbench.motion import open_motion
-from htpbench.motion.views import Views, make_views
-from htpbench.motion.windows import cut
+from htpbench.meters import accuracy
+from htpbench.motion.clip import Motion
+from htpbench.trainee import LEAST, Recipe, Sampler, Trainee
 
 SAVE_EVERY_S = 60.0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a training run; a checkpoint resumes only under the same recipe."""
-
-    combination: str
-    data: tuple[str, ...]
-    steps: int
-    batch: int = 8
-    rate: float = 3e-3
-    weight_decay: float = 0.01
-    warmup: int = 200
-    detections: str = "cpn"
-    any_schedule: bool = False
-    seed: int = 0
-
-
-class Trainee(nn.Module):
-    """The parameters under training, named as in a weights file."""
-
-    def __init__(self, combination: Combination, any_schedule: bool) -> None:
-        super().__init__()
-        self.lifter = [build(combination, any_schedule=any_schedule)]  # hidden: no second names
-        self.backbone = self.lifter[0].backbone
-        names = built("recoverer") if any_schedule else []
-        self.recoverer = nn.ModuleDict()
-        for name in names:
-            part = build_recoverer(Part(name), combination.frames, None, self.backbone)
-            self.recoverer[name] = part
-        if combination.recoverer and self.lifter[0].recoverer:
-            self.recoverer[combination.recoverer.name] = self.lifter[0].recoverer
-        self.pruners = [build_pruner(Part(name)) for name in built("pruner")]
-
-    def draw(self, rng: np.random.Generator, any_schedule: bool) -> Lifter:
-        """The lifter of one step: as it is, or with schedule, pruner and recoverer drawn.
-
-        One step in four is unpruned; else 1 to 3 stages before random blocks, the numbers of
-        frames log-uniform from 3 up.
-        """
-        lifter = self.lifter[0]
-        if not any_schedule or rng.random() < 0.25:
-            return lifter
-        blocks = len(self.backbone.blocks)
-        stages = int(rng.integers(1, min(3, blocks) + 1))
-        before = np.sort(rng.choice(blocks, size=stages, replace=False))
-        top = lifter.frames - 1
-        kept = {round(float(r)) for r in np.exp(rng.uniform(math.log(3), math.log(top), stages))}
-        schedule = tuple(zip(sorted(kept, reverse=True), map(int, before), strict=False))
-        pruner = self.pruners[rng.integers(len(self.pruners))]
-        name = list(self.recoverer)[rng.integers(len(self.recoverer))]
-        return lifter.with_schedule(schedule, pruner, self.recoverer[name])  # type: ignore
-
-
-def built(kind: str) -> list[str]:
-    """The shipped systems of a kind that have code."""
-    return [name for name, card in cards.shipped(kind).items() if card.implementation]
-
-
-class Sampler:
-    """Random windows of the training views of several motions; a batch depends on (seed, step)."""
-
-    def __init__(self, recipe: Recipe, frames: int) -> None:
-        self.recipe = recipe
-        self.views: list[Views] = []
-        self.windows: list[np.ndarray] = []
-        for spec in recipe.data:
-            views = make_views(open_motion(spec).split("train"), recipe.detections, "all")
-            self.views.append(views)
-            self.windows.append(cut(views, frames, stride=max(frames // 4, 1)).index)
-
-    def batch(self, rng: np.random.Generator, channels: int) -> tuple[Tensor, Tensor]:
-        """(B, F, J, channels) screen units and (B, F, J, 3) metres; one motion, half mirrored."""
-        sizes = np.array([len(index) for index in self.windows], dtype=float)
-        source = int(rng.choice(len(sizes), p=np.sqrt(sizes) / np.sqrt(sizes).sum()))
-        index = self.windows[source]
-        rows = index[rng.integers(len(index), size=self.recipe.batch)]  # (B, F)
-        poses2d = torch.from_numpy(self.views[source].poses2d[rows][..., :channels])
-        poses3d = torch.from_numpy(self.views[source].poses3d[rows]) / 1000.0
-        mirrored = torch.from_numpy(rng.random(len(rows)) < 0.5)
-        poses2d[mirrored] = flip(poses2d[mirrored])
-        poses3d[mirrored] = flip(poses3d[mirrored])
-        return poses2d, poses3d
 
 
 def rate_at(recipe: Recipe, step: int) -> float:
@@ -132,12 +48,16 @@ def train(
     combination = parse(recipe.combination)
     if recipe.any_schedule and combination.pruner:
         raise BenchError("--any-schedule trains for all schedules; name the backbone alone")
+    if recipe.any_schedule and combination.frames <= LEAST:
+        raise BenchError(f"--any-schedule keeps {LEAST} frames or more; expected F above {LEAST}")
     torch.manual_seed(recipe.seed)
     trainee = Trainee(combination, recipe.any_schedule).to(device).train()
     optimiser = torch.optim.AdamW(trainee.parameters(), weight_decay=recipe.weight_decay)
     state = out / "state.safetensors"
-    begin = resume(state, recipe, trainee, optimiser) if state.exists() else 0
     sampler = Sampler(recipe, combination.frames)
+    if not state.exists():
+        save(state, recipe, trainee, optimiser, 0)  # a folder that cannot be written: say it now
+    begin = resume(state, recipe, trainee, optimiser)
     saved = time.monotonic()
     with deferred_interrupt() as interrupted:
         for step in range(begin, recipe.steps):
@@ -148,9 +68,28 @@ def train(
             if interrupted:
                 raise KeyboardInterrupt
     path = out / "weights.safetensors"
-    card = {"recipe": asdict(recipe), "schedule": "any" if recipe.any_schedule else "same"}
-    weights.write(path, trainee.state_dict(), card)
+    weights.write(path, trainee.state_dict(), describe(recipe, trainee, sampler.motions, device))
     return path
+
+
+def describe(recipe: Recipe, trainee: Trainee, motions: list[Motion], device: str) -> dict:
+    """The card: how the weights came to be, and what they score on each motion's test subjects."""
+    combination = parse(recipe.combination)
+    scores = []
+    for motion in motions:
+        where = accuracy.prepare(
+            motion, combination.frames, combination.pipeline(), recipe.detections, limit=150
+        )
+        errors = accuracy.evaluate(trainee.lifter[0], where, device=device)
+        found = accuracy.summarise(errors, tuple(clip.name for clip in where.views.clips))
+        values = {one.metric: one.value for one in found if one.axis is None}
+        scores.append({"combination": str(combination), **values, "conditions": where.card})
+    return {
+        "schedule": "any" if recipe.any_schedule else "same",
+        "recipe": asdict(recipe) | {"data": [motion.name for motion in motions]},
+        "fingerprints": {motion.name: motion.fingerprint for motion in motions},
+        "scores": scores,
+    }
 
 
 def advance(
@@ -187,37 +126,3 @@ def deferred_interrupt() -> Iterator[list[int]]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def save(
-    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer, step: int
-) -> None:
-    """Parameters and the optimiser's moments, as one safetensors file with the recipe beside."""
-    tensors = {f"model.{name}": tensor for name, tensor in trainee.state_dict().items()}
-    for name, parameter in trainee.named_parameters():
-        for moment, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"optimiser.{moment}.{name}"] = value
-    weights.write(path, tensors, {"step": step, "recipe": asdict(recipe)})
-
-
-def resume(path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer) -> int:
-    """Load what `save` wrote; returns the number of steps done."""
-    tensors, card = weights.read(path)
-    theirs = card.get("recipe", {})
-    for field, mine in asdict(recipe).items():
-        other = theirs.get(field)
-        if list(mine) != other if isinstance(mine, tuple) else mine != other:
-            raise BenchError(
-                f"{path} was trained with {field} = {other}, not {mine}; "
-                "repeat that, or train into another folder with --out"
-            )
-    prefix = "model."
-    trainee.load_state_dict(
-        {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-    )
-    for name, parameter in trainee.named_parameters():
-        moments = ("step", "exp_avg", "exp_avg_sq")
-        found = {m: tensors.get(f"optimiser.{m}.{name}") for m in moments}
-        if all(value is not None for value in found.values()):
-            optimiser.state[parameter] = found
-    return int(card["step"])

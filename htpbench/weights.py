@@ -60,10 +60,10 @@ def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".part")
+        draft.write_text(json.dumps(card, indent=1) + "\n")
+        os.replace(draft, path.with_suffix(".json"))  # first: tensors never lack their card
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft)
         os.replace(draft, path)
-        draft.write_text(json.dumps(card, indent=1) + "\n")
-        os.replace(draft, path.with_suffix(".json"))
     except (OSError, SafetensorError) as error:
         raise BenchError(f"cannot write {path}: {error}; choose another folder") from error
 

@@ -1,0 +1,106 @@
+"""Small things that several test files run: motion of a few frames, studies, the command line."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from paths import ROOT
+
+from htpbench import cli
+from htpbench.motion.clip import Motion
+from htpbench.motion.skeleton import PARENTS
+from htpbench.motion.synthetic import generate
+
+NETWORK = "mixste.tiny-9"
+PRUNED = "mixste.tiny-9+tps:3@1+tri"
+OBJECTIVES = {
+    "cost": ("cost.flops", "cost.params"),
+    "time": ("time.forward", "time.first"),
+    "accuracy": ("accuracy.mpjpe", "accuracy.p_mpjpe"),
+}
+
+
+@cache
+def clips():
+    """Two clips to train on and two to test on, 20 to 23 frames each: (clip, positions)."""
+    drawn = generate()
+    chosen = [*drawn.split("train")[:2], *drawn.split("test")[:2]]
+    return [(clip, clip.positions[100 : 120 + i]) for i, clip in enumerate(chosen)]
+
+
+def arrays():
+    """The arrays of a motion file."""
+    stops = np.cumsum([len(positions) for _, positions in clips()])
+    named = {
+        f"clip_{field}": np.array([getattr(clip, field) for clip, _ in clips()])
+        for field in ("name", "subject", "action", "split")
+    }
+    return {
+        "positions": np.concatenate([positions for _, positions in clips()]),
+        "clip_start": np.array([0, *stops[:-1]]),
+        "clip_end": stops,
+        **named,
+        "parents": np.array(PARENTS),
+        "frame_rate": np.array(50.0),
+    }
+
+
+def motion_file(folder):
+    """A motion file of 86 frames."""
+    path = Path(folder) / "motion.npz"
+    np.savez(path, **arrays())
+    return path
+
+
+def motion():
+    """The same motion without a file."""
+    cut = tuple(type(c)(c.name, c.subject, c.action, c.split, p) for c, p in clips())
+    return Motion("motion", cut)
+
+
+def study(folder, text="", name="small", combinations=(NETWORK, PRUNED), meters=("cost",)):
+    """A study of random weights on the small motion; returns its path."""
+    first, *others = (OBJECTIVES[meter] for meter in meters if meter in OBJECTIVES)
+    objectives = [first[0], others[-1][0] if others else first[1]]
+    lines = [
+        f'title = "small"\nmeters = {list(meters)}\nweights = "random"',
+        f"objectives = {objectives}",
+        f"combinations = {list(combinations)}",
+        text,
+        f'[evaluation]\ndata = "{motion_file(folder)}"\nwindows = 4\nflip = false',
+        "[timing]\nrounds = 3\nround_s = 0.003",
+    ]
+    path = Path(folder) / f"{name}.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def started(*arguments, cwd):
+    """Python with `arguments` in a process of its own, not waited for."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process):
+    """(exit code, stdout, stderr) of a process that was started."""
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def call(monkeypatch, *arguments):
+    """The command line in this process; returns the exit code. capsys has what it printed."""
+    monkeypatch.setattr(sys, "argv", ["htpbench", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return stop.code
+    return 0

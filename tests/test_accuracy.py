@@ -1,0 +1,251 @@
+"""Accuracy: known answers, the official code's numbers, every frame scored once."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import small
+import torch
+from paths import SHARED
+from safetensors.torch import load_file
+
+from htpbench import losses, metrics
+from htpbench.lifter import build
+from htpbench.meters import accuracy, selection
+from htpbench.protocols import Lifted
+from htpbench.statistics import mean_interval
+
+GOLDEN = SHARED / "golden" / "losses-a.safetensors"
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def rotation(seed=0):
+    """A proper rotation, (3, 3) float64."""
+    q, _ = torch.linalg.qr(noise(3, 3, seed=seed).double())
+    return q * torch.det(q)
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return accuracy.prepare(small.motion(), 9, "seq2seq")
+
+
+class Teacher(torch.nn.Module):
+    """A lifter that knows the truth by the 2D clip it sees, and adds `offset` metres to joint 1."""
+
+    def __init__(self, evaluation, offset=0.0, frames=None):
+        super().__init__()
+        views, index = evaluation.views, evaluation.windows.index
+        self.known = {views.poses2d[row][..., :2].tobytes(): views.poses3d[row] for row in index}
+        self.backbone = SimpleNamespace(channels=2)
+        self.centred = frames is not None
+        self.frames, self.offset = frames, offset
+
+    def forward(self, poses2d, selection=None):
+        targets = np.stack([self.known[clip.numpy().tobytes()] for clip in poses2d])
+        frames = torch.arange(targets.shape[1]) if self.frames is None else self.frames
+        poses = torch.from_numpy(targets)[:, frames] / 1000.0  # (B, f, J, 3) m
+        poses[:, :, 1, 0] += self.offset
+        poses = poses + 5.0  # the root is set to 0 by the meter
+        return Lifted(poses, frames.expand(len(poses), -1), ())
+
+
+def test_mpjpe_of_known_offsets():
+    targets = noise(2, 5, 17, 3)
+    offset = torch.zeros(17, 3)
+    offset[4] = torch.tensor([3.0, 4.0, 0.0])  # one joint, 5 away
+    found = metrics.mpjpe(targets + offset, targets)
+    assert found.shape == (2, 5)
+    assert torch.allclose(found, torch.tensor(5 / 17))
+
+
+def test_p_mpjpe_forgives_similarities_but_no_reflection():
+    targets = noise(6, 17, 3).double()
+    moved = 1.7 * targets @ rotation() + torch.tensor([100.0, -20.0, 3.0])
+    assert metrics.p_mpjpe(moved, targets).max() < 1e-9
+    mirrored = targets * torch.tensor([-1.0, 1.0, 1.0])
+    assert metrics.p_mpjpe(mirrored, targets).min() > 0.1
+    poses = noise(6, 17, 3, seed=1).double()
+    again = 0.3 * poses @ rotation(2) - 4.0
+    assert torch.allclose(metrics.p_mpjpe(again, targets), metrics.p_mpjpe(poses, targets))
+
+
+def aligned_error(pose, target):
+    """P-MPJPE of one pose by Kabsch's rotation and the least-squares scale, in numpy."""
+    p, t = pose - pose.mean(0), target - target.mean(0)
+    u, _, vt = np.linalg.svd(t.T @ p)
+    turn = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    turned = p @ turn.T
+    scale = (turned * t).sum() / (turned * turned).sum()
+    return np.linalg.norm(scale * turned - t, axis=1).mean()
+
+
+def test_p_mpjpe_equals_another_construction():
+    poses, targets = noise(40, 17, 3), noise(40, 17, 3, seed=1)
+    expected = [aligned_error(*pair) for pair in zip(poses.numpy(), targets.numpy(), strict=True)]
+    assert np.allclose(metrics.p_mpjpe(poses, targets), expected, atol=1e-5)
+
+
+def test_losses_of_known_motion():
+    still = noise(1, 1, 17, 3).expand(2, 4, -1, -1)
+    assert losses.temporal_consistency(still) == 0 == losses.velocity(still, still + 1)
+    walking = still + torch.arange(4.0)[:, None, None]  # every coordinate 1 m a frame
+    weights = torch.tensor(losses.JOINT_WEIGHTS)
+    weighted = (3**0.5 * weights).mean()
+    assert losses.temporal_consistency(walking).item() == pytest.approx(weights.mean().item())
+    assert losses.velocity(walking, still).item() == pytest.approx(3**0.5, rel=1e-5)
+    assert losses.weighted_mpjpe(still + 1, still).item() == pytest.approx(weighted.item(), 1e-5)
+    one = losses.mixste_loss(still[:, :1] + 1, still[:, :1])
+    assert one.item() == pytest.approx(weighted.item(), 1e-5)
+
+
+@pytest.mark.skipif(not GOLDEN.is_file(), reason="../shared has no losses-a")
+def test_metrics_and_losses_equal_the_official_code():
+    case = load_file(GOLDEN)
+    poses, targets = case["prediction"], case["target"]
+    found = {
+        "joint_weights": torch.tensor(losses.JOINT_WEIGHTS),
+        "weighted_mpjpe": losses.weighted_mpjpe(poses, targets),
+        "temporal_consistency": losses.temporal_consistency(poses),
+        "velocity": losses.velocity(poses, targets),
+        "mixste_total": losses.mixste_loss(poses, targets),
+        "mpjpe": metrics.mpjpe(poses, targets).mean(),
+        "p_mpjpe_per_frame": metrics.p_mpjpe(poses, targets).flatten().float(),
+        "pose_2d_flipped": accuracy.flip(case["pose_2d"]),
+    }
+    for name, value in found.items():
+        assert torch.allclose(value, case[name], rtol=1e-5, atol=1e-6), name
+
+
+def test_flipping_twice_changes_nothing():
+    poses = noise(2, 3, 17, 3)
+    assert accuracy.flip(accuracy.flip(poses)).equal(poses)
+    once = accuracy.flip(poses)
+    assert once[..., 1, 0].equal(-poses[..., 4, 0]) and once[..., 1, 1:].equal(poses[..., 4, 1:])
+    assert once[..., 0, 0].equal(-poses[..., 0, 0])
+
+
+def test_the_truth_scores_zero_on_every_frame_once(evaluation):
+    frames = len(evaluation.views.poses2d)
+    errors = accuracy.evaluate(Teacher(evaluation), evaluation, augment=False)
+    assert len(errors.mpjpe) == len(errors.p_mpjpe) == frames == 22 + 23
+    assert np.bincount(errors.clip).tolist() == [22, 23]
+    assert errors.mpjpe.max() < 0.01 and errors.p_mpjpe.max() < 0.01
+
+
+def test_a_known_offset_in_metres_comes_out_in_millimetres(evaluation):
+    errors = accuracy.evaluate(Teacher(evaluation, 0.034), evaluation, augment=False)
+    assert np.allclose(errors.mpjpe, 34 / 17, atol=1e-3)
+
+
+def test_zeros_score_the_distance_of_the_root(evaluation):
+    lifter = Teacher(evaluation)
+    lifter.known = {key: np.zeros_like(value) for key, value in lifter.known.items()}
+    errors = accuracy.evaluate(lifter, evaluation, augment=False)
+    expected = np.linalg.norm(evaluation.views.poses3d, axis=-1).mean(axis=1)  # (N,)
+    assert np.allclose(np.sort(errors.mpjpe), np.sort(expected), atol=1e-3)
+
+
+def test_seq2frame_scores_the_centre_of_every_window():
+    evaluation = accuracy.prepare(small.motion(), 9, "seq2frame")
+    centre = accuracy.evaluate(Teacher(evaluation, frames=torch.tensor([4])), evaluation, False)
+    assert len(centre.mpjpe) == 45 and centre.mpjpe.max() < 0.01
+    several = Teacher(evaluation, frames=torch.tensor([0, 4, 8]))
+    assert len(accuracy.evaluate(several, evaluation, False).mpjpe) == 45
+    edge = accuracy.evaluate(Teacher(evaluation, frames=torch.tensor([0, 8])), evaluation, False)
+    assert len(edge.mpjpe) == 0, "frames beside the centre are not scored"
+
+
+class Halves(torch.nn.Module):
+    """Says joint 1 is 1 m off in x, whichever way the clip is mirrored."""
+
+    backbone = SimpleNamespace(channels=2)
+    centred = False
+
+    def forward(self, poses2d, selection=None):
+        poses = torch.zeros(*poses2d.shape[:3], 3)
+        poses[..., 1, 0] = 1.0
+        return Lifted(poses, torch.arange(poses.shape[1]).expand(len(poses), -1), ())
+
+
+def test_flip_averaging_mirrors_back():
+    poses, _ = accuracy.lift(Halves(), torch.zeros(2, 9, 17, 2), augment=True)
+    assert torch.allclose(poses[..., 1, 0], torch.tensor(500.0))
+    assert torch.allclose(poses[..., 4, 0], torch.tensor(-500.0))
+
+
+@pytest.mark.parametrize("text", ["mixste.tiny-9+tpc:3@1", "mixste.tiny-9+tpc:3@1+tri"])
+def test_the_mirrored_pass_keeps_the_same_frames_only_where_poses_come_out_there(text, monkeypatch):
+    torch.manual_seed(0)
+    lifter, asked = build(text).eval(), []
+    forward = lifter.forward
+
+    def spy(poses2d, selection=None):
+        asked.append(selection)
+        return forward(poses2d, selection=selection)
+
+    monkeypatch.setattr(lifter, "forward", spy)
+    accuracy.lift(lifter, noise(2, 9, 17, 2), augment=True)
+    assert asked[0] is None
+    assert (asked[1] is not None) == ("tri" not in text)
+
+
+def test_the_batch_does_not_change_a_number(evaluation, monkeypatch):
+    torch.manual_seed(0)
+    lifter = build(small.PRUNED)
+    found = [accuracy.evaluate(lifter, evaluation).mpjpe]
+    monkeypatch.setattr(accuracy, "BATCH", 1)
+    found.append(accuracy.evaluate(lifter, evaluation).mpjpe)
+    assert np.allclose(*found, atol=1e-2)
+
+
+def test_the_mean_pose_is_the_best_constant(evaluation):
+    errors = accuracy.trivial(evaluation)
+    assert len(errors.mpjpe) == 45 and np.bincount(errors.clip).tolist() == [22, 23]
+    truth = evaluation.views.poses3d
+    expected = np.linalg.norm(truth - evaluation.mean_pose, axis=-1).mean(axis=1)
+    assert np.allclose(np.sort(errors.mpjpe), np.sort(expected), atol=1e-3)
+    assert (errors.p_mpjpe <= errors.mpjpe + 1e-6).mean() > 0.9
+
+
+def test_the_interval_of_the_mean_is_seeded_and_keeps_clips_together():
+    rng = np.random.default_rng(0)
+    counts = rng.integers(10, 30, size=12)
+    sums = counts * rng.normal(50, 10, size=12)
+    low, high = mean_interval(sums, counts)
+    assert (low, high) == mean_interval(sums, counts)
+    assert low < sums.sum() / counts.sum() < high
+    assert np.allclose(mean_interval(7.0 * counts, counts), 7.0)
+    wide = mean_interval(sums[:3], counts[:3])
+    assert wide[0] in sums[:3] / counts[:3], "with 3 clips one clip alone is drawn often enough"
+
+
+def test_a_summary_weighs_frames_and_names_clips(evaluation):
+    errors = accuracy.Errors(np.array([1.0, 1, 4]), np.array([1.0, 1, 1]), np.array([0, 0, 1]))
+    measured = accuracy.summarise(errors, ("first", "second"))
+    assert tuple(one.metric for one in measured) == accuracy.METRICS
+    mpjpe, p_mpjpe, by_clip, frames = measured
+    assert (mpjpe.value, p_mpjpe.value, mpjpe.samples) == (2.0, 1.0, 2)
+    assert by_clip.value == [1.0, 4.0] and frames.value == [2.0, 1.0]
+    assert by_clip.axis == frames.axis == ["first", "second"]
+
+
+@pytest.mark.parametrize("text", ["mixste.tiny-9+tps:5@0,3@1+tri", "mixste.tiny-9+tpc:3@2"])
+def test_selection_counts_sum_to_windows_times_r(text):
+    torch.manual_seed(0)
+    lifter = build(text)
+    evaluation = accuracy.prepare(small.motion(), 9, "seq2frame", limit=5)
+    (found,) = selection.measure(lifter, evaluation)
+    assert sum(found.value) == 5 * 3 and found.samples == 5
+    assert len(found.value) == len(found.axis) == 9
+    if lifter.centred:
+        assert found.value[4] == 5, "the centre survives"
+    elif "tps" in text:
+        assert found.value == [5, 0, 0, 0, 5, 0, 0, 0, 5]
+
+
+def test_nothing_is_selected_without_pruning(evaluation):
+    assert selection.measure(build(small.NETWORK), evaluation) == []

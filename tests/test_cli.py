@@ -1,0 +1,207 @@
+"""The command line: every verb, what it prints, and what it must not import."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import small
+from paths import ROOT
+from test_registry import FASTEST
+
+import htpbench
+from htpbench import registry
+from htpbench.meters import cost
+from htpbench.rows import Store
+from htpbench.run import METERS
+
+VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
+COUNTED = [name.partition(".")[2] for name in cost.METRICS]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Runs the command line in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = small.call(monkeypatch, *arguments)
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_help_lists_the_verbs_in_the_order_of_work(call):
+    code, out, _ = call("--help")
+    assert code == 0
+    places = [out.index(f" {verb} ") for verb in VERBS]
+    assert places == sorted(places) and "--import" in out
+    assert call("--version")[1].strip() == htpbench.__version__
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(call, verb):
+    code, out, err = call(verb, "--help")
+    assert code == 0 and err == ""
+    assert f"htpbench {verb}" in out and len(out.splitlines()) > 3
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from htpbench.cli import app\n"
+        "try:\n    app.meta(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'optuna', 'seaborn', 'matplotlib', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert found.stderr == "[]\n" and "sweep" in found.stdout
+
+
+def test_runs_as_a_module(tmp_path):
+    code, out, err = small.finished(
+        small.started("-m", "htpbench", "plan", small.PRUNED, cwd=tmp_path)
+    )
+    assert (code, err) == (0, "") and small.PRUNED in out
+
+
+def test_the_installed_command_is_the_same():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"htpbench": "htpbench.cli:main"}
+
+
+def test_ls_lists_all_there_is(call):
+    code, out, _ = call("ls")
+    assert code == 0
+    for kind in (registry.BACKBONES, registry.PRUNERS, registry.RECOVERERS):
+        assert f"{kind.kind}s" in out
+        for name in kind.names():
+            (line,) = [
+                line for line in out.splitlines() if line.startswith((f"  {name} ", f"  {name}."))
+            ]
+            assert ("not built" in line) == (not kind.built(name))
+    assert "demo" in out and "table4" in out
+
+
+def test_plan_says_what_each_block_sees_and_what_is_missing(call):
+    code, out, _ = call(
+        "plan", "mixste-243+tps:121@0,81@3+tri", "mixste-243+tpc:81@3", "mhformer-27"
+    )
+    first, second, third = [line for line in out.splitlines() if "-2" in line]
+    assert code == 0
+    assert "seq2seq" in first and "121 121 121 81 81 81 81 81" in first and "ready" in first
+    assert "seq2frame" in second and "not built: mhformer" in third
+    code, out, _ = call("plan", "--study", "table4", "mixste-243+tps:81@3+tri:243")
+    names = [line.split()[0] for line in out.splitlines() if "mixste-" in line]
+    assert len(names) == len(set(names)) == 19, "one spelling, each once"
+
+
+def test_cost_in_json_is_plain_numbers_and_pure(call):
+    code, out, err = call("cost", small.NETWORK, small.PRUNED, "mhformer-27", "--format", "json")
+    rows = json.loads(out)
+    assert code == 0 and "left out: mhformer-27" in err
+    assert [row["combination"] for row in rows] == [small.NETWORK, small.PRUNED]
+    for row in rows:
+        for name in ("params", "flops_published", "flops", "macs_fvcore", "macs_ptflops"):
+            assert type(row[name]) is int and row[name] > 1000
+    assert rows[0]["params"] == rows[1]["params"] and rows[0]["flops"] > rows[1]["flops"]
+
+
+def test_cost_in_the_other_formats(call):
+    counted = json.loads(call("cost", small.PRUNED, "--format", "json")[1])[0]
+    code, out, _ = call("cost", small.PRUNED, "--format", "csv")
+    (line,) = csv.DictReader(io.StringIO(out))
+    assert code == 0 and {name: int(line[name]) for name in COUNTED} == {
+        name: counted[name] for name in COUNTED
+    }
+    cell = f"{counted['params'] / 1e6:.4g}"
+    for form, mark in (
+        ("markdown", "| combination"),
+        ("latex", r"\begin{tabular}"),
+        ("table", "─"),
+    ):
+        code, out, _ = call("cost", small.PRUNED, "--format", form)
+        assert code == 0 and mark in out and cell in out and "ptflops" in out
+    assert call("cost", small.PRUNED)[1] == out, "a table is the default"
+
+
+def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch):
+    study, counts = small.study(tmp_path, combinations=(small.NETWORK, "mhformer-27")), []
+    measure = cost.measure
+    monkeypatch.setattr(
+        METERS["cost"], "measure", lambda lifter: counts.append(1) or measure(lifter)
+    )
+    first = call("cost", "--study", study, "--format", "json")
+    (file,) = (tmp_path / "results").rglob("*.jsonl")
+    written = file.read_bytes()
+    again = call("cost", "--study", study, "--format", "json")
+    assert first[:2] == again[:2] and len(json.loads(first[1])) == 1
+    assert file.read_bytes() == written and len(counts) == 1
+    rows = Store(tmp_path / "results").read()
+    assert sorted(row.metric for row in rows) == sorted(cost.METRICS)
+    assert {row.combination for row in rows} == {small.NETWORK}
+
+
+def test_run_measures_and_prints(call, tmp_path):
+    motion = small.motion_file(tmp_path)
+    code, out, _ = call(
+        "run", small.NETWORK, small.PRUNED, "--meter", "accuracy", "--meter", "selection",
+        "--weights", "random", "--data", motion,
+    )  # fmt: skip
+    assert code == 0 and small.PRUNED in out and "MPJPE" in out and "control" in out
+    rows = Store(tmp_path / "results").read()
+    pruned = {row.metric: row for row in rows if row.combination == small.PRUNED}
+    assert sum(pruned["selection.frequency"].value) == 3 * pruned["selection.frequency"].samples
+    assert pruned["accuracy.mpjpe"].conditions["weights"] == "random"
+    assert all(row.status == "ok" for row in rows)
+
+
+def test_run_times_by_default(call, tmp_path):
+    code, out, _ = call("run", small.NETWORK)
+    assert code == 0 and "forward" in out
+    metrics = {row.metric for row in Store(tmp_path / "results").read()}
+    assert metrics == {*METERS["cost"].METRICS, *METERS["time"].METRICS}
+
+
+def test_doctor_is_well_and_writes_nothing(call, tmp_path):
+    code, out, _ = call("doctor")
+    assert code == 0 and "wrong" not in out
+    for check in ("machine", "packages", "GPU", "studies", "weights", "results"):
+        assert check in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_then_sweep_with_the_file(call, tmp_path):
+    motion = small.motion_file(tmp_path)
+    code, _, err = call(
+        "train", small.NETWORK, "--data", motion, "--any-schedule", "--steps", 2, "--batch", 2,
+        "--out", "trained",
+    )  # fmt: skip
+    assert code == 0 and "written: trained/weights.safetensors" in err
+    study = small.study(tmp_path, meters=("cost", "accuracy"))
+    code, out, _ = call("sweep", study, "--weights", "trained/weights.safetensors")
+    assert code == 0 and small.PRUNED in out
+    rows = [r for r in Store(tmp_path / "results").read() if r.metric == "accuracy.mpjpe"]
+    assert {r.conditions.get("trained") for r in rows} == {"any", None}  # None: the control
+
+
+@pytest.fixture
+def fastest(tmp_path, monkeypatch):
+    """A file with a pruner of one's own; what it registers is forgotten after the test."""
+    monkeypatch.setattr(registry.PRUNERS, "registered", {})
+    path = tmp_path / "my_pruner.py"
+    path.write_text(FASTEST)
+    yield path
+    sys.modules.pop("htpbench_import_my_pruner", None)
+
+
+@pytest.mark.parametrize("verb", ["plan", "cost"])
+def test_a_pruner_of_ones_own(call, fastest, verb):
+    own = "mixste.tiny-9+fastest:3@1+tri"
+    code, out, err = call(verb, own)
+    assert code == 2 and "unknown pruner 'fastest'" in err
+    code, out, _ = call("--import", fastest, verb, own)
+    assert code == 0 and own in out
