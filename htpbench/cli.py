@@ -156,7 +156,7 @@ def train(
 ) -> None:
     """Train a combination, or with --any-schedule one network for all schedules. Resumes."""
     from htpbench.progress import bar
-    from htpbench.run import check_device
+    from htpbench.setting import check_device
     from htpbench.train import Recipe
     from htpbench.train import train as learn
 

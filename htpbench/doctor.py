@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from rich.markup import escape
 from rich.table import Table
 
 from htpbench import study, weights
@@ -31,9 +32,9 @@ def examine(results: Path) -> tuple[Table, bool]:
     ]
     for name, check in checks:
         try:
-            table.add_row(name, check(), "ok")
+            table.add_row(name, escape(check()), "ok")
         except BenchError as error:
-            table.add_row(name, str(error), "[red]wrong[/]")
+            table.add_row(name, escape(str(error)), "[red]wrong[/]")
             healthy = False
     return table, healthy
 

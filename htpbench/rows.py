@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from htpbench.errors import BenchError
 
 SCHEMA = 1
@@ -173,13 +175,21 @@ class Writer:
     def __init__(self, path: Path, environment: dict[str, Any]):
         self.path = path
         self.environment = environment
+        self._lock = FileLock(path.with_suffix(".lock"))
 
     def __enter__(self) -> Writer:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)  # the system lets go of it when a process is killed
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             written = self._drop_cut_line()
+        except Timeout:
+            raise BenchError(
+                f"another htpbench writes to {self.path}; "
+                "wait for it, or choose another folder with --results"
+            ) from None
         except OSError as error:
+            self._lock.release()
             raise self._refused(error) from error
         line = _line({"kind": "environment", **self.environment})
         if line.rstrip() not in written.split(b"\n"):
@@ -188,6 +198,7 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
+        self._lock.release()
 
     def append(self, row: Row) -> None:
         """Write one row."""

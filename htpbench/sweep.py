@@ -9,16 +9,16 @@ from dataclasses import replace
 from functools import partial
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from htpbench.combination import Combination, Part, parse
-from htpbench.errors import BenchError, unknown
+from htpbench.errors import unknown
 from htpbench.rows import Row
-from htpbench.run import METERS, Bench
+from htpbench.run import Bench
+from htpbench.setting import METERS
 from htpbench.study import Search, Study
 
 Tick = Callable[[int, int, str], None]
@@ -32,36 +32,6 @@ def sweep(bench: Bench, tick: Tick = lambda done, total, text: None) -> list[Row
     of the same study writes to the same results.
     """
     check_objectives(bench.study)
-    lock = FileLock(bench.folder / f"{bench.study.name}.lock")
-    try:
-        bench.folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BenchError(
-            f"another sweep of {bench.study.name} writes to {bench.folder}; "
-            "wait for it, or choose another folder with --results"
-        ) from None
-    except OSError as error:
-        raise BenchError(
-            f"cannot write results to {bench.folder}: {error.strerror}; "
-            "mend the folder, or choose another with --results"
-        ) from error
-    try:
-        return sweep_locked(bench, tick)
-    finally:
-        lock.release()
-
-
-def check_objectives(study: Study) -> None:
-    """BenchError for objectives that no meter of the study measures: no trial could succeed."""
-    known = [metric for meter in study.meters for metric in METERS[meter].METRICS]
-    for objective in study.objectives:
-        if objective not in known and (study.search or "objectives" in study.model_fields_set):
-            raise unknown("objective", objective, known)
-
-
-def sweep_locked(bench: Bench, tick: Tick) -> list[Row]:
-    """The sweep itself."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     listed, search = bench.study.parsed(), bench.study.search
     total = len(listed) + (search.trials if search else 0)
@@ -83,6 +53,14 @@ def sweep_locked(bench: Bench, tick: Tick) -> list[Row]:
                 answer(trials, trial, found, bench.study.objectives)
             tick(done + 1, total, str(combination))
     return list(rows.values())
+
+
+def check_objectives(study: Study) -> None:
+    """BenchError for objectives that no meter of the study measures: no trial could succeed."""
+    known = [metric for meter in study.meters for metric in METERS[meter].METRICS]
+    for objective in study.objectives:
+        if objective not in known and (study.search or "objectives" in study.model_fields_set):
+            raise unknown("objective", objective, known)
 
 
 def finished(trials: optuna.Study) -> tuple[set[str], list[Combination]]:

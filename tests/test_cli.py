@@ -16,7 +16,7 @@ import htpbench
 from htpbench import registry
 from htpbench.meters import cost
 from htpbench.rows import Store
-from htpbench.run import METERS
+from htpbench.setting import METERS
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
 COUNTED = [name.partition(".")[2] for name in cost.METRICS]

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "htpbench"
 LAYERS = [
     {"cli", "testing", "__main__"},
     {"sweep", "report", "train", "check", "doctor", "listing", "progress"},
-    {"run", "study", "compare", "checkpoint", "trainee"},
+    {"run", "study", "compare", "checkpoint", "trainee", "setting"},
     {"lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "losses", "metrics", "statistics"},

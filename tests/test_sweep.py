@@ -18,7 +18,8 @@ from htpbench.errors import BenchError
 from htpbench.meters import accuracy, cost, timing
 from htpbench.motion.clip import Motion
 from htpbench.rows import Store
-from htpbench.run import CONTROL, METERS, Bench
+from htpbench.run import CONTROL, Bench
+from htpbench.setting import METERS
 from htpbench.study import load
 from htpbench.sweep import sweep
 
@@ -285,7 +286,7 @@ def test_two_sweeps_at_once(monkeypatch, capsys, tmp_path):
         patched.setattr(METERS["cost"], "measure", measure)
         assert small.call(monkeypatch, "sweep", path) == 0
     err = capsys.readouterr().err
-    assert codes == [2, 2] and "another sweep of small writes to" in err and "--results" in err
+    assert codes == [2, 2] and "another htpbench writes to" in err and "--results" in err
     assert small.call(monkeypatch, "sweep", path) == 0, "the first let go"
 
 

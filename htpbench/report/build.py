@@ -18,8 +18,8 @@ from htpbench.statistics import mean_interval
 from htpbench.study import Study
 
 # Conditions that may differ between the combinations of one study without making them unlike.
-OWN = {"pipeline", "stride", "windows", "flip_selection", "control"}
-WEIGHTS = {"weights", "weights_sha256", "weights_seed", "trained", "flip"}  # a control has none
+OWN = {"pipeline", "stride", "windows", "flip_selection", "control", "trained"}
+WEIGHTS = {"weights", "weights_sha256", "weights_seed", "flip"}  # a control has none
 
 
 def current(rows: Iterable[Row]) -> list[Row]:

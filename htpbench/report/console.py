@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Column, Table
 
 from htpbench.report.tables import COLUMNS, front, numbers
@@ -19,18 +20,17 @@ SHOWN = {
 
 
 def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) -> Table:
-    """One line a combination; those that nothing beats in both objectives carry a star."""
+    """One line a combination; a star leads those that nothing beats in the first two objectives."""
     columns = {name: head for name, head in SHOWN.items() if not table[name].dropna().empty}
     heads = [f"{head} ({COLUMNS[name].unit})" for name, head in columns.items()]
-    lines = Table(
-        *(Column(head, no_wrap=True) for head in ("combination", *heads)), box=SIMPLE_HEAD
-    )
+    lines = Table(Column("combination", no_wrap=True), *heads, box=SIMPLE_HEAD)
     cells = [numbers(table, name, COLUMNS[name], name == "accuracy.delta") for name in columns]
-    if objectives is not None and all(name in table for name in objectives[:2]):
-        lines.add_column("front")
-        cells.append(["*" if best else "" for best in front(table, *objectives[:2])])
+    best = [False] * len(table)
+    if objectives is not None and len(objectives) > 1 and set(objectives) <= set(table):
+        best = front(table, *objectives[:2])
+        lines.caption = "* on the front: nothing is better in " + " and ".join(objectives[:2])
     for index, (name, note) in enumerate(zip(table["combination"], table["note"], strict=True)):
-        lines.add_row(name, *(column[index] for column in cells))
+        lines.add_row(f"{'* ' if best[index] else '  '}{name}", *(cell[index] for cell in cells))
         if note:
-            lines.add_row(f"  {note}", style="dim")
+            lines.add_row(f"    {escape(note)}", style="dim")
     return lines

@@ -1,0 +1,150 @@
+"""What a study measures with: its data, its weights, the conditions that a row is kept under."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from htpbench import weights
+from htpbench.combination import Combination
+from htpbench.environment import environment, machine_name
+from htpbench.errors import BenchError
+from htpbench.lifter import Lifter, build
+from htpbench.meters import accuracy, cost, selection, timing
+from htpbench.motion import open_motion
+from htpbench.motion.clip import Motion
+from htpbench.protocols import Measurement
+from htpbench.rows import row_key
+from htpbench.study import Study
+
+METERS = {"cost": cost, "time": timing, "accuracy": accuracy, "selection": selection}
+
+
+@dataclass
+class Setting:
+    """One study on one device; data and weights are opened once, when first asked for."""
+
+    study: Study
+    device: str = "cpu"
+    seed: int = 0
+    prepared: dict[tuple, accuracy.Evaluation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+        self.machine = machine_name()
+        self.environment = environment(self.device)
+
+    @cached_property
+    def motion(self) -> Motion:
+        """The data of the study's evaluation."""
+        return open_motion(self.study.evaluation.data)
+
+    @cached_property
+    def trained(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any]]:
+        """Tensors and card of the study's weights (none: random), and what a row says of them."""
+        name = self.study.weights or "random"
+        if name == "random":
+            card = {"schedule": "random"}
+            return {}, card, {"weights": "random", "weights_seed": self.seed}
+        path = weights.find(name)
+        tensors, card = weights.read(path)
+        if card.get("schedule") not in ("any", "same"):
+            raise BenchError(
+                f"weights {path}: the card does not say for which schedules they were trained; "
+                "expected the weights.safetensors of `htpbench train`"
+            )
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return tensors, card, {"weights": path.stem, "weights_sha256": digest}
+
+    def lineage(self, combination: Combination) -> str:
+        """How the weights came to a combination: same, any, transferred or random."""
+        card = self.trained[1]
+        if card["schedule"] != "same":
+            return card["schedule"]
+        own = card.get("recipe", {}).get("combination") == str(combination)
+        return "same" if own else "transferred"
+
+    def evaluation(self, combination: Combination) -> accuracy.Evaluation:
+        """The windows for a combination's F and pipeline."""
+        settings = self.study.evaluation
+        key = combination.frames, combination.pipeline()
+        if key not in self.prepared:
+            self.prepared[key] = accuracy.prepare(
+                self.motion,
+                *key,
+                detections=settings.detections,
+                cameras=settings.cameras,
+                limit=settings.windows,
+                stride=settings.stride,
+            )
+        return self.prepared[key]
+
+    def lifter(self, combination: Combination) -> Lifter:
+        """The combination with the study's weights."""
+        tensors = self.trained[0]
+        torch.manual_seed(self.seed)
+        lifter = build(combination, any_schedule=self.lineage(combination) == "any")
+        if tensors:
+            weights.load_into(lifter, combination, tensors)
+        return lifter
+
+    def conditions(self, combination: Combination, meter: str) -> dict[str, Any]:
+        """How a meter measures a combination: what two rows must share to be compared."""
+        pipeline = combination.pipeline()
+        if meter == "cost":
+            return {"pipeline": pipeline, "batch": 1}
+        if meter == "time":
+            return {
+                "pipeline": pipeline,
+                "device": self.environment["device"],
+                "threads": self.environment["threads"],
+                "dtype": "float32",
+                "inputs": "random",
+                "reference": str(self.study.anchor()),
+                **self.study.timing.model_dump(),
+            }
+        told = {**self.evaluation(combination).card, **self.trained[2]}
+        told["trained"] = self.lineage(combination)
+        if meter == "selection":
+            return told
+        reused = "reused" if pipeline == "seq2frame" else "own"
+        return {**told, "flip": self.study.evaluation.flip, "flip_selection": reused}
+
+    def keys(self, combination: Combination, meter: str) -> dict[str, str]:
+        """The key of each metric that a meter has for a combination."""
+        module, told = METERS[meter], self.conditions(combination, meter)
+        if meter == "selection" and not combination.schedule:
+            return {}
+        machine = self.machine if meter == "time" else None
+        name = str(combination)
+        return {m: row_key(name, m, told, module.VERSION, machine) for m in module.METRICS}
+
+    def measurements(self, combination: Combination, meter: str) -> list[Measurement]:
+        """Ask one meter about one combination."""
+        if meter == "cost":
+            with torch.device("meta"):
+                return cost.measure(build(combination))
+        if meter == "time":
+            settings, anchor = self.study.timing.model_dump(), self.study.anchor()
+            alone = combination == anchor
+            lifters = [build(anchor)] + ([] if alone else [build(combination)])
+            return timing.measure(lifters, self.device, **settings)[-1]
+        lifter, evaluation = self.lifter(combination), self.evaluation(combination)
+        if meter == "selection":
+            return selection.measure(lifter, evaluation, self.device)
+        flip = self.study.evaluation.flip
+        errors = accuracy.evaluate(lifter, evaluation, flip, self.device)
+        return accuracy.summarise(errors, tuple(clip.name for clip in evaluation.views.clips))
+
+
+def check_device(device: str) -> None:
+    """BenchError for a device that torch does not have here."""
+    try:
+        torch.zeros(1, device=device).item()  # meta has no values
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"device {device!r} cannot be used here: {reason}; try cpu") from error
