@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from paths import ROOT
@@ -78,3 +80,14 @@ def test_every_command_of_the_readme_is_accepted(command):
 def test_every_verb_stands_in_the_readme():
     verbs = {name for name in app if not name.startswith("-")}
     assert verbs == {command.split()[0] for command in COMMANDS}
+
+
+def test_the_pruner_of_the_readme_works(tmp_path):
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    (tmp_path / "my_pruner.py").write_text(block)
+    command = ["--import", "my_pruner.py", "cost", "mixste.tiny-9+first:3@1+tri"]
+    done = subprocess.run(
+        [sys.executable, "-m", "htpbench", *command], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "mixste.tiny-9+first:3@1+tri" in done.stdout
