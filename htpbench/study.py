@@ -15,6 +15,7 @@ from htpbench.errors import BenchError, unknown
 from htpbench.registry import PRUNERS, RECOVERERS
 
 Meter = Literal["cost", "time", "accuracy", "selection"]
+HIGHER_IS_BETTER = {"time.speedup", "time.clips_per_second", "time.frames_per_second"}
 
 
 class Strict(BaseModel):
@@ -77,9 +78,7 @@ class Study(Strict):
     combinations: list[str] = []
     search: Search | None = None
     reference: str | None = None  # speed-ups refer to it; default: the first combination
-    objectives: list[str] = Field(  # all minimised
-        default=["time.forward", "accuracy.mpjpe"], min_length=1
-    )
+    objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     weights: str | None = None  # a shipped name, a path, or "random"
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()

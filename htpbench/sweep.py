@@ -19,7 +19,7 @@ from htpbench.errors import unknown
 from htpbench.rows import Row
 from htpbench.run import Bench
 from htpbench.setting import METERS
-from htpbench.study import Search, Study
+from htpbench.study import HIGHER_IS_BETTER, Search, Study
 
 Tick = Callable[[int, int, str], None]
 
@@ -111,7 +111,10 @@ def open_trials(bench: Bench) -> optuna.Study:
     trials = optuna.create_study(
         storage=JournalStorage(backend),
         study_name=f"{bench.study.name}-{digest}",
-        directions=[StudyDirection.MINIMIZE] * len(bench.study.objectives),
+        directions=[
+            StudyDirection.MAXIMIZE if name in HIGHER_IS_BETTER else StudyDirection.MINIMIZE
+            for name in bench.study.objectives
+        ],
         load_if_exists=True,
     )
     # A sampler of its own for each start: the same seed would draw the first trials again.

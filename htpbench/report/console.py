@@ -24,7 +24,10 @@ def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) ->
     columns = {name: head for name, head in SHOWN.items() if not table[name].dropna().empty}
     heads = [f"{head} ({COLUMNS[name].unit})" for name, head in columns.items()]
     lines = Table(Column("combination", no_wrap=True), *heads, box=SIMPLE_HEAD)
-    cells = [numbers(table, name, COLUMNS[name], name == "accuracy.delta") for name in columns]
+    cells = [
+        numbers(table, name, COLUMNS[name], name in ("accuracy.delta", "time.speedup"))
+        for name in columns
+    ]
     best = [False] * len(table)
     if objectives is not None and len(objectives) > 1 and set(objectives) <= set(table):
         best = front(table, *objectives[:2])

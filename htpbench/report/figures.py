@@ -26,7 +26,7 @@ from htpbench.report.tables import BOUNDED, COLUMNS, front, write_file
 
 ERROR = "accuracy.mpjpe"
 DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
-PANELS = ("cost.flops", "time.forward")  # the horizontal axes, left and right
+PANELS = ("cost.flops", "time.speedup")  # the horizontal axes, left and right
 MARKERS = "osD^vPX<>"
 STYLE: dict[Any, Any] = {
     **seaborn.axes_style("whitegrid"),
@@ -44,7 +44,7 @@ SPOTS = [(5, 4), (5, -4), (6, 0), (-5, 4), (-5, -4), (-6, 0), (0, 6), (0, -6)]
 def pareto(
     table: pandas.DataFrame, folder: Path, name: str, title: str, subtitle: str
 ) -> tuple[Path, Path]:
-    """Write <name>.png and <name>.svg: FLOPs (all counted) and forward time against MPJPE.
+    """Write <name>.png and <name>.svg: FLOPs (all counted) and measured speed-up against MPJPE.
 
     `table` is a `sweep_table`; a line without a number is left out of the panel that needs it.
     Labels are the frames kept at each stage, where there is room. Raises BenchError where nothing

@@ -15,6 +15,7 @@ import pandas
 from htpbench.errors import BenchError
 from htpbench.report.published import as_printed, published, same_digit, scale_of
 from htpbench.rows import Row, latest
+from htpbench.study import HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,11 @@ COLUMNS = {
     "time.speedup": Column("speed-up", "1", "x", decimals=2),
     "time.prune_share": Column("share of pruning and recovering", "1", "%", 1e-2),
     "accuracy.mpjpe": Column("MPJPE", "mm", "mm"),
-    "accuracy.delta": Column("MPJPE minus the reference's", "mm", "mm"),
+    "accuracy.delta": Column("MPJPE minus the reference's", "mm", "mm", decimals=2),
     "accuracy.p_mpjpe": Column("P-MPJPE", "mm", "mm"),
 }
-BOUNDED = (
-    "time.forward",
-    "accuracy.mpjpe",
-    "accuracy.delta",
-)  # shown with the interval from low to high
+# Shown with the interval from low to high.
+BOUNDED = ("time.forward", "time.speedup", "accuracy.mpjpe", "accuracy.delta")
 
 COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
 ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
@@ -87,10 +85,15 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
 
 
 def front(table: pandas.DataFrame, x: str, y: str) -> list[bool]:
-    """Which lines no other line beats in `x` and `y`, both minimised; ties stay, NaN never does."""
-    points = list(zip(table[x].astype(float), table[y].astype(float), strict=True))
+    """Which lines no other line beats in `x` and `y`; ties stay, NaN never does.
 
-    def stays(point: tuple[float, float]) -> bool:
+    Less is better, but for the metrics of HIGHER_IS_BETTER.
+    """
+    signs = [-1.0 if metric in HIGHER_IS_BETTER else 1.0 for metric in (x, y)]
+    columns = [sign * table[name].astype(float) for sign, name in zip(signs, (x, y), strict=True)]
+    points = list(zip(*columns, strict=True))
+
+    def stays(point: tuple[float, ...]) -> bool:
         if any(map(math.isnan, point)):
             return False
         return not any(p != point and p[0] <= point[0] and p[1] <= point[1] for p in points)
@@ -263,7 +266,7 @@ def numbers(table: pandas.DataFrame, name: str, column: Column, bounds: bool = T
         if math.isnan(value):
             return ""
         scaled = value / column.scale
-        tiny = 0 < abs(scaled) < 1  # small models: keep digits that tell them apart
+        tiny = column.scale > 1 and 0 < abs(scaled) < 1  # small models keep telling digits
         return f"{scaled:#.3g}" if tiny else f"{scaled:.{column.decimals}f}"
 
     cells = [text(value) for value in table[name]]
