@@ -24,7 +24,9 @@ app.meta.suppress_keyboard_interrupt = False
 WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
 out, err = Console(width=WIDTH), Console(stderr=True)
 
-Combinations = Annotated[list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...")]
+Combinations = Annotated[
+    list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...", negative="")
+]
 StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) or a .toml file.")]
 Results = Annotated[Path, Parameter(help="Folder of the rows.")]
 Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
@@ -32,6 +34,9 @@ Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
 Data = Annotated[str | None, Parameter(help='"synthetic" or the path of an .npz of motion.')]
 Weights = Annotated[
     str | None, Parameter(help='Shipped weights, a .safetensors file, or "random".')
+]
+Pipeline = Annotated[
+    Literal["seq2seq", "seq2frame"] | None, Parameter(help="Default: what the combination says.")
 ]
 Format = Literal["table", "csv", "json", "markdown", "latex"]
 Meter = Literal["cost", "time", "accuracy", "selection"]
@@ -86,6 +91,7 @@ def run(
     meter: Annotated[list[Meter] | None, Parameter(help="Default: cost and time.")] = None,
     weights: Weights = None,
     data: Data = None,
+    pipeline: Pipeline = None,
     results: Results = Path("results"),
     seed: int = 0,
     device: Device = "cpu",
@@ -104,12 +110,15 @@ def run(
         title="Measured by hand",
         meters=list(meter or ("cost", "time")),
         combinations=[str(combination) for combination in parsed],
+        pipeline=pipeline,
         weights=weights,
         evaluation=settings,
     )
     with err.status("measuring") as status:
         rows = measure(Bench(study, results, device, natural(seed)), parsed, status.update)
     out.print(sweep_lines(sweep_table(rows)))
+    if all(row.status != "ok" for row in rows):
+        sys.exit(1)
 
 
 @app.command(sort_key=5)
@@ -118,6 +127,7 @@ def sweep(
     *,
     data: Data = None,
     weights: Weights = None,
+    pipeline: Pipeline = None,
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
     seed: int = 0,
@@ -131,12 +141,13 @@ def sweep(
     from htpbench.study import load
     from htpbench.sweep import sweep as search
 
-    chosen_study = load(study).with_overrides(data=data, weights=weights)
+    chosen_study = load(study).with_overrides(data, weights, pipeline)
     bench = Bench(chosen_study, results, device, natural(seed))
     with bar(err) as tick:
         rows = search(bench, tick)
-    table, files = sweep_report(chosen_study, rows, reports / chosen_study.name)
-    out.print(sweep_lines(table, chosen_study.objectives))
+    tables, files = sweep_report(chosen_study, rows, reports / chosen_study.name)
+    for table in tables:
+        out.print(sweep_lines(table, chosen_study.objectives))
     for file in files:
         out.print(f"written: {file}", highlight=False, soft_wrap=True)
 
@@ -186,8 +197,9 @@ def report(
     from htpbench.report.build import report_study
     from htpbench.study import load
 
-    text, files = report_study(load(study), results, reports)
-    out.print(text)
+    tables, files = report_study(load(study), results, reports)
+    for table in tables:
+        out.print(table)
     for file in files:
         out.print(f"written: {file}", highlight=False, soft_wrap=True)
 
@@ -217,8 +229,8 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
 
 def natural(seed: int) -> int:
     """A seed that numpy accepts."""
-    if seed < 0:
-        raise BenchError(f"--seed {seed}: expected 0 or more")
+    if not 0 <= seed < 2**32:
+        raise BenchError(f"--seed {seed}: expected 0 to {2**32 - 1}")
     return seed
 
 
@@ -227,7 +239,9 @@ def launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     import_: Annotated[
         list[Path] | None,
-        Parameter(name="--import", help="A Python file that registers systems of your own."),
+        Parameter(
+            name="--import", negative="", help="A Python file that registers systems of your own."
+        ),
     ] = None,
 ) -> None:
     """Take --import before the verb's own arguments."""

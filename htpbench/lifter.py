@@ -12,7 +12,7 @@ from htpbench.combination import Combination, Part, parse
 from htpbench.errors import BenchError, NotBuilt
 from htpbench.protocols import Backbone, Lifted, Pruner, Recoverer, Shapes, View
 from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
-from htpbench.selection import even_positions
+from htpbench.selection import even_positions, with_kept
 
 Span = Callable[[str], AbstractContextManager]
 
@@ -82,6 +82,7 @@ class Lifter(nn.Module):
                     if selection is None:
                         view = self.view(tokens, poses2d, kept, index, stage)
                         positions = self.pruner.select(view, r)  # type: ignore[union-attr]
+                        check(positions, (len(tokens), r), self.pruner)
                     else:
                         positions = torch.searchsorted(kept.contiguous(), selection[stage])
                     tokens = tokens.gather(1, widen(positions, tokens))  # (B, r, S, C)
@@ -98,6 +99,9 @@ class Lifter(nn.Module):
         if self.recoverer is None:
             return Lifted(self.backbone.head(tokens), kept, trail)
         wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
+        if self.centred:
+            centre = wanted.new_tensor([self.centre])
+            wanted = with_kept(wanted[None], centre)[0]
         if self.recoverer.where == "tokens":
             with self.span("recover"):
                 tokens = self.recoverer(tokens, kept, wanted)  # (B, f, S, C)
@@ -146,6 +150,13 @@ class Lifter(nn.Module):
         if device == "meta":
             return (torch.empty(shape, device="meta"),)
         return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(device),)
+
+
+def check(positions: Tensor, shape: tuple[int, int], pruner: object) -> None:
+    """A pruner that returns another number of frames than asked would be measured wrongly."""
+    if tuple(positions.shape) != shape:
+        name = type(pruner).__name__
+        raise ValueError(f"{name} returned positions {tuple(positions.shape)}; expected {shape}")
 
 
 def widen(positions: Tensor, tokens: Tensor) -> Tensor:

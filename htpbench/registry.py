@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from functools import cached_property
@@ -33,7 +34,11 @@ class Registry(Generic[T]):
         """Class decorator: make a class known under `name`; a name that is taken is refused."""
 
         def add(cls: type[T]) -> type[T]:
-            if name in self.names():
+            if not re.fullmatch(r"\w+", name, flags=re.ASCII):
+                raise BenchError(f"the {self.kind} name {name!r}: expected letters, digits and _")
+            point = self.entry_points.get(name)
+            own = point is not None and point.module == cls.__module__
+            if name in self.names() and not own:
                 raise BenchError(f"the {self.kind} name {name!r} is taken; choose another")
             self.registered[name] = cls
             return cls
@@ -55,7 +60,8 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All known names, built or not."""
-        return [*cards.shipped(self.kind), *self.entry_points, *self.registered]
+        known = [*cards.shipped(self.kind), *self.entry_points, *self.registered]
+        return list(dict.fromkeys(known))
 
     def card(self, name: str) -> cards.Card:
         """The card of a system; one without a shipped card is described by its class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import cached_property
@@ -64,6 +65,10 @@ class Bench(Setting):
         try:
             measured = {one.metric: one for one in self.measurements(combination, meter)}
             status, reason = "ok", None
+            for one in measured.values():
+                values = one.value if isinstance(one.value, list) else [one.value]
+                if not all(map(math.isfinite, values)):
+                    raise ValueError(f"{one.metric} is not finite")
         except NotBuilt as error:
             measured, status, reason = {}, "unsupported", str(error)
         except BenchError:
@@ -112,6 +117,7 @@ class Bench(Setting):
         """The mean pose of the training views on the anchor's windows; [] without accuracy."""
         if "accuracy" not in self.study.meters:
             return []
+        _ = self.trained  # a wrong name should end the run before anything is measured
         evaluation = self.evaluation(self.study.anchor())
         told = {**evaluation.card, "control": "mean pose of the training views"}
         keys = {m: row_key(CONTROL, m, told, accuracy.VERSION) for m in accuracy.METRICS}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from htpbench import weights
+from htpbench.cards import shipped
 from htpbench.combination import Combination
 from htpbench.environment import environment, machine_name
 from htpbench.errors import BenchError
@@ -18,10 +21,17 @@ from htpbench.meters import accuracy, cost, selection, timing
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion
 from htpbench.protocols import Measurement
+from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
 from htpbench.rows import row_key
 from htpbench.study import Study
 
 METERS = {"cost": cost, "time": timing, "accuracy": accuracy, "selection": selection}
+LISTS = {
+    "time.breakdown",
+    "accuracy.mpjpe_by_clip",
+    "accuracy.frames_by_clip",
+    "selection.frequency",
+}  # metrics that are no single number
 
 
 @dataclass
@@ -71,7 +81,7 @@ class Setting:
     def evaluation(self, combination: Combination) -> accuracy.Evaluation:
         """The windows for a combination's F and pipeline."""
         settings = self.study.evaluation
-        key = combination.frames, combination.pipeline()
+        key = combination.frames, self.pipeline(combination)
         if key not in self.prepared:
             self.prepared[key] = accuracy.prepare(
                 self.motion,
@@ -87,19 +97,28 @@ class Setting:
         """The combination with the study's weights."""
         tensors = self.trained[0]
         torch.manual_seed(self.seed)
-        lifter = build(combination, any_schedule=self.lineage(combination) == "any")
+        any_schedule = self.lineage(combination) == "any"
+        lifter = build(combination, self.study.pipeline, any_schedule)
         if tensors:
             weights.load_into(lifter, combination, tensors)
         return lifter
 
+    def pipeline(self, combination: Combination) -> str:
+        """How the combination is used here."""
+        return combination.pipeline(self.study.pipeline)
+
     def conditions(self, combination: Combination, meter: str) -> dict[str, Any]:
         """How a meter measures a combination: what two rows must share to be compared."""
-        pipeline = combination.pipeline()
+        told: dict[str, Any] = {"pipeline": self.pipeline(combination)}
+        code = foreign_code(combination)
+        if code:
+            told["code"] = code
         if meter == "cost":
-            return {"pipeline": pipeline, "batch": 1}
+            return {**told, "batch": 1}
         if meter == "time":
             return {
-                "pipeline": pipeline,
+                **told,
+                "environment": self.environment["id"],
                 "device": self.environment["device"],
                 "threads": self.environment["threads"],
                 "dtype": "float32",
@@ -107,11 +126,11 @@ class Setting:
                 "reference": str(self.study.anchor()),
                 **self.study.timing.model_dump(),
             }
-        told = {**self.evaluation(combination).card, **self.trained[2]}
+        told |= {**self.evaluation(combination).card, **self.trained[2]}
         told["trained"] = self.lineage(combination)
         if meter == "selection":
             return told
-        reused = "reused" if pipeline == "seq2frame" else "own"
+        reused = "reused" if told["pipeline"] == "seq2frame" else "own"
         return {**told, "flip": self.study.evaluation.flip, "flip_selection": reused}
 
     def keys(self, combination: Combination, meter: str) -> dict[str, str]:
@@ -127,11 +146,12 @@ class Setting:
         """Ask one meter about one combination."""
         if meter == "cost":
             with torch.device("meta"):
-                return cost.measure(build(combination))
+                return cost.measure(build(combination, self.study.pipeline))
         if meter == "time":
             settings, anchor = self.study.timing.model_dump(), self.study.anchor()
             alone = combination == anchor
-            lifters = [build(anchor)] + ([] if alone else [build(combination)])
+            timed = [anchor] if alone else [anchor, combination]
+            lifters = [build(one, self.study.pipeline) for one in timed]
             return timing.measure(lifters, self.device, **settings)[-1]
         lifter, evaluation = self.lifter(combination), self.evaluation(combination)
         if meter == "selection":
@@ -141,10 +161,28 @@ class Setting:
         return accuracy.summarise(errors, tuple(clip.name for clip in evaluation.views.clips))
 
 
+def foreign_code(combination: Combination) -> dict[str, str]:
+    """Digests of the source files of systems that do not come with the package.
+
+    Whoever edits a pruner of their own gets new numbers, not the rows of the old one.
+    """
+    parts = [(BACKBONES, combination.backbone)]
+    parts += [(PRUNERS, combination.pruner.name)] if combination.pruner else []
+    parts += [(RECOVERERS, combination.recoverer.name)] if combination.recoverer else []
+    digests = {}
+    for registry, name in parts:
+        if name not in shipped(registry.kind):
+            source = Path(inspect.getfile(registry.load(name))).read_bytes()
+            digests[name] = hashlib.sha256(source).hexdigest()[:12]
+    return digests
+
+
 def check_device(device: str) -> None:
-    """BenchError for a device that torch does not have here."""
+    """BenchError for a device that torch does not have here, or that cannot be timed."""
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise BenchError(f"device {device!r} cannot be used here; expected cpu, cuda or cuda:N")
     try:
-        torch.zeros(1, device=device).item()  # meta has no values
+        torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise BenchError(f"device {device!r} cannot be used here: {reason}; try cpu") from error

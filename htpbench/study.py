@@ -65,6 +65,7 @@ class Search(Strict):
             for name in names:
                 if name not in registry.names():
                     raise unknown(registry.kind, name, registry.names())
+                registry.load(name)  # NotBuilt: a search would only collect failures
         return self
 
 
@@ -79,6 +80,7 @@ class Study(Strict):
     search: Search | None = None
     reference: str | None = None  # speed-ups refer to it; default: the first combination
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
+    pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     weights: str | None = None  # a shipped name, a path, or "random"
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
@@ -98,11 +100,14 @@ class Study(Strict):
         """The listed combinations, each once, in order."""
         return list(dict.fromkeys(parse(text) for text in self.combinations))
 
-    def with_overrides(self, data: str | None, weights: str | None) -> Study:
-        """The same study on other data or with other weights."""
+    def with_overrides(
+        self, data: str | None, weights: str | None, pipeline: str | None = None
+    ) -> Study:
+        """The same study on other data, with other weights, in another pipeline."""
         evaluation = self.evaluation.model_copy(update={"data": data} if data else {})
-        changed = {"evaluation": evaluation} | ({"weights": weights} if weights else {})
-        return self.model_copy(update=changed)
+        asked = {"weights": weights, "pipeline": pipeline}
+        changed = {name: value for name, value in asked.items() if value is not None}
+        return self.model_copy(update={"evaluation": evaluation, **changed})
 
     def anchor(self) -> Combination:
         """What speed-ups refer to."""

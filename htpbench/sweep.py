@@ -18,7 +18,7 @@ from htpbench.combination import Combination, Part, parse
 from htpbench.errors import unknown
 from htpbench.rows import Row
 from htpbench.run import Bench
-from htpbench.setting import METERS
+from htpbench.setting import LISTS, METERS
 from htpbench.study import HIGHER_IS_BETTER, Search, Study
 
 Tick = Callable[[int, int, str], None]
@@ -57,7 +57,9 @@ def sweep(bench: Bench, tick: Tick = lambda done, total, text: None) -> list[Row
 
 def check_objectives(study: Study) -> None:
     """BenchError for objectives that no meter of the study measures: no trial could succeed."""
-    known = [metric for meter in study.meters for metric in METERS[meter].METRICS]
+    known = [
+        metric for meter in study.meters for metric in METERS[meter].METRICS if metric not in LISTS
+    ]
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):
             raise unknown("objective", objective, known)

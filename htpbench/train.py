@@ -108,6 +108,10 @@ def advance(
     lifted = lifter(poses2d)
     index = lifted.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:])
     loss = mixste_loss(lifted.poses, targets.gather(1, index))
+    if not torch.isfinite(loss):
+        raise BenchError(
+            f"the loss is not finite at step {step}; choose a lower --rate and another --out"
+        )
     for group in optimiser.param_groups:
         group["lr"] = rate_at(recipe, step)
     optimiser.zero_grad(set_to_none=True)

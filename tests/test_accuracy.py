@@ -43,6 +43,7 @@ class Teacher(torch.nn.Module):
         self.backbone = SimpleNamespace(channels=2)
         self.centred = frames is not None
         self.frames, self.offset = frames, offset
+        self.centre = (index.shape[1] - 1) // 2
 
     def forward(self, poses2d, selection=None):
         targets = np.stack([self.known[clip.numpy().tobytes()] for clip in poses2d])
@@ -155,8 +156,10 @@ def test_seq2frame_scores_the_centre_of_every_window():
     assert len(centre.mpjpe) == 45 and centre.mpjpe.max() < 0.01
     several = Teacher(evaluation, frames=torch.tensor([0, 4, 8]))
     assert len(accuracy.evaluate(several, evaluation, False).mpjpe) == 45
-    edge = accuracy.evaluate(Teacher(evaluation, frames=torch.tensor([0, 8])), evaluation, False)
-    assert len(edge.mpjpe) == 0, "frames beside the centre are not scored"
+    edge = Teacher(evaluation, frames=torch.tensor([0, 8]))
+    edge.pruner = None
+    with pytest.raises(ValueError, match="lost the centre"):
+        accuracy.evaluate(edge, evaluation, False)
 
 
 class Halves(torch.nn.Module):

@@ -1,10 +1,13 @@
 """A study's report from rows alone: which rows belong together, and paired differences."""
 
+from dataclasses import replace
+
 import pytest
 
 from htpbench import study
 from htpbench.errors import BenchError
-from htpbench.report.build import current, report_study, with_delta
+from htpbench.report.build import report_study, sweep_report, with_delta
+from htpbench.report.current import current
 from htpbench.report.tables import sweep_table
 from htpbench.rows import Row, Store
 
@@ -66,14 +69,49 @@ def test_clips_that_do_not_match_are_not_paired():
     assert table["accuracy.delta"].isna().all()
 
 
+A, B, C = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri", "mixste.tiny-81+tps:3@0"
+STUDY = study.Study(name="demo", title="", meters=["cost"], combinations=[A, B, C])
+
+
 def test_rows_under_older_conditions_stay_out_of_the_report():
-    old = row("a", "accuracy.mpjpe", 1.0)
-    new = row("b", "accuracy.mpjpe", 2.0, "2026-01-02T00:00:00Z", {**CARD, "data": "b"})
-    same = row("c", "accuracy.mpjpe", 3.0, conditions={**CARD, "data": "b", "windows": "1 of 2"})
-    told = {"data": "b", "split": "test", "detections": "gt", "control": "mean pose"}
+    new_card = {**CARD, "data": "b"}
+    old = row(A, "accuracy.mpjpe", 1.0)
+    new = row(B, "accuracy.mpjpe", 2.0, "2026-01-02T00:00:00Z", new_card)
+    fewer = row(A, "accuracy.mpjpe", 3.0, conditions={**new_card, "windows": "1 of 2"})
+    frame = {**new_card, "windows": "9 of 9", "pipeline": "seq2frame"}
+    other_pipeline = row(C, "accuracy.mpjpe", 3.0, conditions=frame)
+    told = {name: new_card[name] for name in ("data", "split", "detections", "windows", "pipeline")}
     control = row("control: mean pose", "accuracy.mpjpe", 9.0, conditions=told)
-    cost = row("a", "cost.params", 5.0, conditions={"batch": 1})
-    assert current([old, new, same, control, cost]) == [new, same, control, cost]
+    cost = row(A, "cost.params", 5.0, conditions={"batch": 1})
+    rows = [old, new, fewer, other_pipeline, control, cost]
+    assert current(STUDY, rows) == [control, new, other_pipeline, cost]
+
+
+def test_rows_that_another_study_measured_serve_and_foreign_combinations_do_not():
+    borrowed = replace(row(A, "cost.params", 5.0, conditions={"batch": 1}), study="run")
+    foreign = row("mixste.tiny-81+tps:5@0", "cost.params", 5.0, conditions={"batch": 1})
+    assert current(STUDY, [borrowed, foreign]) == [borrowed]
+
+
+def test_each_pipeline_has_a_table_of_its_own(tmp_path):
+    frame = {**CARD, "pipeline": "seq2frame", "windows": "9 of 9"}
+    rows = [
+        *scored(A, [50.0], [10.0]),
+        row(C, "accuracy.mpjpe", 40.0, conditions=frame),
+        *(row(name, "cost.flops", 1e9, conditions={"batch": 1}) for name in (A,)),
+        row(C, "cost.flops", 1e9, conditions={"batch": 1, "pipeline": "seq2frame"}),
+    ]
+    tables, files = sweep_report(
+        STUDY.model_copy(update={"meters": ["cost", "accuracy"]}), rows, tmp_path
+    )
+    assert [list(table["combination"]) for table in tables] == [[A], [C]]
+    assert "demo-seq2frame.md" in {file.name for file in files}
+
+
+def test_a_report_after_a_kill_between_two_rows(tmp_path):
+    rows = scored(A, [50.0], [10.0]) + scored(B, [51.0], [10.0])[:2]
+    table = with_delta(sweep_table(rows), rows, A)
+    assert table["accuracy.delta"].isna().all()
 
 
 def test_a_study_without_rows_names_the_remedy(tmp_path):
@@ -82,7 +120,7 @@ def test_a_study_without_rows_names_the_remedy(tmp_path):
 
 
 def test_a_table_of_the_paper_needs_no_rows_and_says_what_is_missing(tmp_path):
-    text, files = report_study(study.load("table4"), tmp_path, tmp_path)
+    (text,), files = report_study(study.load("table4"), tmp_path, tmp_path)
     assert "0 of 0" in text
     assert "htpbench cost --study table4" in files[0].read_text()
 

@@ -258,7 +258,7 @@ def small():
     """The arrays of a tiny file laid out as cmu17.npz: 30 frames, 2 clips."""
     rng = np.random.default_rng(0)
     return {
-        "positions": rng.normal(0, 500, (30, 17, 3)).astype(np.float32),
+        "positions": rng.normal(0, 200, (30, 17, 3)).astype(np.float32),
         "filled": np.zeros(30, bool),
         "clip_start": np.array([0, 20]),
         "clip_end": np.array([20, 30]),
@@ -269,6 +269,30 @@ def small():
         "parents": np.array(PARENTS, dtype=np.int16),
         "frame_rate": np.array(50, dtype=np.float32),
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("positions", lambda arrays: arrays["positions"] / 1000, "millimetres"),
+        ("clip_start", lambda arrays: np.array([0, 10]), "share frames"),
+        ("clip_subject", lambda arrays: np.array(["01", "01"]), "train and test"),
+    ],
+)
+def test_what_would_falsify_an_error_is_refused(tmp_path, key, value, said):
+    arrays = small()
+    np.savez_compressed(tmp_path / "tiny.npz", **(arrays | {key: value(arrays)}))
+    with pytest.raises(BenchError, match=said):
+        open_motion(str(tmp_path / "tiny.npz"))
+
+
+def test_the_fingerprint_knows_the_split(tmp_path):
+    prints = set()
+    for split in (["train", "test"], ["test", "train"]):
+        path = tmp_path / f"{split[0]}.npz"
+        np.savez_compressed(path, **(small() | {"clip_split": np.array(split)}))
+        prints.add(open_motion(str(path)).fingerprint)
+    assert len(prints) == 2
 
 
 def test_reading_a_small_file(tmp_path):

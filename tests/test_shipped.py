@@ -15,6 +15,8 @@ from htpbench.combination import parse
 from htpbench.lifter import build
 from htpbench.meters import accuracy
 from htpbench.motion import open_motion
+from htpbench.registry import PRUNERS
+from htpbench.testing import PrunerContract
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^htpbench (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
@@ -80,6 +82,18 @@ def test_every_command_of_the_readme_is_accepted(command):
 def test_every_verb_stands_in_the_readme():
     verbs = {name for name in app if not name.startswith("-")}
     assert verbs == {command.split()[0] for command in COMMANDS}
+
+
+def pruner_of_the_readme():
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    scope = {"__name__": "readme"}
+    exec(compile(block, "README.md", "exec"), scope)
+    del PRUNERS.registered["first"]  # other tests may want the name
+    return scope["First"]()
+
+
+class TestThePrunerOfTheReadme(PrunerContract):
+    pruner = pruner_of_the_readme()
 
 
 def test_the_pruner_of_the_readme_works(tmp_path):

@@ -62,7 +62,8 @@ def prepare(
     views = make_views(motion.split("test"), detections, cameras, seed)
     windows = cut(views, frames, pipeline, stride)
     thinned = windows if limit is None else windows.thin(limit)
-    train = make_views(motion.split("train"), "gt", "rotate", seed)
+    seen = "train" if any(clip.split == "train" for clip in motion.clips) else "test"
+    train = make_views(motion.split(seen), "gt", "rotate", seed)
     card = {
         "data": motion.name,
         "fingerprint": motion.fingerprint,
@@ -79,6 +80,7 @@ def prepare(
         "root": "pelvis, set to 0",
         "mean_over": "frames",
     }
+    card |= {} if seen == "train" else {"mean_pose": "of the test views: there are no others"}
     return Evaluation(views, thinned, train.poses3d.mean(axis=0), card)
 
 
@@ -96,6 +98,10 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
     only, the mirrored pass replays the selection of the first, as the official TPC test does.
     """
     lifted: Lifted = lifter(poses2d)
+    if not all((kept.diff(dim=1) > 0).all() for kept in lifted.kept):
+        raise ValueError(f"{type(lifter.pruner).__name__} returned frames unsorted or twice")
+    if lifter.centred and not (lifted.frames == lifter.centre).any(dim=1).all():
+        raise ValueError(f"{type(lifter.pruner).__name__} lost the centre frame (view.keep)")
     poses = lifted.poses
     if augment:
         selection = lifted.kept if lifter.centred else None

@@ -10,7 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +39,16 @@ WARM_UP_S = 2.0  # at the most
 @contextmanager
 def device_lock(device: str) -> Iterator[None]:
     """Nothing else of ours runs on the device while it is timed."""
-    name = f"htpbench-{device.replace(':', '-')}.lock"
+    named = torch.device(device)
+    name = f"htpbench-{named.type}-{named.index or 0}.lock"
     with FileLock(Path(tempfile.gettempdir()) / name, mode=0o666):
         yield
+
+
+def current(device: str) -> AbstractContextManager:
+    """CUDA events are recorded on the current device: make it the timed one."""
+    named = torch.device(device)
+    return torch.cuda.device(named) if named.type == "cuda" else nullcontext()
 
 
 class Clock:
@@ -78,7 +85,7 @@ def measure(
     clock = Clock(device)
     lifters = [lifter.eval().to(device) for lifter in lifters]
     inputs = [lifter.example(batch, device) for lifter in lifters]
-    with device_lock(device):
+    with device_lock(device), current(device):
         first = [run(clock, lifter, x, 1)[0] for lifter, x in zip(lifters, inputs, strict=True)]
         jobs = [
             (lifter, x, max(1, math.ceil(round_s / warm_up(clock, lifter, x))))

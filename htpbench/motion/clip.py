@@ -27,7 +27,7 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Clips under one name; the fingerprint (12 hex digits) changes with any name or position."""
+    """Clips under one name; the fingerprint (12 hex digits) changes with anything in them."""
 
     name: str
     clips: tuple[Clip, ...]
@@ -50,9 +50,10 @@ class Motion:
 
 
 def fingerprint(clips: tuple[Clip, ...]) -> str:
-    """First 12 hex digits of the SHA-256 over the names and positions of all clips."""
+    """First 12 hex digits of the SHA-256 over all that clips hold."""
     digest = hashlib.sha256()
     for clip in clips:
-        digest.update(clip.name.encode() + b"\0")
+        told = (clip.name, clip.subject, clip.action, clip.split)
+        digest.update("\0".join(told).encode() + b"\0")
         digest.update(clip.positions.astype("<f4").tobytes())
     return digest.hexdigest()[:12]

@@ -102,6 +102,17 @@ def _clips(arrays: dict[str, Any]) -> tuple[Clip, ...]:
             raise BenchError(f"clip {name} is frames {start}:{stop} of {len(positions)}")
         if split not in SPLITS:
             raise BenchError(f"clip {name} has split {split!r}; expected {' or '.join(SPLITS)}")
+    order = np.argsort(starts)
+    if (np.array(stops)[order][:-1] > np.array(starts)[order][1:]).any():
+        raise BenchError("two clips share frames; expected ranges apart")
+    subjects = arrays["clip_subject"].tolist()
+    both = {s for s, split in zip(subjects, splits, strict=True) if split == "train"}
+    both &= {s for s, split in zip(subjects, splits, strict=True) if split == "test"}
+    if both:
+        raise BenchError(f"subject {min(both)} is in train and test; expected subjects apart")
+    thigh = float(np.median(np.linalg.norm(positions[:, 2] - positions[:, 1], axis=-1)))
+    if not 100 < thigh < 1000:
+        raise BenchError(f"a thigh is {thigh:.3g} long; expected positions in millimetres")
     positions = positions.astype(np.float32, copy=False)
     return tuple(
         Clip(name, subject, action, split, positions[start:stop])

@@ -12,83 +12,75 @@ from rich.table import Table
 from htpbench.combination import parse
 from htpbench.errors import BenchError
 from htpbench.report.console import sweep_lines
+from htpbench.report.current import current
 from htpbench.report.tables import published_table, published_text, sweep_table, write
 from htpbench.rows import Row, Store, latest
 from htpbench.statistics import mean_interval
 from htpbench.study import Study
 
-# Conditions that may differ between the combinations of one study without making them unlike.
-OWN = {"pipeline", "stride", "windows", "flip_selection", "control", "trained"}
-WEIGHTS = {"weights", "weights_sha256", "weights_seed", "flip"}  # a control has none
+Reported = tuple[list[pandas.DataFrame], list[Path]]
 
 
-def current(rows: Iterable[Row]) -> list[Row]:
-    """The rows that belong together: for each meter, those under the conditions of its newest."""
-    rows = list(rows)
-    newest: dict[str, Row] = {}
-    for row in rows:
-        if "control" not in row.conditions:
-            meter = row.metric.partition(".")[0]
-            newest[meter] = max(newest.get(meter, row), row, key=lambda one: one.at)
-    return [
-        row
-        for row in rows
-        if (other := newest.get(row.metric.partition(".")[0])) and alike(row, other)
-    ]
-
-
-def alike(row: Row, other: Row) -> bool:
-    """Whether two rows of a meter were measured under the same conditions, machine included."""
-    skipped = OWN | WEIGHTS if "control" in row.conditions else OWN
-    mine = {key: value for key, value in row.conditions.items() if key not in skipped}
-    theirs = {key: value for key, value in other.conditions.items() if key not in skipped}
-    timed = row.metric.startswith("time.")
-    return mine == theirs and (not timed or row.environment == other.environment)
-
-
-def report_study(study: Study, results: Path, reports: Path) -> tuple[Table | str, list[Path]]:
+def report_study(
+    study: Study, results: Path, reports: Path
+) -> tuple[list[Table | str], list[Path]]:
     """Rebuild a study's report from the rows under `results`, of all machines."""
-    rows = current(Store(results).read(study.name))
+    rows = current(study, Store(results).read())
     if study.table is not None:
         comparison, files = published_report(study, rows, reports / study.name)
         done = comparison[comparison["equal"] != ""]
         equal = int((done["equal"] == "yes").sum())
-        return f"{equal} of {len(done)} computed cells equal the printed digit", files
+        return [f"{equal} of {len(done)} computed cells equal the printed digit"], files
     if not rows:
         raise BenchError(
             f"no rows of {study.name} under {results}; measure it with `htpbench sweep "
             f"{study.name}`, or name their folder with --results"
         )
-    table, files = sweep_report(study, rows, reports / study.name)
-    return sweep_lines(table, study.objectives), files
+    tables, files = sweep_report(study, rows, reports / study.name)
+    return [sweep_lines(table, study.objectives) for table in tables], files
 
 
-def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> tuple[pandas.DataFrame, list]:
-    """Write <folder>/<study>.md, .csv, .png and .svg; returns the table and the files."""
+def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> Reported:
+    """Write <folder>/<study>.md, .csv, .png and .svg; returns tables and files.
+
+    seq2seq and seq2frame score different frames, so each has a table of its own; the one that the
+    reference does not belong to is named <study>-<pipeline>.
+    """
     from htpbench.report.figures import pareto  # draws with seaborn, which is slow to import
 
     rows = list(rows)
-    table = with_delta(sweep_table(rows), rows, str(study.anchor()))
-    files = [*write(table, folder, study.name)]
-    if {"cost", "time"} & set(study.meters) and "accuracy" in study.meters:
-        files += pareto(table, folder, study.name, study.title, caption(rows))
-    return table, files
+    anchor = study.anchor()
+    own = anchor.pipeline(study.pipeline)
+    pipelines = [own, *sorted({row.conditions.get("pipeline", own) for row in rows} - {own})]
+    tables, files = [], []
+    for pipeline in pipelines:
+        mine = [row for row in rows if row.conditions.get("pipeline", own) == pipeline]
+        name = study.name if pipeline == own else f"{study.name}-{pipeline}"
+        table = with_delta(sweep_table(mine), mine, str(anchor))
+        tables.append(table)
+        files += write(table, folder, name)
+        if {"cost", "time"} & set(study.meters) and "accuracy" in study.meters:
+            files += pareto(table, folder, name, study.title, caption(mine))
+    return tables, files
 
 
 def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
     """Add how much each MPJPE differs from the reference's, paired clip by clip."""
-    lists: dict[tuple[str, str], Row] = {
-        (row.combination, row.metric): row
+    lists = {
+        (row.combination, row.metric): (row.axis, row.value)
         for row in latest(rows).values()
         if isinstance(row.value, list)
     }
     base = lists.get((reference, "accuracy.mpjpe_by_clip"))
+    scored = lists.get((reference, "accuracy.frames_by_clip"))
     for index, name in enumerate(table["combination"]):
         mine = lists.get((name, "accuracy.mpjpe_by_clip"))
-        if name == reference or base is None or mine is None or base.axis != mine.axis:
+        if name == reference or base is None or scored is None or mine is None:
             continue
-        frames = numpy.array(lists[name, "accuracy.frames_by_clip"].value)
-        sums = (numpy.array(mine.value) - numpy.array(base.value)) * frames  # (clips,)
+        if lists.get((name, "accuracy.frames_by_clip")) != scored:
+            continue  # other frames were scored: nothing to pair
+        frames = numpy.array(scored[1])  # (clips,)
+        sums = (numpy.array(mine[1]) - numpy.array(base[1])) * frames
         columns = ["accuracy.delta", "accuracy.delta.low", "accuracy.delta.high"]
         table.loc[index, columns] = [sums.sum() / frames.sum(), *mean_interval(sums, frames)]
     return table

@@ -41,11 +41,9 @@ def render(rows: list[dict[str, Any]], names: list[str], format: str) -> Any:
         return table
     frame = pandas.DataFrame(lines, columns=heads)
     if format == "latex":
-        return (
-            frame.style.hide(axis="index")
-            .to_latex(hrules=True, column_format="l" + "r" * len(columns))
-            .rstrip("\n")
-        )
+        style = frame.style.hide(axis="index")
+        style.format(escape="latex").format_index(escape="latex", axis=1)
+        return style.to_latex(hrules=True, column_format="l" + "r" * len(columns)).rstrip("\n")
     return "\n\n".join([frame.to_markdown(index=False, disable_numparse=True), *notes])
 
 

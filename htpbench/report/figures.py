@@ -55,6 +55,7 @@ def pareto(
             f"nothing to draw in {name}: no combination has an MPJPE and a cost or a time; "
             "measure both, or show a table"
         )
+    table = table.dropna(subset=list(PANELS), how="all")  # a control has neither cost nor time
     with matplotlib.rc_context(STYLE):
         figure = _draw(table, title, subtitle)
         png, svg = io.BytesIO(), io.BytesIO()

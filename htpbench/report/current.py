@@ -1,0 +1,74 @@
+"""Which rows belong in a study's report: its combinations, under the conditions of the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from htpbench.combination import parse
+from htpbench.rows import Row
+from htpbench.study import Study
+
+CONTROL = "control"  # begins the name of what stands where a combination stands
+# Conditions that may differ between the combinations of one study without making them unlike.
+OWN = {"pipeline", "stride", "windows", "flip_selection", "control", "trained", "code"}
+WEIGHTS = {"weights", "weights_sha256", "weights_seed", "flip"}  # a control has none
+
+
+def current(study: Study, rows: Iterable[Row]) -> list[Row]:
+    """The rows of a study that may stand in one table.
+
+    A row that another study measured serves as well, for the bench takes it too. For each meter
+    the study's newest row sets the conditions; windows are compared within F and pipeline.
+    """
+    rows = [row for row in rows if belongs(study, row)]
+    newest: dict[tuple, Row] = {}
+    for row in rows:
+        if not row.combination.startswith(CONTROL):
+            for key in (meter(row), (*meter(row), *cut(row))):
+                newest[key] = max(newest.get(key, row), row, key=lambda one: age(study, one))
+    kept = [row for row in rows if alike(row, newest.get(meter(row)), OWN)]
+    networks = [
+        row
+        for row in kept
+        if not row.combination.startswith(CONTROL)
+        and alike(row, newest[*meter(row), *cut(row)], OWN - {"stride", "windows"})
+    ]
+    windows = {row.conditions.get("windows") for row in networks}
+    controls = [row for row in kept if row.combination.startswith(CONTROL)]
+    return [row for row in controls if row.conditions.get("windows") in windows] + networks
+
+
+def belongs(study: Study, row: Row) -> bool:
+    """Whether a row is of the study's combinations; a search may have chosen any."""
+    if row.combination.startswith(CONTROL):
+        return row.study == study.name
+    listed = row.combination in {str(one) for one in (*study.parsed(), study.anchor())}
+    return listed or (study.search is not None and row.study == study.name)
+
+
+def meter(row: Row) -> tuple[str]:
+    """What measured a row."""
+    return (row.metric.partition(".")[0],)
+
+
+def cut(row: Row) -> tuple:
+    """What decides how clips are cut into windows."""
+    return row.conditions.get("pipeline"), parse(row.combination).frames
+
+
+def age(study: Study, row: Row) -> tuple[bool, str]:
+    """The newest is the largest; rows of the study itself come before borrowed ones."""
+    return row.study == study.name, row.at
+
+
+def alike(row: Row, other: Row | None, skipped: set[str]) -> bool:
+    """Whether two rows of a meter were measured under the same conditions."""
+    if other is None:
+        return False
+    if row.combination.startswith(CONTROL):
+        skipped = skipped | WEIGHTS
+    mine, theirs = (
+        {key: value for key, value in one.conditions.items() if key not in skipped}
+        for one in (row, other)
+    )
+    return mine == theirs
