@@ -230,7 +230,7 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
 def natural(seed: int) -> int:
     """A seed that numpy accepts."""
     if not 0 <= seed < 2**32:
-        raise BenchError(f"--seed {seed}: expected 0 to {2**32 - 1}")
+        raise BenchError(f"--seed {seed}: expected 0 or more, at most {2**32 - 1}")
     return seed
 
 

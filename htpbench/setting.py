@@ -180,7 +180,7 @@ def foreign_code(combination: Combination) -> dict[str, str]:
 def check_device(device: str) -> None:
     """BenchError for a device that torch does not have here, or that cannot be timed."""
     if device.partition(":")[0] not in ("cpu", "cuda"):
-        raise BenchError(f"device {device!r} cannot be used here; expected cpu, cuda or cuda:N")
+        raise BenchError(f"device {device!r} cannot be used here; try cpu, cuda or cuda:1")
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:

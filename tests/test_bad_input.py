@@ -106,7 +106,7 @@ SEARCH = (
         (GOOD + "objectives = []\n", ["objectives", "at least 1"]),
         (GOOD + 'objectives = ["cost.flop"]\n', ["unknown objective 'cost.flop'", "cost.flops"]),
         (GOOD + 'objectives = ["accuracy.mpjpe"]\n', ["'accuracy.mpjpe'", "cost.flops"]),
-        (SEARCH.replace('objectives = ["cost.flops"]\n', ""), ["'time.forward'", "cost.flops"]),
+        (SEARCH.replace('objectives = ["cost.flops"]\n', ""), ["'time.speedup'", "cost.flops"]),
         (SEARCH.replace('"tps"', '"tpx"'), ["unknown pruner 'tpx'", "tps"]),
         (SEARCH + "least = 9\n", ["search.least = 9", "less than F = 9"]),
         (SEARCH.replace("tiny-9", "tiny-9+tps:3@1"), ["expected a backbone alone"]),
@@ -247,7 +247,7 @@ def test_weights(refused, tmp_path, tensors, write, words):
 
 def test_weights_that_have_no_such_name(refused):
     message = refused("sweep", "demo", "--weights", "mixste.tny-81")
-    says(message, "unknown weights 'mixste.tny-81'", ".safetensors")
+    says(message, "unknown weights 'mixste.tny-81'", "did you mean mixste.tiny-81")
 
 
 @pytest.mark.parametrize(

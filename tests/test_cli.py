@@ -79,9 +79,9 @@ def test_ls_lists_all_there_is(call):
     for kind in (registry.BACKBONES, registry.PRUNERS, registry.RECOVERERS):
         assert f"{kind.kind}s" in out
         for name in kind.names():
-            (line,) = [
+            line = next(
                 line for line in out.splitlines() if line.startswith((f"  {name} ", f"  {name}."))
-            ]
+            )
             assert ("not built" in line) == (not kind.built(name))
     assert "demo" in out and "table4" in out
 
