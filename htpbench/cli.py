@@ -31,7 +31,9 @@ StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) 
 Results = Annotated[Path, Parameter(help="Folder of the rows.")]
 Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
 Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
-Data = Annotated[str | None, Parameter(help='"synthetic" or the path of an .npz of motion.')]
+Data = Annotated[
+    str | None, Parameter(help='"synthetic", the path of an .npz of motion, or "bvh:PATH".')
+]
 Weights = Annotated[
     str | None, Parameter(help='Shipped weights, a .safetensors file, or "random".')
 ]
@@ -156,7 +158,7 @@ def sweep(
 def train(
     combination: Annotated[str, Parameter(help="What to train, for example mixste.tiny-81.")],
     *,
-    data: Annotated[list[str], Parameter(help='"synthetic" or an .npz; repeat to mix.')],
+    data: Annotated[list[str], Parameter(help="As in sweep; repeat to mix.")],
     out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
     steps: int = 2400,
     batch: int = 8,

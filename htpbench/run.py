@@ -114,12 +114,12 @@ class Bench(Setting):
         self.held[key] = row
 
     def control(self, writer: Writer) -> list[Row]:
-        """The mean pose of the training views on the anchor's windows; [] without accuracy."""
+        """The mean pose (of the training views, where there are any) on the anchor's windows; [] without accuracy."""
         if "accuracy" not in self.study.meters:
             return []
         _ = self.trained  # a wrong name should end the run before anything is measured
         evaluation = self.evaluation(self.study.anchor())
-        told = {**evaluation.card, "control": "mean pose of the training views"}
+        told = {**evaluation.card, "control": "mean pose"}
         keys = {m: row_key(CONTROL, m, told, accuracy.VERSION) for m in accuracy.METRICS}
         if not set(keys.values()) <= self.held.keys():
             names = tuple(clip.name for clip in evaluation.views.clips)

@@ -35,7 +35,7 @@ class Evaluation:
 
     views: Views
     windows: Windows
-    mean_pose: np.ndarray  # (J, 3) mm, root-relative mean of the training views
+    mean_pose: np.ndarray  # (J, 3) mm, root-relative: training views, or test if there are none
     card: dict[str, Any]
 
 
@@ -140,7 +140,7 @@ def evaluate(
 
 
 def trivial(evaluation: Evaluation) -> Errors:
-    """The control that sees nothing: always the mean pose of the training views."""
+    """The control that sees nothing: always the mean pose."""
     rows = evaluation.windows.index[evaluation.windows.scored]  # (n,)
     targets = torch.from_numpy(evaluation.views.poses3d[rows])
     poses = torch.from_numpy(evaluation.mean_pose).expand_as(targets)
