@@ -114,7 +114,7 @@ class Bench(Setting):
         self.held[key] = row
 
     def control(self, writer: Writer) -> list[Row]:
-        """The mean pose (of the training views, where there are any) on the anchor's windows; [] without accuracy."""
+        """The mean pose on the anchor's windows; [] in a study without accuracy."""
         if "accuracy" not in self.study.meters:
             return []
         _ = self.trained  # a wrong name should end the run before anything is measured
