@@ -84,12 +84,16 @@ class Combination:
             return "seq2seq"
         return "seq2frame" if self.pruner else self.card.pipeline
 
-    def missing(self) -> list[str]:
-        """The systems of this combination that are known but not built."""
+    def systems(self) -> list[tuple[Registry, str]]:
+        """The backbone, pruner and recoverer by registry and name."""
         parts = [(BACKBONES, self.backbone)]
         parts += [(PRUNERS, self.pruner.name)] if self.pruner else []
         parts += [(RECOVERERS, self.recoverer.name)] if self.recoverer else []
-        return [name for registry, name in parts if not registry.built(name)]
+        return parts
+
+    def missing(self) -> list[str]:
+        """The systems of this combination that are known but not built."""
+        return [name for registry, name in self.systems() if not registry.built(name)]
 
 
 def parse(text: str) -> Combination:

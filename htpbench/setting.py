@@ -21,7 +21,6 @@ from htpbench.meters import accuracy, cost, selection, timing
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion
 from htpbench.protocols import Measurement
-from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
 from htpbench.rows import row_key
 from htpbench.study import Study
 
@@ -166,11 +165,8 @@ def foreign_code(combination: Combination) -> dict[str, str]:
 
     Whoever edits a pruner of their own gets new numbers, not the rows of the old one.
     """
-    parts = [(BACKBONES, combination.backbone)]
-    parts += [(PRUNERS, combination.pruner.name)] if combination.pruner else []
-    parts += [(RECOVERERS, combination.recoverer.name)] if combination.recoverer else []
     digests = {}
-    for registry, name in parts:
+    for registry, name in combination.systems():
         if name not in shipped(registry.kind):
             source = Path(inspect.getfile(registry.load(name))).read_bytes()
             digests[name] = hashlib.sha256(source).hexdigest()[:12]
