@@ -124,11 +124,6 @@ class Store:
                 rows.append(row)
         return rows
 
-    def environments(self) -> dict[str, dict[str, Any]]:
-        """The environments that rows refer to, by id."""
-        lines = (line for _, line in self._lines() if line.get("kind") == "environment")
-        return {line["id"]: line for line in lines if "id" in line}
-
     def writer(self, study: str, environment: dict[str, Any], writer: str = "0") -> Writer:
         """A context manager that appends to <study>.<writer>.jsonl; no two may share that file."""
         return Writer(self.folder / f"{study}.{writer}.jsonl", environment)

@@ -90,7 +90,8 @@ def test_rows_under_older_conditions_stay_out_of_the_report():
 def test_rows_that_another_study_measured_serve_and_foreign_combinations_do_not():
     borrowed = replace(row(A, "cost.params", 5.0, conditions={"batch": 1}), study="run")
     foreign = row("mixste.tiny-81+tps:5@0", "cost.params", 5.0, conditions={"batch": 1})
-    assert current(STUDY, [borrowed, foreign]) == [borrowed]
+    other_use = row(A, "cost.params", 5.0, conditions={"batch": 1, "pipeline": "seq2frame"})
+    assert current(STUDY, [borrowed, foreign, other_use]) == [borrowed]
 
 
 def test_each_pipeline_has_a_table_of_its_own(tmp_path):

@@ -38,7 +38,8 @@ def test_rows_come_back_as_they_went(tmp_path):
     store = write(tmp_path / "machine", *rows)
     assert store.read() == rows
     assert store.problems == []
-    assert store.environments() == {"c41d90": {"kind": "environment", **MACHINE}}
+    (path,) = tmp_path.rglob("*.jsonl")
+    assert json.loads(path.read_text().splitlines()[0]) == {"kind": "environment", **MACHINE}
 
 
 def test_a_store_reads_every_writer_of_every_machine_and_one_study_when_asked(tmp_path):

@@ -64,13 +64,6 @@ def freeze(lifter: Lifter) -> Lifter:
     return copy.deepcopy(lifter).to("meta").eval().requires_grad_(False)
 
 
-def count_published(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
-    """Multiply-adds of the papers' convention in one forward pass."""
-    with torch.no_grad(), published_counter(lifter) as counted:
-        lifter(*inputs)
-    return sum(counted)
-
-
 @contextmanager
 def published_counter(lifter: Lifter) -> Iterator[list[int]]:
     """Collects the multiply-adds that an early module-hook counter saw (see docs/cost.md).
@@ -105,13 +98,6 @@ def published_counter(lifter: Lifter) -> Iterator[list[int]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def count_everything(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
-    """FLOPs of all matrix products and convolutions, 2 per multiply-add, attention included."""
-    with everything_counter() as counter:
-        lifter(*inputs)
-    return int(counter.get_total_flops())
 
 
 @contextmanager

@@ -42,8 +42,10 @@ def belongs(study: Study, row: Row) -> bool:
     """Whether a row is of the study's combinations; a search may have chosen any."""
     if row.combination.startswith(CONTROL):
         return row.study == study.name
-    listed = row.combination in {str(one) for one in (*study.parsed(), study.anchor())}
-    return listed or (study.search is not None and row.study == study.name)
+    used = {str(one): one.pipeline(study.pipeline) for one in (*study.parsed(), study.anchor())}
+    if row.combination in used:  # a row of another use of the network says nothing here
+        return row.conditions.get("pipeline") in (None, used[row.combination])
+    return study.search is not None and row.study == study.name
 
 
 def meter(row: Row) -> tuple[str]:
