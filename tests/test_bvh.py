@@ -1,13 +1,11 @@
 """BVH: broken files, kinematics worked out by hand and by reference, the way to 17 joints."""
 
-import random
-
 import numpy as np
 import pytest
 from paths import REAL_MOTION, SHARED, needs_real_motion, needs_shared
 
 from htpbench.errors import BenchError
-from htpbench.meters import accuracy
+from htpbench.meters.evaluation import prepare
 from htpbench.motion import bvh, bvh17, open_motion
 from htpbench.motion.skeleton import JOINTS, PARENTS
 from htpbench.motion.synthetic import generate
@@ -125,7 +123,7 @@ def test_spelling_that_programs_differ_in(tmp_path):
         ("Frames: 2", "Frames: 3", "line 20: found the end of the file; expected frame 3 of the 3"),
         ("Frames: 2", "Frames: 1", "line 20: found '10 20 .* expected nothing after the 1 frames"),
         ("Frames: 2", "Frames: 0", "line 17: found 'Frames: 0'; expected 1 to"),
-        ("Frames: 2", "Frames: 1000000000", "line 17: .* expected 1 to 1398101 frames of 3 nodes"),
+        ("Frames: 2", "Frames: 1000000000", "line 17: .* expected 1 to 87484 frames"),
         ("Frames: 2", "Frames: two", 'line 17: .* expected "Frames:" and a number'),
         ("0.02", "0", "line 18: .* expected 0.001 to 0.05 s"),
         ("0.02", "nan", "line 18: .* expected 0.001 to 0.05 s"),
@@ -174,33 +172,6 @@ def test_as_deep_as_is_allowed(tmp_path):
     text = TINY.replace("  JOINT arm", joints + "JOINT arm").replace("MOTION", "}" * 997 + "MOTION")
     placed = bvh.positions(bvh.parse(tiny(tmp_path, text)))
     assert placed[0, -2] == pytest.approx([1, 2 + 997 + 10, 3])
-
-
-def test_random_damage_is_an_error_or_a_recording(tmp_path):
-    rng = random.Random(0)
-    outcomes = set()
-    for _ in range(500):
-        text = bytearray(TINY.encode())
-        for _ in range(rng.randint(1, 3)):
-            place = rng.randrange(len(text))
-            match rng.randrange(4):
-                case 0:
-                    text[place] = rng.randrange(256)
-                case 1:
-                    del text[place : place + rng.randint(1, 40)]
-                case 2:
-                    text[place:place] = text[: rng.randint(1, 40)]
-                case 3:
-                    text[place:place] = rng.choice(
-                        [b"{", b"}", b"-", b"e", b"nan", b"\n", b"9" * 50]
-                    )
-        try:
-            placed = bvh.positions(bvh.parse(tiny(tmp_path, bytes(text))))
-            assert np.isfinite(placed).all()
-            outcomes.add("read")
-        except BenchError:
-            outcomes.add("refused")
-    assert outcomes == {"read", "refused"}
 
 
 @needs_shared
@@ -324,10 +295,10 @@ def test_a_folder_has_subjects_of_both_splits(tmp_path):
 
 def test_the_control_of_a_single_file_is_told(tmp_path):
     path = person(tmp_path)
-    single = accuracy.prepare(open_motion(f"bvh:{path}"), 27, "seq2seq")
+    single = prepare(open_motion(f"bvh:{path}"), 27, "seq2seq")
     assert single.card["mean_pose"] == "of the test views: there are no others"
     person(tmp_path, "02_01_run")
-    both = accuracy.prepare(open_motion(f"bvh:{tmp_path}"), 27, "seq2seq")
+    both = prepare(open_motion(f"bvh:{tmp_path}"), 27, "seq2seq")
     assert "mean_pose" not in both.card
 
 
@@ -375,6 +346,7 @@ def headless(folder):
         (lambda folder: person(folder, tall=0.1), "a leg of 82 mm; expected 500 to 1200: the unit"),
         (lambda folder: person(folder, tall=0), "the bone to RHip has no length"),
         (lambda folder: person(folder, root=np.zeros((11, 3))), "11 frames; expected at least 2"),
+        (lambda folder: person(folder, root=np.full((30, 3), 2e5)), "a joint is 2 km away"),
         (lambda folder: folder / "none.bvh", "cannot be read"),
         (lambda folder: folder, "holds no file"),
     ],

@@ -11,7 +11,7 @@ from htpbench.motion.cameras import Camera, rig
 from htpbench.motion.clip import Clip
 from htpbench.motion.skeleton import JOINTS, LEFT, MIRROR, PARENTS, RIGHT
 from htpbench.motion.synthetic import generate
-from htpbench.motion.views import Views, make_views
+from htpbench.motion.views import Views, downsample, make_views
 from htpbench.motion.windows import cut
 
 
@@ -184,6 +184,34 @@ def test_unknown_names_of_views(motion, source, cameras, message):
         make_views(motion.clips, source, cameras)
 
 
+@pytest.mark.parametrize(("every", "rate"), [(1, 50), (2, 25), (3, 50 / 3), (4, 12.5)])
+def test_fewer_frames_a_second_of_what_the_detector_saw(motion, every, rate):
+    views = make_views(motion.split("test")[:3], "rough", "rotate")
+    slow = downsample(views, every)
+    assert slow.every == every and slow.rate == pytest.approx(rate)
+    for name in ("poses2d", "poses3d"):
+        for v, (start, stop) in enumerate(zip(slow.start, slow.stop, strict=True)):
+            whole = getattr(views, name)[views.start[v] : views.stop[v]]
+            assert stop - start == -(-len(whole) // every)
+            assert np.array_equal(getattr(slow, name)[start:stop], whole[::every])
+    assert np.array_equal(slow.clip, views.clip) and np.array_equal(slow.camera, views.camera)
+    for pipeline in ("seq2seq", "seq2frame"):
+        windows = cut(slow, 81, pipeline)
+        scored = np.sort(windows.index[windows.scored])
+        assert np.array_equal(scored, np.arange(len(slow.poses2d)))
+        assert (windows.index >= slow.start[windows.view][:, None]).all()
+        assert (windows.index < slow.stop[windows.view][:, None]).all()
+
+
+def test_downsampling_twice_multiplies_and_zero_is_refused():
+    views = views_of(1, 7, 8)
+    twice = downsample(downsample(views, 2), 3)
+    assert twice.every == 6 and twice.stop.tolist() == [1, 3, 5]
+    assert twice.stop.tolist() == downsample(views, 6).stop.tolist()
+    with pytest.raises(BenchError, match="every 0-th frame; expected 1"):
+        downsample(views, 0)
+
+
 def views_of(*lengths):
     stop = np.cumsum(lengths, dtype=np.int64)
     clip = Clip("c", "s", "a", "train", np.zeros((1, 17, 3), np.float32))
@@ -192,7 +220,7 @@ def views_of(*lengths):
     return Views(empty, empty, stop - lengths, stop, number, number, (clip,) * len(lengths), "gt")
 
 
-@pytest.mark.parametrize("frames", [9, 27, 81])
+@pytest.mark.parametrize("frames", [9, 27, 81, 243])
 @pytest.mark.parametrize("pipeline", ["seq2seq", "seq2frame"])
 @pytest.mark.parametrize(
     "lengths", [(1,), (26,), (27,), (28,), (1000,), (28, 1, 1000, 27, 26, 162)]

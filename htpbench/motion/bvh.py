@@ -20,6 +20,7 @@ MOST_BYTES = 2**27  # of a file; the longest recordings of CMU take 20 MB
 MOST_CHARACTERS = 2**18  # of a line
 MOST_NODES = 1000
 MOST_PLACES = 2**22  # frames times nodes: 15 minutes of 38 nodes at 120 Hz
+ALWAYS_PLACES = 2**18  # that any file may have; more only if it is as large: one for each byte
 MOST_NUMBER = 1e6  # of an offset or a channel
 CHANNELS = [f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz"]
 REMEDY = "mend that line or export the file again"
@@ -52,7 +53,8 @@ def parse(path: Path) -> Recording:
         with path.open(encoding="utf-8-sig") as file:
             statements = _statements(file)
             names, parents, offsets, channels = _hierarchy(statements)
-            values, frame_time = _motion(statements, len(names), sum(map(len, channels)))
+            most = min(MOST_PLACES, ALWAYS_PLACES + size) // len(names)
+            values, frame_time = _motion(statements, most, sum(map(len, channels)))
     except BenchError as fault:
         raise BenchError(f"{path}: {fault}") from None
     except UnicodeDecodeError:
@@ -178,15 +180,18 @@ def _body(statements: Statements, end: bool, root: bool) -> tuple[list[float], t
     return offset, tuple(CHANNELS.index(kind) for kind in kinds)
 
 
-def _motion(statements: Statements, nodes: int, width: int) -> tuple[np.ndarray, float]:
-    """Values (T, `width`) and the frame time in seconds."""
+def _motion(statements: Statements, most: int, width: int) -> tuple[np.ndarray, float]:
+    """Values (T, `width`) of `most` frames at most, and the frame time in seconds."""
     number, words = next(statements)
     if " ".join(words).upper() != "MOTION":
         raise _fault(number, words, "MOTION after the last }")
     number, frames = _labelled(statements, "Frames", int)
-    most = MOST_PLACES // nodes
     if not 0 < frames <= most:
-        raise _fault(number, ["Frames:", str(frames)], f"1 to {most} frames of {nodes} nodes")
+        raise _fault(
+            number,
+            ["Frames:", str(frames)],
+            f"1 to {most} frames, by the nodes and the size of the file",
+        )
     number, frame_time = _labelled(statements, "Frame Time", float)
     if not 0.001 <= frame_time <= 0.05:
         raise _fault(number, ["Frame Time:", str(frame_time)], "0.001 to 0.05 s")

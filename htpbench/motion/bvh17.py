@@ -14,7 +14,7 @@ import numpy as np
 
 from htpbench.errors import BenchError
 from htpbench.motion.bvh import Recording, parse, positions
-from htpbench.motion.clip import FRAME_RATE, Clip, Motion
+from htpbench.motion.clip import FARTHEST, FRAME_RATE, Clip, Motion
 from htpbench.motion.skeleton import JOINTS, PARENTS
 
 FASTEST = 20.0  # m/s
@@ -163,6 +163,10 @@ def _pieces(file: Path) -> list[np.ndarray]:
             raise BenchError(
                 f"a leg of {leg:.0f} mm; expected {LEG[0]} to {LEG[1]}: the unit is not the usual "
                 "one of this skeleton; scale offsets and positions"
+            )
+        if not (far := np.abs(joints).max()) < FARTHEST:
+            raise BenchError(
+                f"a joint is {far / 1e6:.0f} km away; expected less than 1; move it to the origin"
             )
         bad = glitches(joints)
         turns = np.flatnonzero(np.diff(bad, prepend=True, append=True))  # good from, bad from, ...

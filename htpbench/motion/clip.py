@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from htpbench.errors import BenchError, unknown
 
 SPLITS = ("train", "test")
 FRAME_RATE = 50.0  # Hz, of every clip
+FARTHEST = 1e6  # mm from the origin: 1 km, where float32 still tells 0.06 mm apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +29,19 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Clips under one name; the fingerprint (12 hex digits) changes with anything in them."""
+    """Clips under one name, each with a name of its own, else BenchError.
+
+    The fingerprint (12 hex digits) changes with anything in them.
+    """
 
     name: str
     clips: tuple[Clip, ...]
     fingerprint: str = ""  # computed when left out
 
     def __post_init__(self) -> None:
+        names = Counter(clip.name for clip in self.clips)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise BenchError(f"clips have the same name, {twice[0]!r}; expected each name once")
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", fingerprint(self.clips))
 
@@ -50,10 +58,16 @@ class Motion:
 
 
 def fingerprint(clips: tuple[Clip, ...]) -> str:
-    """First 12 hex digits of the SHA-256 over all that clips hold."""
+    """First 12 hex digits of the SHA-256 over all that clips hold; BenchError for broken text."""
     digest = hashlib.sha256()
     for clip in clips:
         told = (clip.name, clip.subject, clip.action, clip.split)
-        digest.update("\0".join(told).encode() + b"\0")
+        try:
+            digest.update("\0".join(told).encode() + b"\0")
+        except UnicodeEncodeError:  # half a surrogate pair, or a file name that is not UTF-8
+            raise BenchError(
+                f"clip {clip.name!r} of subject {clip.subject!r} doing {clip.action!r}: expected "
+                "names that are Unicode text; rename it"
+            ) from None
         digest.update(clip.positions.astype("<f4").tobytes())
     return digest.hexdigest()[:12]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from htpbench.errors import BenchError, unknown
 from htpbench.motion.cameras import rig
-from htpbench.motion.clip import Clip
+from htpbench.motion.clip import FRAME_RATE, Clip
 from htpbench.motion.detections import noise_model, simulate
 from htpbench.motion.skeleton import ROOT
 
@@ -34,6 +34,12 @@ class Views:
     camera: np.ndarray
     clips: tuple[Clip, ...]
     source: str
+    every: int = 1  # frames of the clips from one row to the next
+
+    @property
+    def rate(self) -> float:
+        """Rows per second."""
+        return FRAME_RATE / self.every
 
 
 def make_views(
@@ -64,6 +70,26 @@ def make_views(
         poses2d[a:b], poses3d[a:b] = _view(clips[i], camera, source, seed)
     clip, camera = np.array(seen, dtype=np.int64).T
     return Views(poses2d, poses3d, start, stop, clip, camera, tuple(clips), source)
+
+
+def downsample(views: Views, every: int) -> Views:
+    """Each view's first row and every `every`-th after it; detections stay what they were.
+
+    2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50: H2OT, Table 9.
+    """
+    if every < 1:
+        raise BenchError(f"cannot keep every {every}-th frame; expected 1 (all of them) or more")
+    rows = [np.arange(a, b, every) for a, b in zip(views.start, views.stop, strict=True)]
+    stop = np.cumsum([len(each) for each in rows], dtype=np.int64)
+    kept = np.concatenate(rows)
+    return replace(
+        views,
+        poses2d=views.poses2d[kept],
+        poses3d=views.poses3d[kept],
+        start=np.concatenate([[0], stop[:-1]]).astype(np.int64),
+        stop=stop,
+        every=views.every * every,
+    )
 
 
 def _view(clip: Clip, camera: int, source: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
