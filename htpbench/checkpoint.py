@@ -1,49 +1,58 @@
-"""The state of a training run: parameters and the optimiser's moments in one safe file."""
+"""The state of a training run: parameters, the optimiser's moments, scores, in one safe file."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from htpbench import weights
 from htpbench.errors import BenchError
-from htpbench.trainee import Recipe, Trainee
+from htpbench.recipes import Recipe
+from htpbench.trainee import Trainee
+
+Points = list[tuple[int, float]]  # (steps done, MPJPE in mm)
 
 
 def save(
-    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer, step: int
+    path: Path,
+    recipe: Recipe,
+    trainee: Trainee,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    points: Points,
 ) -> None:
-    """Parameters and the optimiser's moments, as one safetensors file with the recipe beside."""
+    """Write what `resume` needs as one safetensors file, with the recipe beside it."""
     tensors = {f"model.{name}": tensor for name, tensor in trainee.state_dict().items()}
     for name, parameter in trainee.named_parameters():
         for moment, value in optimiser.state.get(parameter, {}).items():
             tensors[f"optimiser.{moment}.{name}"] = value
-    # The step stands with the tensors: a kill between the two files cannot part them.
+    # Step and scores stand with the tensors: a kill between the two files cannot part them.
     tensors["step"] = torch.tensor(step)
-    weights.write(path, tensors, {"recipe": asdict(recipe)})
+    tensors["history"] = torch.tensor(points, dtype=torch.float64)  # (checks, 2)
+    weights.write(path, tensors, {"recipe": recipe.plain()})
 
 
-def resume(path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer) -> int:
-    """Load what `save` wrote; returns the number of steps done."""
+def resume(
+    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer
+) -> tuple[int, Points]:
+    """Load what `save` wrote; returns the number of steps done and the scores."""
     tensors, card = weights.read(path)
     theirs = card.get("recipe", {})
-    for field, mine in asdict(recipe).items():
-        other = theirs.get(field)
-        if list(mine) != other if isinstance(mine, tuple) else mine != other:
+    for field, mine in recipe.plain().items():
+        if field not in theirs or mine != theirs[field]:
             raise BenchError(
-                f"{path} was trained with {field} = {other}, not {mine}; "
+                f"{path} was trained with {field} = {theirs.get(field)}, not {mine}; "
                 "repeat that, or train into another folder with --out"
             )
-    prefix = "model."
+    prefix, parameters = "model.", dict(trainee.named_parameters())
     trainee.load_state_dict(
         {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
     )
-    for name, parameter in trainee.named_parameters():
-        for moment in ("step", "exp_avg", "exp_avg_sq"):
-            key = f"optimiser.{moment}.{name}"
-            if key in tensors:  # not at step 0, nor where no gradient ever came
-                place = "cpu" if moment == "step" else parameter.device
-                optimiser.state[parameter][moment] = tensors[key].to(place)
-    return int(tensors["step"])
+    for key, value in tensors.items():  # no moments at step 0, nor where no gradient ever came
+        if key.startswith("optimiser."):
+            _, moment, name = key.split(".", 2)
+            place = "cpu" if moment == "step" else parameters[name].device
+            optimiser.state[parameters[name]][moment] = value.to(place)
+    points = [(int(done), error) for done, error in tensors["history"].tolist()]
+    return int(tensors["step"]), points

@@ -1,16 +1,35 @@
-"""MixSTE's training losses (official code; also HoT, H2OT and KTPFormer on MixSTE)."""
+"""Training losses of the official codes, by the names that recipes use.
+
+Poses and targets are (B, f, J, 3), metres, relative to the root, whose target is 0.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 # Joints far from the trunk weigh more; order of htpbench.motion.skeleton.JOINTS.
 JOINT_WEIGHTS = (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4)
 
 
+def mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
+    """Mean distance of the joints (MHFormer, D3DP)."""
+    return (poses - targets).norm(dim=-1).mean()
+
+
 def weighted_mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
-    """Mean of the joint errors times their weights; (B, f, J, 3) each."""
+    """Mean of the joint errors times their weights."""
     return ((poses - targets).norm(dim=-1) * poses.new_tensor(JOINT_WEIGHTS)).mean()
+
+
+def scale_normalised_mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
+    """MPJPE after each pose is scaled by <p, t> / <p, p>; the scale has a gradient too."""
+    square = poses.square().sum(dim=(-2, -1), keepdim=True)  # (B, f, 1, 1)
+    square = square.clamp(min=torch.finfo(poses.dtype).tiny)  # a pose of zeros stays so
+    scale = (poses * targets).sum(dim=(-2, -1), keepdim=True) / square
+    return mpjpe(scale * poses, targets)
 
 
 def temporal_consistency(poses: Tensor) -> Tensor:
@@ -25,8 +44,29 @@ def velocity(poses: Tensor, targets: Tensor) -> Tensor:
 
 
 def mixste_loss(poses: Tensor, targets: Tensor) -> Tensor:
-    """Weighted MPJPE + 0.5 TCLoss + 2 MPJVE, metres; one frame has no velocity."""
+    """Weighted MPJPE + 0.5 TCLoss + 2 MPJVE (MixSTE, HoT, H2OT and KTPFormer).
+
+    One frame has no velocity.
+    """
     loss = weighted_mpjpe(poses, targets)
     if poses.shape[1] > 1:
         loss = loss + 0.5 * temporal_consistency(poses) + 2.0 * velocity(poses, targets)
     return loss
+
+
+def motionbert_loss(poses: Tensor, targets: Tensor) -> Tensor:
+    """MPJPE + 0.5 scale-normalised MPJPE + 20 MPJVE (MotionBERT, MotionAGFormer).
+
+    The official loss has limb and angle terms of weight 0. One frame has no velocity.
+    """
+    loss = mpjpe(poses, targets) + 0.5 * scale_normalised_mpjpe(poses, targets)
+    if poses.shape[1] > 1:
+        loss = loss + 20.0 * velocity(poses, targets)
+    return loss
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mixste": mixste_loss,
+    "mpjpe": mpjpe,
+    "motionbert": motionbert_loss,
+}

@@ -1,13 +1,12 @@
-"""Training: MixSTE's losses, mirrored clips, one schedule or any, resume, safe checkpoints."""
+"""Training after a recipe: mirrored clips, one schedule or any, resume, last and best weights."""
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +17,40 @@ from htpbench import weights
 from htpbench.checkpoint import resume, save
 from htpbench.combination import parse
 from htpbench.errors import BenchError
-from htpbench.losses import mixste_loss
-from htpbench.meters import accuracy
-from htpbench.motion.clip import Motion
-from htpbench.trainee import LEAST, Recipe, Sampler, Trainee
+from htpbench.history import History, final_scores
+from htpbench.losses import LOSSES
+from htpbench.recipes import Precision, Recipe
+from htpbench.trainee import LEAST, Sampler, Trainee
 
 SAVE_EVERY_S = 60.0
+CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it
+OPTIMISERS = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
+}
 
 
-def rate_at(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then cosine decay to zero."""
-    if step < recipe.warmup:
-        return recipe.rate * (step + 1) / recipe.warmup
-    progress = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
-    return recipe.rate * (1 + math.cos(math.pi * progress)) / 2
+def usual_precision(device: str) -> Precision:
+    """bfloat16 where the device is CUDA and computes in it, else float32."""
+    on_cuda = torch.device(device).type == "cuda"
+    return (
+        "bfloat16"
+        if on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+        else "float32"
+    )
 
 
 def train(
     recipe: Recipe,
     out: Path,
     device: str = "cpu",
-    tick: Callable[[int, float], None] = lambda step, loss: None,
+    tick: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Path:
     """Train to the end of the recipe, resuming from `out` if it holds its state.
 
-    Returns the weights file `out`/weights.safetensors. Ctrl-C stops between two steps and saves
+    Returns the weights file `out`/weights.safetensors; `out`/best.safetensors holds those that
+    scored best on the way, and both cards the scores. Ctrl-C stops between two steps and saves
     the state; a killed run resumes from the last saved step, to the same bits.
     """
     combination = parse(recipe.combination)
@@ -52,43 +60,39 @@ def train(
         raise BenchError(f"--any-schedule keeps {LEAST} frames or more; expected F above {LEAST}")
     torch.manual_seed(recipe.seed)
     trainee = Trainee(combination, recipe.any_schedule).to(device).train()
-    optimiser = torch.optim.AdamW(trainee.parameters(), weight_decay=recipe.weight_decay)
-    state = out / "state.safetensors"
+    optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
     sampler = Sampler(recipe, combination.frames)
+    steps = recipe.total(sampler.epoch)
+    history = History(recipe, sampler.motions[0], steps, out, describe(recipe, sampler))
+    state = out / "state.safetensors"
     if not state.exists():
-        save(state, recipe, trainee, optimiser, 0)  # a folder that cannot be written: say it now
-    begin = resume(state, recipe, trainee, optimiser)
+        save(state, recipe, trainee, optimiser, 0, [])  # a folder that cannot be written: say it
+    begin, history.points = resume(state, recipe, trainee, optimiser)
     saved = time.monotonic()
     with deferred_interrupt() as interrupted:
-        for step in range(begin, recipe.steps):
-            tick(step + 1, advance(recipe, trainee, optimiser, sampler, step, device))
-            if interrupted or time.monotonic() - saved > SAVE_EVERY_S or step + 1 == recipe.steps:
-                save(state, recipe, trainee, optimiser, step + 1)
+        for step in range(begin, steps):
+            done = step + 1
+            tick(done, steps, advance(recipe, trainee, optimiser, sampler, step, device))
+            if history.due(done):
+                history.check(done, trainee, device)
+            if interrupted or time.monotonic() - saved > SAVE_EVERY_S or done == steps:
+                save(state, recipe, trainee, optimiser, done, history.points)
                 saved = time.monotonic()
             if interrupted:
                 raise KeyboardInterrupt
+    card = history.card() | {"scores": final_scores(recipe, trainee, sampler.motions, device)}
     path = out / "weights.safetensors"
-    weights.write(path, trainee.state_dict(), describe(recipe, trainee, sampler.motions, device))
+    weights.write(path, trainee.state_dict(), card)
     return path
 
 
-def describe(recipe: Recipe, trainee: Trainee, motions: list[Motion], device: str) -> dict:
-    """The card: how the weights came to be, and what they score on each motion's test subjects."""
-    combination = parse(recipe.combination)
-    scores = []
-    for motion in motions:
-        where = accuracy.prepare(
-            motion, combination.frames, combination.pipeline(), recipe.detections, limit=150
-        )
-        errors = accuracy.evaluate(trainee.lifter[0], where, device=device)
-        found = accuracy.summarise(errors, tuple(clip.name for clip in where.views.clips))
-        values = {one.metric: one.value for one in found if one.axis is None}
-        scores.append({"combination": str(combination), **values, "conditions": where.card})
+def describe(recipe: Recipe, sampler: Sampler) -> dict:
+    """What the cards of a run say besides scores: how the weights come to be."""
     return {
         "schedule": "any" if recipe.any_schedule else "same",
-        "recipe": asdict(recipe) | {"data": [motion.name for motion in motions]},
-        "fingerprints": {motion.name: motion.fingerprint for motion in motions},
-        "scores": scores,
+        "recipe": recipe.plain() | {"data": [motion.name for motion in sampler.motions]},
+        "steps_per_epoch": sampler.epoch,
+        "fingerprints": {motion.name: motion.fingerprint for motion in sampler.motions},
     }
 
 
@@ -105,18 +109,22 @@ def advance(
     torch.manual_seed(int(rng.integers(2**31)))  # drop path
     lifter = trainee.draw(rng, recipe.any_schedule).train()
     poses2d, targets = (x.to(device) for x in sampler.batch(rng, trainee.backbone.channels))
-    lifted = lifter(poses2d)
+    reduced = recipe.precision == "bfloat16"
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=reduced):
+        lifted = lifter(poses2d)
     index = lifted.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:])
-    loss = mixste_loss(lifted.poses, targets.gather(1, index))
+    loss = LOSSES[recipe.loss](lifted.poses.float(), targets.gather(1, index))
     if not torch.isfinite(loss):
         raise BenchError(
             f"the loss is not finite at step {step}; choose a lower --rate and another --out"
         )
     for group in optimiser.param_groups:
-        group["lr"] = rate_at(recipe, step)
+        group["lr"] = recipe.rate_schedule.rate(
+            recipe.rate, step, recipe.total(sampler.epoch), sampler.epoch
+        )
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(trainee.parameters(), 1.0)
+    nn.utils.clip_grad_norm_(trainee.parameters(), CLIP)
     optimiser.step()
     return loss.item()
 

@@ -1,9 +1,8 @@
-"""What is trained: a recipe, the parameters, and the lifter and the clips of each step."""
+"""What is trained: the parameters, and the lifter and the clips of each step."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,37 +10,14 @@ from torch import Tensor, nn
 
 from htpbench import cards
 from htpbench.combination import Combination, Part
-from htpbench.errors import BenchError
 from htpbench.lifter import Lifter, build, build_pruner, build_recoverer
-from htpbench.meters.accuracy import flip
+from htpbench.meters.prediction import flip
 from htpbench.motion import open_motion
-from htpbench.motion.views import Views, make_views
+from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
+from htpbench.recipes import Recipe
 
 LEAST = 3  # frames that training for any schedule keeps
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a training run; a checkpoint resumes only under the same recipe."""
-
-    combination: str
-    data: tuple[str, ...]
-    steps: int
-    batch: int = 8
-    rate: float = 3e-3
-    weight_decay: float = 0.01
-    warmup: int = 200
-    detections: str = "cpn"
-    any_schedule: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch"):
-            if getattr(self, name) < 1:
-                raise BenchError(f"--{name} {getattr(self, name)}: expected 1 or more")
-        if not 0 < self.rate < math.inf:
-            raise BenchError(f"--rate {self.rate}: expected a number above 0, for example 0.003")
 
 
 class Trainee(nn.Module):
@@ -91,22 +67,36 @@ class Sampler:
     def __init__(self, recipe: Recipe, frames: int) -> None:
         self.recipe = recipe
         self.motions = [open_motion(spec) for spec in recipe.data]
-        self.views: list[Views] = []
-        self.windows: list[np.ndarray] = []
+        self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
+        self.poses3d: list[np.ndarray] = []  # metres
+        self.windows: list[np.ndarray] = []  # (W, F) rows
         for motion in self.motions:
             views = make_views(motion.split("train"), recipe.detections, "all")
-            self.views.append(views)
+            self.poses2d.append(with_mirror(views.poses2d))
+            self.poses3d.append(with_mirror(views.poses3d) / np.float32(1000.0))
             self.windows.append(cut(views, frames, stride=max(frames // 4, 1)).index)
+        shares = np.sqrt([len(index) for index in self.windows])
+        self.shares = np.cumsum(shares / shares.sum())  # of the motions, cumulated
+
+    @property
+    def epoch(self) -> int:
+        """Steps an epoch: whole batches that fit into the windows; 1 where none does."""
+        return max(sum(len(index) for index in self.windows) // self.recipe.batch, 1)
 
     def batch(self, rng: np.random.Generator, channels: int) -> tuple[Tensor, Tensor]:
         """(B, F, J, channels) screen units and (B, F, J, 3) metres; one motion, half mirrored."""
-        sizes = np.array([len(index) for index in self.windows], dtype=float)
-        source = int(rng.choice(len(sizes), p=np.sqrt(sizes) / np.sqrt(sizes).sum()))
-        index = self.windows[source]
+        source = int(self.shares[:-1].searchsorted(rng.random(), side="right"))
+        poses2d, poses3d, index = (x[source] for x in (self.poses2d, self.poses3d, self.windows))
         rows = index[rng.integers(len(index), size=self.recipe.batch)]  # (B, F)
-        poses2d = torch.from_numpy(self.views[source].poses2d[rows][..., :channels])
-        poses3d = torch.from_numpy(self.views[source].poses3d[rows]) / 1000.0
-        mirrored = torch.from_numpy(rng.random(len(rows)) < 0.5)
-        poses2d[mirrored] = flip(poses2d[mirrored])
-        poses3d[mirrored] = flip(poses3d[mirrored])
-        return poses2d, poses3d
+        mirrored = rng.random(len(rows)) < 0.5
+        rows += len(poses2d) // 2 * mirrored[:, None]
+        return (
+            torch.from_numpy(poses2d.take(rows, axis=0)[..., :channels]),
+            torch.from_numpy(poses3d.take(rows, axis=0)),
+        )
+
+
+def with_mirror(poses: np.ndarray) -> np.ndarray:
+    """(N, J, C) -> (2 N, J, C): a batch is one gather when mirror images lie ready."""
+    mirrored = flip(torch.from_numpy(poses)).numpy()
+    return np.concatenate([poses, mirrored])

@@ -1,11 +1,9 @@
 """Training: it learns, resumes to the same bits, and its files serve what they say."""
 
 import json
-import math
 import os
 import signal
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +13,23 @@ import torch
 from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file
 
+from htpbench import history, trainee, weights
 from htpbench import train as training
-from htpbench import weights
+from htpbench.backbones.mixste import MixSTE
 from htpbench.combination import Combination, Part, parse
 from htpbench.lifter import build
-from htpbench.losses import mixste_loss
-from htpbench.meters.accuracy import flip
+from htpbench.losses import LOSSES
+from htpbench.meters.prediction import flip, predict
+from htpbench.motion.views import make_views
+from htpbench.rates import Cosine, PerEpoch
+from htpbench.recipes import Recipe
+from htpbench.registry import BACKBONES
 from htpbench.run import Bench
 from htpbench.study import load
-from htpbench.train import Recipe, Sampler, Trainee, train
+from htpbench.train import train
+from htpbench.trainee import Sampler, Trainee
+
+FILES = ("weights.safetensors", "weights.json", "best.safetensors", "best.json")
 
 
 @pytest.fixture(scope="module")
@@ -32,48 +38,74 @@ def data(tmp_path_factory):
 
 
 def recipe(data, combination=small.NETWORK, **changes):
-    return Recipe(combination, data, **{"steps": 12, "batch": 2, "warmup": 4, **changes})
+    short = {"steps": 6, "batch": 2, "rate_schedule": Cosine(2)}
+    return Recipe.of(combination, data, **{**short, **changes})
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """Scores as often as CHECKS says, however short the run."""
+    monkeypatch.setattr(history, "APART", 1)
+
+
+def files(out):
+    """What a finished run leaves, but for its state."""
+    return {name: (out / name).read_bytes() for name in FILES}
 
 
 def test_the_loss_falls(data, tmp_path):
     losses = []
-    asked = recipe(data, steps=40, batch=4, warmup=10)
-    train(asked, tmp_path, tick=lambda step, loss: losses.append((step, loss)))
-    assert [step for step, _ in losses] == list(range(1, 41))
-    values = [loss for _, loss in losses]
+    asked = recipe(data, steps=40, batch=4, rate_schedule=Cosine(10))
+    train(asked, tmp_path, tick=lambda *told: losses.append(told))
+    assert [told[:2] for told in losses] == [(step, 40) for step in range(1, 41)]
+    values = [loss for _, _, loss in losses]
     assert np.mean(values[-10:]) < 0.6 * np.mean(values[:10])
 
 
-@pytest.mark.parametrize(
-    ("combination", "any_schedule"),
-    [(small.NETWORK, False), (small.NETWORK, True), ("mixste.tiny-9+tpc:5@1+tra", False)],
-)
-def test_stopped_and_resumed_equals_uninterrupted(
-    data, tmp_path, monkeypatch, combination, any_schedule
-):
-    asked = recipe(data, combination, any_schedule=any_schedule)
-    whole = load_file(train(asked, tmp_path / "whole"))
+OTHER = {"optimiser": "amsgrad", "loss": "motionbert", "rate_schedule": PerEpoch(0.9)}
 
-    def interrupt(step, loss):
-        if step == 5:
+
+@pytest.mark.parametrize(
+    ("combination", "changes"),
+    [
+        (small.NETWORK, {}),
+        (small.NETWORK, {"any_schedule": True}),
+        ("mixste.tiny-9+tpc:5@1+tra", {}),
+        (small.NETWORK, OTHER),
+    ],
+)
+def test_stopped_and_resumed_equals_uninterrupted(data, tmp_path, often, combination, changes):
+    asked = recipe(data, combination, **changes)
+    train(asked, tmp_path / "whole")
+
+    def interrupt(step, steps, loss):
+        if step == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         train(asked, tmp_path / "parts", tick=interrupt)
     assert not (tmp_path / "parts" / "weights.safetensors").exists()
     steps = []
-    parts = load_file(train(asked, tmp_path / "parts", tick=lambda step, loss: steps.append(step)))
-    assert steps == list(range(6, 13))
-    assert parts.keys() == whole.keys()
-    assert all(parts[name].equal(whole[name]) for name in whole)
-    other = load_file(train(recipe(data, combination, seed=1), tmp_path / "other"))
-    assert not other["backbone.embedding.weight"].equal(whole["backbone.embedding.weight"])
+    train(asked, tmp_path / "parts", tick=lambda step, *told: steps.append(step))
+    assert steps == [4, 5, 6]
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_the_seed_alone_decides(data, tmp_path):
+    paths = [
+        train(recipe(data, seed=seed, steps=3), tmp_path / str(i))
+        for i, seed in enumerate((0, 0, 1))
+    ]
+    first, again, other = (load_file(path) for path in paths)
+    assert all(first[name].equal(again[name]) for name in first)
+    assert all(not first[name].equal(other[name]) for name in first if "norm" not in name)
 
 
 def killable(data, out):
     """A training run that saves its state after every step and may be killed."""
     training.SAVE_EVERY_S = 0.0
-    train(recipe((data,), steps=30, any_schedule=True), Path(out))
+    history.APART = 1
+    train(recipe((data,), steps=20, any_schedule=True), Path(out))
 
 
 def steps_done(state):
@@ -81,29 +113,31 @@ def steps_done(state):
     return int(load_bytes(state.read_bytes())["step"])
 
 
-def test_killed_and_resumed_equals_uninterrupted(data, tmp_path):
-    asked = recipe(data, steps=30, any_schedule=True)
-    whole = load_file(train(asked, tmp_path / "whole"))
+def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, often):
+    asked = recipe(data, steps=20, any_schedule=True)
+    whole = train(asked, tmp_path / "whole")
+    points = json.loads(whole.with_suffix(".json").read_text())["history"]
+    assert [step for step, _ in points] == list(range(2, 21, 2))
     out = tmp_path / "parts"
     code = f"import test_train; test_train.killable({data[0]!r}, {str(out)!r})"
     process = small.started("-c", code, cwd=tmp_path)
     state, deadline = out / "state.safetensors", time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
-        if state.exists() and steps_done(state) >= 7:
+        if state.exists() and steps_done(state) >= 5:
             break
         time.sleep(0.005)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
-    assert 7 <= steps_done(state) < 30
-    parts = load_file(train(asked, out))
-    assert all(parts[name].equal(whole[name]) for name in whole)
+    assert 5 <= steps_done(state) < 20
+    train(asked, out)
+    assert files(out) == files(tmp_path / "whole")
 
 
 def test_a_finished_run_trains_no_further(data, tmp_path):
     asked, steps = recipe(data, steps=2), []
     first = train(asked, tmp_path).read_bytes()
-    again = train(asked, tmp_path, tick=lambda step, loss: steps.append(step))
+    again = train(asked, tmp_path, tick=lambda step, *told: steps.append(step))
     assert steps == [] and again.read_bytes() == first
 
 
@@ -138,10 +172,10 @@ def test_a_plain_file_serves_its_own_combination(data, tmp_path):
 @pytest.mark.parametrize("frames", [4, 9, 81])
 def test_every_drawn_schedule_is_valid(frames):
     combination = parse(f"mixste.tiny-{frames}")
-    trainee, drawn = Trainee(combination, any_schedule=True), []
+    trained, drawn = Trainee(combination, any_schedule=True), []
     for seed in range(300):
-        lifter = trainee.draw(np.random.default_rng(seed), any_schedule=True)
-        assert lifter.backbone is trainee.backbone
+        lifter = trained.draw(np.random.default_rng(seed), any_schedule=True)
+        assert lifter.backbone is trained.backbone
         if lifter.schedule:
             pruner, recoverer = (
                 Part(type(part).__name__.lower()) for part in (lifter.pruner, lifter.recoverer)
@@ -151,9 +185,9 @@ def test_every_drawn_schedule_is_valid(frames):
     assert 0.6 < len(drawn) / 300 < 0.9
     assert {c.pruner.name for c in drawn} == {"tps", "tpc"}
     assert {c.recoverer.name for c in drawn} == {"tri", "tra"}
-    assert {c.schedule[0][1] for c in drawn} == set(range(len(trainee.backbone.blocks)))
+    assert {c.schedule[0][1] for c in drawn} == set(range(len(trained.backbone.blocks)))
     kept = {r for c in drawn for r, _ in c.schedule}
-    assert min(kept) == training.LEAST and max(kept) == frames - 1
+    assert min(kept) == trainee.LEAST and max(kept) == frames - 1
     assert {len(c.schedule) for c in drawn} >= ({1, 2, 3} if frames > 5 else {1})
 
 
@@ -168,10 +202,11 @@ def test_without_a_recoverer_the_targets_are_those_of_the_kept_frames(data, tmp_
 
     def loss(poses, targets):
         pairs.append((poses, targets))
-        return mixste_loss(poses, targets)
+        return usual(poses, targets)
 
+    usual = LOSSES["mixste"]
     monkeypatch.setattr(Sampler, "batch", batch)
-    monkeypatch.setattr(training, "mixste_loss", loss)
+    monkeypatch.setitem(LOSSES, "mixste", loss)
     train(asked, tmp_path)
     (poses2d, poses3d), (poses, targets) = batches[0], pairs[0]
     assert poses.shape == targets.shape == (2, 3, 17, 3)
@@ -191,7 +226,7 @@ def test_a_batch_depends_on_seed_and_step_and_half_is_mirrored(data):
     assert poses2d.shape == (64, 9, 17, 2) and poses3d.shape == (64, 9, 17, 3)
     assert poses3d[:, :, 0].abs().max() == 0
     assert 0.3 < poses3d.norm(dim=-1).max() < 2, "metres"
-    views = sampler.views[0]
+    views = make_views(sampler.motions[0].split("train"), sampler.recipe.detections, "all")
     known = {
         seen[:, :2].tobytes(): torch.from_numpy(truth) / 1000.0
         for seen, truth in zip(views.poses2d, views.poses3d, strict=True)
@@ -204,9 +239,91 @@ def test_a_batch_depends_on_seed_and_step_and_half_is_mirrored(data):
     assert 16 < mirrored < 48
 
 
-def test_the_rate_warms_up_and_falls_to_zero():
-    asked = Recipe("mixste.tiny-9", (), steps=1000, rate=1.0, warmup=100)
-    rates = [training.rate_at(asked, step) for step in range(1000)]
-    assert rates[0] == 0.01 and max(rates) == 1.0 and rates.index(1.0) in (99, 100)
-    assert all(a >= b for a, b in pairwise(rates[100:]))
-    assert 0 <= rates[-1] < 1e-5 and math.isclose(rates[550], 0.5)
+def test_scoring_on_the_way_does_not_change_the_training(data, tmp_path, monkeypatch):
+    seldom = train(recipe(data, any_schedule=True), tmp_path / "seldom")
+    monkeypatch.setattr(history, "APART", 1)
+    often = train(recipe(data, any_schedule=True), tmp_path / "often")
+    cards = [json.loads(path.with_suffix(".json").read_text()) for path in (seldom, often)]
+    assert [step for step, _ in cards[0]["history"]] == [6]
+    assert [step for step, _ in cards[1]["history"]] == [1, 2, 3, 4, 5, 6]
+    assert cards[0]["history"][-1] == cards[1]["history"][-1]
+    assert often.read_bytes() == seldom.read_bytes()
+
+
+def test_the_best_and_the_last_are_kept_apart(data, tmp_path, monkeypatch, often):
+    seen, errors = [], iter([50.0, 40.0, 45.0, 40.0, 41.0, 42.0])
+
+    def record(lifter, *arguments, **options):
+        seen.append({k: v.clone() for k, v in lifter.state_dict().items()})
+        return predict(lifter, *arguments, **options)
+
+    monkeypatch.setattr(history, "predict", record)
+    monkeypatch.setattr(history.metrics, "mpjpe", lambda *pair: torch.tensor([next(errors)]))
+    monkeypatch.setattr(training, "final_scores", lambda *run: [])
+    path = train(recipe(data), tmp_path)
+    last, best = load_file(path), load_file(tmp_path / "best.safetensors")
+    assert all(last[name].equal(seen[5][name]) for name in last)
+    assert all(best[name].equal(seen[1][name]) for name in best)
+    assert not best["backbone.embedding.weight"].equal(last["backbone.embedding.weight"])
+    card, at_best = weights.read(path)[1], weights.read(tmp_path / "best.safetensors")[1]
+    assert card["last"] == {"step": 6, "mpjpe": 42.0}
+    assert card["best"] == {"step": 2, "mpjpe": 40.0} == at_best["last"], "the first of equals"
+    assert card["history"][:2] == at_best["history"] == [[1, 50.0], [2, 40.0]]
+    assert "optimistic" in card["note"] and at_best["schedule"] == "same"
+
+
+def test_the_last_score_is_that_of_the_card(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "WINDOWS", 150)
+    card = weights.read(train(recipe(data, "mixste.tiny-9+tps:5@1", steps=1), tmp_path))[1]
+    assert card["checked_on"] == card["scores"][0]["conditions"]
+    assert card["last"]["mpjpe"] == pytest.approx(card["scores"][0]["accuracy.mpjpe"], rel=1e-6)
+
+
+def test_half_precision_is_of_the_forward_pass_alone(data, tmp_path):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        asked = recipe(data, steps=2, precision=precision, any_schedule=True, seed=3)
+        values = losses[precision] = []
+        path = train(asked, tmp_path / precision, tick=lambda *told, v=values: v.append(told[2]))
+        tensors, card = weights.read(path)
+        assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
+        assert card["recipe"]["precision"] == precision
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+    assert losses["bfloat16"] != losses["float32"]
+    assert training.usual_precision("cpu") == "float32"
+
+
+def test_an_epoch_is_the_batches_that_fit_into_the_windows(data, tmp_path):
+    asked = recipe(data, steps=None, epochs=2, batch=16)
+    sampler = Sampler(asked, 9)
+    windows = sum(len(index) for index in sampler.windows)
+    assert sampler.epoch == windows // 16 > 1
+    assert Sampler(recipe(data, batch=windows + 1), 9).epoch == 1
+    steps = []
+    card = weights.read(train(asked, tmp_path, tick=lambda *told: steps.append(told[:2])))[1]
+    assert steps[-1] == (2 * sampler.epoch, 2 * sampler.epoch)
+    assert card["steps_per_epoch"] == sampler.epoch
+
+
+def test_the_command_line_says_last_and_best(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--data", data[0], "--batch", 64, "--epochs", 1, "--precision", "bfloat16"]
+    assert small.call(monkeypatch, "train", small.NETWORK, *arguments, "--out", "run") == 0
+    said = capsys.readouterr().err
+    card = json.loads((tmp_path / "run" / "weights.json").read_text())
+    assert f"last: {card['last']['mpjpe']:.1f} mm at step 1; best: " in said
+    assert "best.safetensors" in said and "optimistic" in said
+    assert card["recipe"]["epochs"] == 1 and card["recipe"]["precision"] == "bfloat16"
+
+
+@pytest.fixture
+def own_backbone(monkeypatch):
+    """MixSTE under a name that has no recipe."""
+    monkeypatch.setattr(BACKBONES, "registered", {})
+    own = type("Own", (MixSTE,), {"card": BACKBONES.card("mixste")})
+    BACKBONES.register("own")(own)
+
+
+def test_a_backbone_of_ones_own_trains_by_the_default_recipe(data, tmp_path, own_backbone):
+    asked = Recipe.of("own.tiny-9", data, steps=2, batch=2)
+    assert asked.loss == "mpjpe" and train(asked, tmp_path).exists()

@@ -1,0 +1,101 @@
+"""Scores during a training: a curve over test windows, and the weights that scored best so far."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from htpbench import metrics, weights
+from htpbench.checkpoint import Points
+from htpbench.combination import parse
+from htpbench.meters import accuracy
+from htpbench.meters.evaluation import prepare
+from htpbench.meters.prediction import predict
+from htpbench.motion.clip import Motion
+from htpbench.recipes import Recipe
+from htpbench.trainee import Trainee
+
+CHECKS = 10  # scores a run: enough to see a plateau
+WINDOWS = 40  # that a score takes at most, evenly spaced over the test split
+APART = 50  # least steps between two scores: they cost a tenth of the training, or less
+NOTE = (
+    "history, last and best are MPJPE in mm on the test subjects named in checked_on; best is "
+    "chosen on those same subjects, as the papers do, and is therefore optimistic"
+)
+
+
+class History:
+    """The scores of one run, on the test subjects of its first motion; the best is kept on disk.
+
+    card: what the weights' card says besides the scores.
+    """
+
+    def __init__(
+        self, recipe: Recipe, motion: Motion, steps: int, out: Path, card: dict[str, Any]
+    ) -> None:
+        combination = parse(recipe.combination)
+        self.evaluation = prepare(
+            motion, combination.frames, combination.pipeline(), recipe.detections, limit=WINDOWS
+        )
+        self.steps = steps
+        self.gap = max(-(-steps // CHECKS), APART)
+        self.path = out / "best.safetensors"
+        self.own = card
+        self.points: Points = []
+
+    def due(self, done: int) -> bool:
+        """Whether the parameters are scored after `done` steps; after the last they are."""
+        return done % self.gap == 0 or done == self.steps
+
+    def check(self, done: int, trainee: Trainee, device: str) -> None:
+        """Score the parameters, in float32; write them where no earlier score was as good."""
+        views = self.evaluation.views
+        found = predict(trainee.lifter[0], views, self.evaluation.windows, device=device)
+        poses, targets = (torch.from_numpy(x) for x in (found.poses, views.poses3d[found.rows]))
+        self.points.append((done, metrics.mpjpe(poses, targets).mean(dtype=torch.float64).item()))
+        if self.best == self.points[-1]:
+            weights.write(self.path, trainee.state_dict(), self.card())
+
+    @property
+    def best(self) -> tuple[int, float]:
+        """The least MPJPE and the steps after which it was found; the first of equals."""
+        return min(self.points, key=lambda point: point[1])
+
+    def card(self) -> dict[str, Any]:
+        """The card of the weights as they are now."""
+        ends = {"last": self.points[-1], "best": self.best}
+        return {
+            **self.own,
+            "history": self.points,
+            **{name: {"step": step, "mpjpe": error} for name, (step, error) in ends.items()},
+            "note": NOTE,
+            "checked_on": self.evaluation.card,
+        }
+
+
+def final_scores(
+    recipe: Recipe, trainee: Trainee, motions: list[Motion], device: str
+) -> list[dict[str, Any]]:
+    """What the last weights score on each motion's test subjects."""
+    combination = parse(recipe.combination)
+    scores = []
+    for motion in motions:
+        where = prepare(
+            motion, combination.frames, combination.pipeline(), recipe.detections, limit=150
+        )
+        lifted = predict(trainee.lifter[0], where.views, where.windows, device=device)
+        found = accuracy.measure(lifted, where)
+        values = {one.metric: one.value for one in found if one.axis is None}
+        scores.append({"combination": str(combination), **values, "conditions": where.card})
+    return scores
+
+
+def ends(path: Path) -> str:
+    """The last and the best score in words, from the card beside a run's weights file."""
+    card = json.loads(path.with_suffix(".json").read_text())
+    last, best = (f"{card[x]['mpjpe']:.1f} mm at step {card[x]['step']}" for x in ("last", "best"))
+    kept = path.with_name("best.safetensors")
+    return f"last: {last}; best: {best}, in {kept}, chosen on the test subjects and so optimistic"

@@ -1,0 +1,127 @@
+"""Recipes: how networks are trained, as data (TOML under baselines/recipes/), and one run's own."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from htpbench.combination import Combination, parse
+from htpbench.data import data_folder
+from htpbench.errors import BenchError, NotBuilt
+from htpbench.rates import Cosine, PerEpoch
+
+Optimiser = Literal["adamw", "adam", "amsgrad"]
+LossName = Literal["mixste", "mpjpe", "motionbert"]
+Precision = Literal["float32", "bfloat16"]
+
+
+class RecipeCard(BaseModel):
+    """How one backbone is trained, and who says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    optimiser: Optimiser
+    rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    rate_schedule: Cosine | PerEpoch = Field(discriminator="kind")
+    batch: int = Field(ge=1)  # windows
+    steps: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    loss: LossName
+    differs: dict[str, str] = {}  # field -> why it is not what Table 1 of the H2OT paper prints
+    untrained: str | None = None  # why `train` refuses this backbone
+
+    @model_validator(mode="after")
+    def check(self) -> RecipeCard:
+        """A run has one length."""
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("expected one of `steps` and `epochs`")
+        return self
+
+
+@cache
+def shipped() -> dict[str, RecipeCard]:
+    """The recipes that come with the package, by the names of their files."""
+    folder = data_folder() / "baselines" / "recipes"
+    return {path.stem: read(path) for path in sorted(folder.glob("*.toml"))}
+
+
+def read(path: Path) -> RecipeCard:
+    """One recipe from a TOML file; BenchError names every field that is wrong."""
+    try:
+        return RecipeCard.model_validate(tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise BenchError(f"{path} is not a valid recipe: {error}; mend the file") from error
+
+
+def find(combination: Combination) -> RecipeCard:
+    """The recipe of the variant, else of the backbone, else the default."""
+    backbone = combination.backbone
+    for name in (f"{backbone}.{combination.variant}", backbone):
+        if name in shipped():
+            return shipped()[name]
+    return shipped()["default"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a training run; a checkpoint resumes only under the same recipe.
+
+    An epoch is as many steps as whole batches fit into the training windows, which start a
+    quarter of a window apart: see `htpbench.trainee.Sampler`.
+    """
+
+    combination: str
+    data: tuple[str, ...]
+    optimiser: Optimiser
+    rate: float
+    weight_decay: float
+    rate_schedule: Cosine | PerEpoch
+    batch: int
+    loss: LossName
+    steps: int | None = None  # this or epochs
+    epochs: int | None = None
+    precision: Precision = "float32"  # of the forward pass; loss and optimiser are float32
+    detections: str = "cpn"
+    any_schedule: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "epochs", "batch"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BenchError(f"--{name} {value}: expected 1 or more")
+        if (self.steps is None) == (self.epochs is None):
+            raise BenchError("expected one of --steps and --epochs")
+        if not 0 < self.rate < math.inf:
+            raise BenchError(f"--rate {self.rate}: expected a number above 0, for example 0.003")
+
+    @classmethod
+    def of(cls, combination: str, data: tuple[str, ...], **changes: Any) -> Recipe:
+        """The recipe of a combination's file; `changes` that are not None replace its fields."""
+        parsed = parse(combination)
+        card = find(parsed)
+        if card.untrained:
+            raise NotBuilt(f"{parsed.backbone} cannot be trained here: {card.untrained}")
+        made = {name: value for name, value in changes.items() if value is not None}
+        own = {field.name: None for field in fields(cls)}
+        given = {name: value for name, value in card if name in own}
+        if made.keys() & {"steps", "epochs"}:
+            given |= {"steps": None, "epochs": None}
+        return cls(str(parsed), data, **(given | made))
+
+    def total(self, epoch: int) -> int:
+        """Steps of the whole run, where an epoch has `epoch` steps."""
+        return self.steps or self.epochs * epoch  # type: ignore[operator]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return json.loads(json.dumps(asdict(self)))
