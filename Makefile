@@ -1,9 +1,10 @@
 # make sweep: install and run the main job.   make test: install and run the tests.
+# make check: has cost or accuracy fallen behind baselines/gate.jsonl?
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: sweep test lint clean
+.PHONY: sweep test check lint clean
 .DEFAULT_GOAL := sweep
 
 .venv/.installed: pyproject.toml constraints.txt
@@ -18,6 +19,9 @@ sweep: .venv/.installed
 
 test: .venv/.installed
 	$(BIN)/python -m pytest
+
+check: .venv/.installed
+	$(BIN)/htpbench check
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

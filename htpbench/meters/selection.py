@@ -1,30 +1,83 @@
-"""Selection: how often each frame of a window survives all pruning."""
+"""Selection: which frames of a window survive all pruning, and how good their detections are."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 import torch
 
+from htpbench import metrics
 from htpbench.lifter import Lifter
-from htpbench.meters.accuracy import BATCH, Evaluation
+from htpbench.meters.evaluation import Evaluation
+from htpbench.meters.prediction import BATCH
+from htpbench.motion.cameras import rig
+from htpbench.motion.views import downsample, make_views
 from htpbench.protocols import Measurement
+from htpbench.statistics import mean_interval
 
 VERSION = 1
-METRICS = ("selection.frequency",)
+METRICS = ("selection.frequency", "selection.kept", "selection.frame_noise")
+SHOWN = 4  # windows whose kept frames are told one by one: enough to see a pruner change
+
+
+def measure(lifter: Lifter, evaluation: Evaluation, device: str = "cpu") -> list[Measurement]:
+    """How often each frame is kept, what the first windows keep, and the kept frames' 2D noise.
+
+    Nothing when unpruned.
+    """
+    if not lifter.schedule:
+        return []
+    kept = survivors(lifter, evaluation, device)
+    return [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
 
 
 @torch.inference_mode()
-def measure(lifter: Lifter, evaluation: Evaluation, device: str = "cpu") -> list[Measurement]:
-    """Kept frames counted over the windows (they sum to windows x r); nothing when unpruned."""
-    if not lifter.schedule:
-        return []
+def survivors(lifter: Lifter, evaluation: Evaluation, device: str) -> np.ndarray:
+    """(W, r): frame numbers that the last stage keeps of each window."""
     lifter = lifter.eval().to(device)
-    counts = np.zeros(lifter.frames, dtype=np.int64)
     index, channels = evaluation.windows.index, lifter.backbone.channels
+    kept = []
     for first in range(0, len(index), BATCH):
         poses2d = evaluation.views.poses2d[index[first : first + BATCH]][..., :channels]
-        kept = lifter(torch.from_numpy(poses2d).to(device)).kept[-1]  # (B, r)
-        counts += np.bincount(kept.flatten().cpu().numpy(), minlength=lifter.frames)
-    axis = [str(frame) for frame in range(lifter.frames)]
-    value = counts.astype(float).tolist()
-    return [Measurement("selection.frequency", value, "1", samples=len(index), axis=axis)]
+        kept.append(lifter(torch.from_numpy(poses2d).to(device)).kept[-1].cpu().numpy())  # (B, r)
+    return np.concatenate(kept)
+
+
+def frequency(kept: np.ndarray, frames: int) -> Measurement:
+    """Windows that keep each frame: they sum to W x r."""
+    value = np.bincount(kept.flatten(), minlength=frames).astype(float).tolist()
+    axis = [str(frame) for frame in range(frames)]
+    return Measurement("selection.frequency", value, "1", samples=len(kept), axis=axis)
+
+
+def first_kept(kept: np.ndarray) -> Measurement:
+    """The frames that the first windows keep, one after the other."""
+    shown = kept[:SHOWN]
+    axis = [f"window {w}, rank {rank}" for w, rank in np.ndindex(shown.shape)]
+    value = shown.flatten().astype(float).tolist()
+    return Measurement("selection.kept", value, "1", samples=len(shown), axis=axis)
+
+
+def frame_noise(kept: np.ndarray, evaluation: Evaluation) -> Measurement:
+    """Mean 2D joint error of the kept frames in pixels, interval over clips (H2OT, Table 2: FN)."""
+    windows, views = evaluation.windows, evaluation.views
+    rows = np.take_along_axis(windows.index, kept, axis=1)  # (W, r), of the views
+    errors = detection_errors(evaluation)[rows]  # (W, r)
+    present, clip = np.unique(views.clip[windows.view], return_inverse=True)  # (W,)
+    sums, counts = np.bincount(clip, errors.sum(axis=1)), np.bincount(clip) * kept.shape[1]
+    low, high = mean_interval(sums, counts)
+    mean = float(errors.mean())
+    return Measurement("selection.frame_noise", mean, "px", low, high, len(present))
+
+
+@lru_cache(maxsize=1)  # the combinations of a study share an evaluation
+def detection_errors(evaluation: Evaluation) -> np.ndarray:
+    """(N,) px: the error of each row's detections against the exact projection of its 3D pose."""
+    views, card = evaluation.views, evaluation.card
+    exact = make_views(views.clips, "gt", card["cameras"], card["motion_seed"])
+    exact = downsample(exact, views.every)
+    half_width = np.array([lens.width / 2 for lens in rig()])[views.camera]  # (V,) px a screen unit
+    scale = np.repeat(half_width, views.stop - views.start)[:, None, None]  # (N, 1, 1)
+    detections, truth = (torch.from_numpy(one.poses2d * scale) for one in (views, exact))
+    return metrics.frame_noise(detections, truth, torch.arange(len(scale))).numpy()  # (N,)

@@ -1,0 +1,99 @@
+"""Pinned rows: the file that the gate compares with, read strictly and written all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from htpbench.data import data_folder
+from htpbench.errors import BenchError
+from htpbench.report.current import CONTROL
+from htpbench.rows import SCHEMA, Row
+
+KEPT = "selection.kept"  # the one list that is compared
+Place = tuple[str, str]  # combination, metric
+
+
+class Unreadable(BenchError):
+    """A file of pinned rows that cannot be read."""
+
+    exit_code = 4
+
+
+class Unmeasured(BenchError):
+    """Rows that cannot be pinned because a measurement failed."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of networks by place, and the environments that they were measured in."""
+
+    rows: dict[Place, Row]
+    environments: list[dict[str, Any]]
+
+
+def pinned_file() -> Path:
+    """The pinned rows that come with the package."""
+    return data_folder() / "baselines" / "gate.jsonl"
+
+
+def comparable(rows: Iterable[Row]) -> dict[Place, Row]:
+    """Single numbers and kept frames of networks; what failed stays, to say why."""
+    return {
+        (row.combination, row.metric): row
+        for row in rows
+        if not row.combination.startswith(CONTROL)
+        and (row.metric == KEPT or not isinstance(row.value, list))
+    }
+
+
+def read(path: Path) -> Rows:
+    """The pinned rows of a file; Unreadable where a line is no row or of a newer schema."""
+    rows, environments = [], []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise Unreadable(
+            f"{path}: {error.strerror}; name a file of rows with --against, or make it with --pin"
+        ) from error
+    for number, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+            if line.get("kind") == "environment":
+                environments.append(line)
+                continue
+            if line.get("schema", SCHEMA) > SCHEMA:
+                raise ValueError(f"its schema {line['schema']} is above {SCHEMA}: upgrade htpbench")
+            rows.append(Row(**line))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Unreadable(
+                f"{path}:{number} is not a row: {error}; take the file from its repository again, "
+                "or make it anew with --pin"
+            ) from error
+    return Rows(comparable(row for row in rows if row.status == "ok"), environments)
+
+
+def write(path: Path, found: Rows) -> None:
+    """Pin rows; Unmeasured where one failed, BenchError where the file cannot be written."""
+    for row in found.rows.values():
+        if row.status != "ok":
+            raise Unmeasured(
+                f"nothing is pinned: {row.combination}, {row.metric}: {row.status}, {row.reason}; "
+                "mend it and pin again"
+            )
+    environments = [{"kind": "environment", **facts} for facts in found.environments]
+    lines = [*environments, *(asdict(row) for row in found.rows.values())]
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        os.replace(part, path)
+    except OSError as error:
+        raise BenchError(
+            f"cannot write {path}: {error.strerror}; name a file of your own with --against"
+        ) from error

@@ -1,0 +1,398 @@
+"""The gate: planted regressions in real runs, rules, pinned files, exit codes; the frames kept."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import small
+import torch
+
+from htpbench import check, lifter, pinned, tolerance, weights
+from htpbench.backbones.mixste import MixSTE
+from htpbench.combination import parse
+from htpbench.errors import BenchError
+from htpbench.lifter import build
+from htpbench.meters import selection
+from htpbench.meters.evaluation import prepare
+from htpbench.motion.cameras import rig
+from htpbench.motion.views import make_views
+from htpbench.pruners.tps import TPS
+from htpbench.rows import row_key
+from htpbench.study import EvaluationSettings, Study, load
+
+CLUSTERED = "mixste.tiny-9+tpc:3@1+tri"
+KEPT, MPJPE, FLOPS = (
+    (small.PRUNED, "selection.kept"),
+    (small.NETWORK, "accuracy.mpjpe"),
+    "cost.flops",
+)
+GATED = 3 * (5 + 2) + 2  # parameters and operations, two errors; kept frames of two pruned ones
+
+
+def tiny_weights(folder, moved=0.0):
+    """Weights of tiny-9; `moved` is added to one of the numbers that make poses of features."""
+    folder.mkdir()
+    torch.manual_seed(0)
+    tensors = build(small.NETWORK).state_dict()
+    tensors["backbone.regression.1.weight"][1, 21] += moved
+    weights.write(folder / "tiny.safetensors", tensors, {"schedule": "any"})
+    return str(folder / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gate")
+    return Study(
+        name="gate",
+        title="",
+        meters=["cost", "accuracy", "selection"],
+        combinations=[small.NETWORK, small.PRUNED, CLUSTERED],
+        weights=tiny_weights(folder / "a"),
+        evaluation=EvaluationSettings(data=str(small.motion_file(folder)), windows=4, flip=False),
+    )
+
+
+@pytest.fixture(scope="module")
+def before(study):
+    """What was pinned."""
+    return check.measure(study)
+
+
+def again(study, before, **changes):
+    """The study measured anew with changes, and the findings about what it measures."""
+    changed = study.model_copy(update=changes)
+    after = check.measure(changed)
+    of_meters = tuple(f"{meter}." for meter in changed.meters)
+    rows = {p: row for p, row in before.rows.items() if p[1].startswith(of_meters)}
+    findings = check.compare(replace(before, rows=rows), after, {})
+    return after, findings
+
+
+def states(findings, state):
+    return {(one.row.combination, one.row.metric) for one in findings if one.state == state}
+
+
+def with_row(rows, place, **changes):
+    return replace(rows, rows={**rows.rows, place: replace(rows.rows[place], **changes)})
+
+
+def the(findings, place):
+    (found,) = (f for f in findings if (f.row.combination, f.row.metric) == place)
+    return found
+
+
+def test_a_weight_that_moved_is_a_regression(study, before, tmp_path):
+    others = tiny_weights(tmp_path / "b", moved=1e-2)
+    after, findings = again(study, before, weights=others, meters=["accuracy"])
+    assert check.verdict(findings) == check.REGRESSION
+    found = the(findings, MPJPE)
+    assert found.state == "worse" and found.why == "worse by more than 0.0001 mm"
+    change = after.rows[MPJPE].value - before.rows[MPJPE].value
+    assert found.difference == f"{change:+.4f} mm" and 0.05 < change < 10
+    *_, note, summary = check.report(findings, before, after)
+    assert "note: the weights' SHA-256 begins with" in note and "regressed" in summary
+
+
+def test_a_frame_kept_elsewhere_is_a_regression(study, before, monkeypatch):
+    monkeypatch.setattr(
+        TPS, "select", lambda self, view, r: torch.tensor([[0, 5, 8]]).repeat(len(view.kept), 1)
+    )
+    _, findings = again(study, before, meters=["selection"])
+    assert states(findings, "worse") == {KEPT}
+    assert check.verdict(findings) == check.REGRESSION
+    said = ("4", "5", "window 0, rank 1; 2 of 3 in common", "another frame")
+    assert the(findings, KEPT)[2:] == said
+
+
+def test_frames_in_another_order_are_a_regression_and_their_accuracy_is_not_measured(
+    study, before, monkeypatch
+):
+    select = TPS.select
+    monkeypatch.setattr(TPS, "select", lambda *asked: select(*asked).flip(1))
+    _, findings = again(study, before, meters=["accuracy", "selection"])
+    assert states(findings, "worse") == {KEPT}
+    failed = {(small.PRUNED, name) for name in ("accuracy.mpjpe", "accuracy.p_mpjpe")}
+    assert states(findings, "missing") == failed
+    assert "failed: ValueError: TPS returned frames unsorted" in the(findings, min(failed)).why
+
+
+def test_an_operation_more_is_a_regression(study, before, monkeypatch):
+    head = MixSTE.head
+    monkeypatch.setattr(
+        MixSTE, "head", lambda self, x: head(self, x @ torch.eye(x.shape[-1], device=x.device))
+    )
+    name = {"combinations": [small.NETWORK], "meters": ["cost"]}
+    _, findings = again(study, before, **name)
+    found = the(findings, (small.NETWORK, FLOPS))
+    assert found.state == "worse" and found.difference == f"+{2 * 9 * 17 * 32 * 32:,} FLOP"
+    assert the(findings, (small.NETWORK, "cost.params")).state == "same"
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_any_change_of_cost_fails_and_says_what_to_do(before, change):
+    value = before.rows[small.NETWORK, FLOPS].value
+    after = with_row(before, (small.NETWORK, FLOPS), value=value + change)
+    (found,) = (one for one in check.compare(before, after, {}) if one.state != "same")
+    assert found.difference == f"{change:+} FLOP" and "--pin it" in found.why
+    assert found.pinned == f"{value:,} FLOP"
+
+
+def without(rows, place):
+    return replace(rows, rows={p: row for p, row in rows.rows.items() if p != place})
+
+
+def test_what_cannot_be_compared_is_named(before):
+    row = before.rows[MPJPE]
+    changed = row.conditions | {"windows": "3 of 9", "stride": 3, "weights_sha256": "0"}
+    told = 'stride: 3, pinned 9; windows: "3 of 9", pinned "4 of'
+    cases = [
+        (before, without(before, MPJPE), "pinned, but not measured"),
+        (without(before, MPJPE), before, "measured, but not pinned: --pin it"),
+        (before, with_row(before, MPJPE, status="failed", reason="x"), "failed: x"),
+        (before, with_row(before, MPJPE, conditions=changed), told),
+        (before, with_row(before, MPJPE, unit="m"), 'unit: "m", pinned "mm"'),
+        (
+            with_row(before, MPJPE, key=row_key(*MPJPE, row.conditions, 0)),
+            before,
+            "another version",
+        ),
+        (with_row(before, KEPT, value=[0], axis=["window 0, rank 0"]), before, "other windows"),
+    ]
+    for one, other, words in cases:
+        findings = check.compare(one, other, {})
+        assert check.verdict(findings) == check.INCOMPLETE
+        (place,) = states(findings, "missing")
+        assert words in the(findings, place).why
+        *_, summary = check.report(findings, one, other)
+        assert summary == f"0 regressed, 1 not compared, {len(findings) - 1} numbers as pinned"
+
+
+def test_a_regression_outranks_what_is_missing_and_nothing_measured_is_no_pass(before):
+    worse = with_row(before, MPJPE, value=1e3)
+    assert check.verdict(check.compare(before, without(worse, KEPT), {})) == check.REGRESSION
+    nothing = replace(before, rows={})
+    assert check.verdict(check.compare(before, nothing, {})) == check.INCOMPLETE
+    assert check.verdict(check.compare(nothing, nothing, {})) == check.INCOMPLETE
+
+
+def test_what_got_better_is_a_note(before):
+    after = with_row(before, MPJPE, value=before.rows[MPJPE].value - 0.4)
+    findings = check.compare(before, after, {})
+    assert check.verdict(findings) == 0
+    note, _ = check.report(findings, before, after)
+    assert "is better by more than the rule (-0.4000 mm): --pin it" in note
+
+
+def test_other_metrics_are_gated_when_asked(before):
+    place = small.NETWORK, "accuracy.pck"
+    after = with_row(before, place, value=before.rows[place].value - 1)
+    assert check.verdict(check.compare(before, after, {})) == 0
+    for limit, code in (("0.5", check.REGRESSION), ("2", 0)):
+        asked = tolerance.parse_rules([f"accuracy.pck:+{limit}%"], {"accuracy.pck": "%"})
+        assert check.verdict(check.compare(before, after, asked)) == code
+
+
+def test_kept_frames_of_another_machine_may_differ_a_little_unless_the_pruner_is_static(before):
+    long = {"axis": [f"window 0, rank {i}" for i in range(40)]}
+    places = (KEPT, (CLUSTERED, "selection.kept"))
+    elsewhere = [{**before.environments[0], "torch": "0"}]
+    for changed, other, worse in [
+        (1, before.environments, set(places)),
+        (2, elsewhere, {KEPT}),
+        (3, elsewhere, set(places)),
+    ]:
+        one, two = before, before
+        for place in places:
+            one = with_row(one, place, value=list(range(40)), **long)
+            two = with_row(two, place, value=list(range(changed, 40 + changed)), **long)
+        findings = check.compare(one, replace(two, environments=other), {})
+        assert states(findings, "worse") == worse
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "metric", "limits"),
+    [
+        ("+0.05mm", "mm", "accuracy.mpjpe", (100.05, 100.06)),
+        ("0.05", "mm", "accuracy.mpjpe", (100.05, 100.06)),
+        ("+.5 %", "mm", "accuracy.mpjpe", (100.5, 100.51)),
+        ("+1e-1mm", "mm", "accuracy.mpjpe", (100.1, 100.11)),
+        ("+0", "1", "cost.params", (100, 101)),
+        ("+0.5", "%", "accuracy.pck", (99.5, 99.4)),
+        ("-0.5%", "%", "accuracy.pck", (99.5, 99.4)),
+        ("+2mm/s^2", "mm/s^2", "accuracy.acceleration_error", (102, 102.1)),
+    ],
+)
+def test_rules_as_they_are_written(before, text, unit, metric, limits):
+    row = replace(before.rows[MPJPE], metric=metric, unit=unit, value=100)
+    ((name, rule),) = tolerance.parse_rules([f"{metric}:{text}"], {metric: unit}).items()
+    assert name == metric
+    judged = [rule.judge(row, replace(row, value=value)).state for value in (100, *limits)]
+    assert judged == ["same", "same", "worse"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("accuracy.mpjpe", "for example accuracy.mpjpe:+0.05mm"),
+        ("accuracy.mpjpe:+mm", "expected METRIC:+NUMBER"),
+        ("accuracy.mpjpe:+nan", "expected METRIC:+NUMBER"),
+        ("accuracy.mpjpe:++1mm", "expected METRIC:+NUMBER"),
+        ("accuracy.mpjp:+1mm", "did you mean accuracy.mpjpe"),
+        ("selection.kept:+1", "unknown metric 'selection.kept'"),
+        ("accuracy.mpjpe:+1px", "'mm', not 'px'; write accuracy.mpjpe:+1mm, or %"),
+    ],
+)
+def test_rules_that_are_refused(text, words):
+    with pytest.raises(BenchError) as refused:
+        tolerance.parse_rules([text], {"accuracy.mpjpe": "mm", "cost.params": "1"})
+    assert words in str(refused.value)
+
+
+def test_pinned_rows_come_back_as_they_went(before, tmp_path):
+    path = tmp_path / "gate.jsonl"
+    for _ in range(2):
+        pinned.write(path, before)
+        assert list(tmp_path.iterdir()) == [path]
+    read = pinned.read(path)
+    assert read.rows == before.rows
+    assert [{"kind": "environment", **facts} for facts in before.environments] == read.environments
+
+
+def test_what_failed_is_not_pinned_and_a_folder_that_is_none_is_named(before, tmp_path):
+    path = tmp_path / "gate.jsonl"
+    path.write_text("as it was")
+    failed = with_row(before, MPJPE, status="failed", value=None, reason="x")
+    with pytest.raises(pinned.Unmeasured, match=r"accuracy\.mpjpe: failed, x; mend it"):
+        pinned.write(path, failed)
+    assert path.read_text() == "as it was"
+    with pytest.raises(BenchError, match="--against"):
+        pinned.write(path / "below", before)
+
+
+def test_rows_of_controls_and_failures_are_not_compared(before, tmp_path):
+    control = replace(before.rows[MPJPE], combination="control: mean pose")
+    failed = replace(before.rows[MPJPE], status="failed", value=None)
+    path = tmp_path / "gate.jsonl"
+    rows = {("control", ""): control, ("failed", ""): failed}
+    path.write_text("".join(json.dumps(vars(row)) + "\n" for row in rows.values()))
+    assert pinned.read(path).rows == {}
+
+
+@pytest.fixture
+def call(study, before, monkeypatch, capsys, tmp_path):
+    """`htpbench check` with the tiny study: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(check, "load", {"gate": study}.get)
+    monkeypatch.setattr("htpbench.study.load", {"gate": study}.get)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = small.call(monkeypatch, "check", *arguments)
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_the_verb_pins_and_what_did_not_change_passes(call, before, tmp_path):
+    assert call("--against", "mine.jsonl", "--pin")[:2] == (0, "pinned: mine.jsonl\n")
+    assert call("--against", "mine.jsonl")[:2] == (0, f"{GATED} numbers as pinned\n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine.jsonl"], "nothing else is left behind"
+    numbers = {place: row.value for place, row in pinned.read(tmp_path / "mine.jsonl").rows.items()}
+    assert numbers == {place: row.value for place, row in before.rows.items()}
+
+
+def test_the_verb_fails_on_a_regression(call, before, monkeypatch, tmp_path):
+    value = before.rows[small.NETWORK, FLOPS].value
+    other = with_row(without(before, KEPT), (small.NETWORK, FLOPS), value=value + 1000)
+    pinned.write(tmp_path / "mine.jsonl", other)
+    monkeypatch.setattr(check, "measure", lambda *_: before)
+    code, out, _ = call("--against", "mine.jsonl")
+    assert code == check.REGRESSION
+    assert "-1,000 FLOP" in out and "measured, but not pinned" in out
+    assert f"1 regressed, 1 not compared, {GATED - 2} numbers as pinned" in out
+    assert call("--against", "mine.jsonl", "--fail", "cost.flops:+0")[0] == check.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "mine.jsonl: No such file or directory; name a file of rows"),
+        (b"\xff\n", "mine.jsonl:1 is not a row"),
+        (b'{"kind": "environment"}\n{"schema": 1, "key"\n', "mine.jsonl:2 is not a row"),
+        (b'{"schema": 1, "key": "k"}\n', "mine.jsonl:1 is not a row"),
+        (b"[]\n", "mine.jsonl:1 is not a row"),
+        (b'{"schema": 99}\n', "its schema 99 is above 1: upgrade htpbench"),
+    ],
+)
+def test_files_that_cannot_be_read_exit_with_4(call, tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "mine.jsonl").write_bytes(content)
+    code, out, err = call("--against", "mine.jsonl")
+    assert (code, out) == (4, "") and words in err
+
+
+def test_wrong_usage_exits_with_2(call, before, tmp_path):
+    pinned.write(tmp_path / "mine.jsonl", before)
+    for arguments, words in [
+        (["--fail", "accuracy.mpjp:+1mm"], "did you mean accuracy.mpjpe"),
+        (["--fail", "time.forward:+1%"], "unknown metric 'time.forward'"),
+        (["--fail", "cost.params:+0", "--pin"], "--pin judges nothing"),
+        (["--agianst", "x"], "--against"),
+    ]:
+        code, _, err = call("--against", "mine.jsonl", *arguments)
+        assert code == 2 and words in err
+
+
+def test_nothing_measured_exits_with_3(call, before, monkeypatch, tmp_path):
+    def broken(*_):
+        raise RuntimeError("broken [on purpose]")
+
+    monkeypatch.setattr(lifter.Lifter, "forward", broken)
+    pinned.write(tmp_path / "mine.jsonl", before)
+    code, out, _ = call("--against", "mine.jsonl")
+    assert code == 3 and "failed: RuntimeError: broken [on purpose]" in out
+    assert f"0 regressed, {GATED} not compared, 0 numbers as pinned" in out
+    code, _, err = call("--against", "other.jsonl", "--pin")
+    assert code == 3 and "nothing is pinned" in err and not (tmp_path / "other.jsonl").exists()
+
+
+def test_what_comes_with_the_package_is_pinned():
+    rows = pinned.read(pinned.pinned_file()).rows
+    gate = load("gate")
+    assert {name for name, _ in rows} == set(gate.combinations) and "time" not in gate.meters
+    for text in gate.combinations:
+        assert {*tolerance.ERRORS, FLOPS} <= {metric for name, metric in rows if name == text}
+        assert bool(parse(text).schedule) == ((text, pinned.KEPT) in rows)
+
+
+def test_kept_frames_are_told_window_by_window():
+    evaluation = prepare(small.motion(), 9, "seq2seq")
+    _, kept, _ = selection.measure(build(small.PRUNED), evaluation)
+    assert kept.value == [0, 4, 8] * selection.SHOWN and kept.samples == selection.SHOWN
+    assert kept.axis[:4] == [*(f"window 0, rank {i}" for i in range(3)), "window 1, rank 0"]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_frame_noise_is_the_pixel_error_of_what_is_kept(every):
+    motion = small.motion()
+    evaluation = prepare(motion, 9, "seq2seq", every=every)
+    *_, noise = selection.measure(build(small.PRUNED), evaluation)
+    windows, views = evaluation.windows, evaluation.views
+    errors, by_clip = [], {}
+    exact = make_views(motion.split("test"), "gt", "rotate")
+    for view, row in zip(windows.view, windows.index, strict=True):
+        lens = rig()[views.camera[view]]
+        for frame in (0, 4, 8):
+            at = exact.start[view] + (row[frame] - views.start[view]) * every
+            apart = (views.poses2d[row[frame]] - exact.poses2d[at])[:, :2] * lens.width / 2
+            errors.append(np.linalg.norm(apart, axis=1).mean())
+            by_clip.setdefault(view, []).append(errors[-1])
+    assert noise.value == pytest.approx(np.mean(errors), rel=1e-5) and 1 < noise.value < 50
+    assert noise.unit == "px" and noise.samples == len(by_clip) == 2
+    means = sorted(np.mean(errors) for errors in by_clip.values())
+    assert (noise.low, noise.high) == pytest.approx(means, rel=1e-5)
+
+
+def test_exact_detections_have_no_noise():
+    *_, noise = selection.measure(build(small.PRUNED), prepare(small.motion(), 9, "seq2seq", "gt"))
+    assert (noise.value, noise.low, noise.high) == (0, 0, 0)
