@@ -131,25 +131,31 @@ def sweep(
     weights: Weights = None,
     pipeline: Pipeline = None,
     results: Results = Path("results"),
+    runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
     reports: Reports = Path("reports"),
     seed: int = 0,
     device: Device = "cpu",
 ) -> None:
     """Measure a study, print its front, write its table and figure. The same command resumes."""
     from htpbench.progress import bar
-    from htpbench.report.build import sweep_report
-    from htpbench.report.console import sweep_lines
+    from htpbench.report.build import measured_report
     from htpbench.run import Bench
     from htpbench.study import load
-    from htpbench.sweep import sweep as search
 
     chosen_study = load(study).with_overrides(data, weights, pipeline)
     bench = Bench(chosen_study, results, device, natural(seed))
     with bar(err) as tick:
-        rows = search(bench, tick)
-    tables, files = sweep_report(chosen_study, rows, reports / chosen_study.name)
+        if chosen_study.training:
+            from htpbench.lineage import sweep as train_and_measure
+
+            rows = train_and_measure(bench, runs / chosen_study.name, tick)
+        else:
+            from htpbench.sweep import sweep as search
+
+            rows = search(bench, tick)
+    tables, files = measured_report(chosen_study, rows, reports / chosen_study.name)
     for table in tables:
-        out.print(sweep_lines(table, chosen_study.objectives))
+        out.print(table)
     for file in files:
         out.print(f"written: {file}", highlight=False, soft_wrap=True)
 
@@ -160,31 +166,41 @@ def train(
     *,
     data: Annotated[list[str], Parameter(help="As in sweep; repeat to mix.")],
     out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
-    steps: int = 2400,
-    batch: int = 8,
-    rate: float = 3e-3,
+    steps: Annotated[int | None, Parameter(help="Default: what the recipe says.")] = None,
+    epochs: Annotated[int | None, Parameter(help="Instead of --steps.")] = None,
+    batch: Annotated[int | None, Parameter(help="Windows a step; default: the recipe's.")] = None,
+    rate: Annotated[float | None, Parameter(help="Peak; default: the recipe's.")] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        Parameter(help="Of the forward pass; default: bfloat16 on CUDA that has it, else float32."),
+    ] = None,
     any_schedule: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
     device: Device = "cpu",
 ) -> None:
-    """Train a combination, or with --any-schedule one network for all schedules. Resumes."""
+    """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
+    from htpbench.history import ends
     from htpbench.progress import bar
+    from htpbench.recipes import Recipe
     from htpbench.setting import check_device
-    from htpbench.train import Recipe
     from htpbench.train import train as learn
+    from htpbench.train import usual_precision
 
     check_device(device)
-    recipe = Recipe(
-        str(chosen([combination], None)[0]),
+    recipe = Recipe.of(
+        combination,
         tuple(data),
         steps=steps,
+        epochs=epochs,
         batch=batch,
         rate=rate,
+        precision=precision or usual_precision(device),
         any_schedule=any_schedule,
         seed=natural(seed),
     )
     with bar(err) as tick:
-        path = learn(recipe, out, device, lambda step, loss: tick(step, steps, f"loss {loss:.4f}"))
+        path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
+    err.print(ends(path), highlight=False, soft_wrap=True)
     err.print(f"written: {path}", highlight=False, soft_wrap=True)
 
 
@@ -207,6 +223,41 @@ def report(
 
 
 @app.command(sort_key=8)
+def check(
+    *,
+    against: Annotated[
+        Path | None, Parameter(help="Pinned rows. Default: baselines/gate.jsonl.")
+    ] = None,
+    pin: Annotated[bool, Parameter(negative="", help="Write that file instead.")] = False,
+    fail: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="Another rule: METRIC:+NUMBER, accuracy.mpjve:+2%, ..."),
+    ] = None,
+) -> None:
+    """Measure the study "gate" afresh; fail where cost or accuracy fell behind the pinned rows.
+
+    Exit codes: 0 as pinned, 1 a regression, 2 wrong usage, 3 not measured, 4 an unreadable file.
+    """
+    from htpbench import check as gate
+    from htpbench import pinned
+    from htpbench.study import load
+
+    path = against or pinned.pinned_file()
+    if pin and fail:
+        raise BenchError("--pin judges nothing; leave --fail out")
+    with err.status("measuring") as status:
+        if pin:
+            pinned.write(path, gate.measure(load("gate"), status.update))
+            code, said = 0, [f"pinned: {path}"]
+        else:
+            code, said = gate.check(path, fail or [], status.update)
+    for each in said:
+        out.print(each, highlight=False, markup=False)
+    if code:
+        sys.exit(code)
+
+
+@app.command(sort_key=9)
 def doctor(*, results: Results = Path("results")) -> None:
     """Check this installation: versions, devices, shipped files, a writable results folder."""
     from htpbench.doctor import examine
@@ -262,7 +313,7 @@ def main() -> None:
     except (BenchError, CycloptsError) as error:
         said = escape(str(error).strip())  # grammar and users' text have brackets
         err.print(f"[bold red]error:[/] {said}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+        sys.exit(getattr(error, "exit_code", 2))  # the gate's errors have codes of their own
     except KeyboardInterrupt:
         err.print("stopped; the same command resumes", highlight=False)
         sys.exit(130)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ from htpbench.environment import commit
 from htpbench.errors import BenchError, NotBuilt
 from htpbench.lifter import build
 from htpbench.meters import accuracy, cost
+from htpbench.meters.controls import mean_pose
 from htpbench.protocols import Measurement
 from htpbench.rows import Row, Store, Writer, latest, row_key
 from htpbench.setting import METERS, Setting
 from htpbench.study import Study
 
-CONTROL = "control: mean pose"  # stands where a combination stands; it is no network
+# Controls stand where a combination stands; they are no networks.
+MEAN_POSE = "control: mean pose"
+EVERY_THIRD = "control: unpruned, every third frame"
 Tell = Callable[[str], None]
 
 
@@ -51,19 +54,29 @@ class Bench(Setting):
             if meter not in self.study.meters:
                 continue
             keys = self.keys(combination, meter)
-            if any(key not in self.held or self.held[key].status != "ok" for key in keys.values()):
+            if not self.settled(keys):
                 tell(f"{combination}: {meter}")
-                self.write(writer, combination, meter, keys)
+                told = self.conditions(combination, meter)
+                ask = partial(self.measurements, combination, meter)
+                self.write(writer, str(combination), keys, told, ask)
             found |= {metric: self.held[key] for metric, key in keys.items() if key in self.held}
         return found
 
+    def settled(self, keys: dict[str, str]) -> bool:
+        """Whether every key has an ok row."""
+        return all(key in self.held and self.held[key].status == "ok" for key in keys.values())
+
     def write(
-        self, writer: Writer, combination: Combination, meter: str, keys: dict[str, str]
+        self,
+        writer: Writer,
+        name: str,
+        keys: dict[str, str],
+        told: dict[str, Any],
+        ask: Callable[[], list[Measurement]],
     ) -> None:
-        """Measure, then append a row for each metric that has no ok row yet."""
-        told = self.conditions(combination, meter)
+        """Ask for measurements, then append a row for each metric that has no ok row yet."""
         try:
-            measured = {one.metric: one for one in self.measurements(combination, meter)}
+            measured = {one.metric: one for one in ask()}
             status, reason = "ok", None
             for one in measured.values():
                 values = one.value if isinstance(one.value, list) else [one.value]
@@ -78,8 +91,7 @@ class Bench(Setting):
         for metric, key in keys.items():
             if key in self.held and self.held[key].status == "ok":
                 continue
-            one = measured.get(metric)
-            self.append(writer, str(combination), metric, key, told, one, status, reason)
+            self.append(writer, name, metric, key, told, measured.get(metric), status, reason)
 
     def append(
         self,
@@ -113,26 +125,39 @@ class Bench(Setting):
         writer.append(row)
         self.held[key] = row
 
-    def control(self, writer: Writer) -> list[Row]:
-        """The mean pose on the anchor's windows; [] in a study without accuracy."""
+    def control(self, writer: Writer, tell: Tell = lambda text: None) -> list[Row]:
+        """What pruning must beat, on the anchor's windows; [] in a study without accuracy.
+
+        The mean pose, the unpruned network, and that network on every third frame.
+        """
         if "accuracy" not in self.study.meters:
             return []
         _ = self.trained  # a wrong name should end the run before anything is measured
-        evaluation = self.evaluation(self.study.anchor())
-        told = {**evaluation.card, "control": "mean pose"}
-        keys = {m: row_key(CONTROL, m, told, accuracy.VERSION) for m in accuracy.METRICS}
-        if not set(keys.values()) <= self.held.keys():
-            names = tuple(clip.name for clip in evaluation.views.clips)
-            for one in accuracy.summarise(accuracy.trivial(evaluation), names):
-                if keys[one.metric] not in self.held:
-                    self.append(writer, CONTROL, one.metric, keys[one.metric], told, one)
-        return [self.held[key] for key in keys.values()]
+        anchor = self.study.anchor()
+        here, base = self.under(pipeline=self.pipeline(anchor)), anchor.unpruned
+        evaluation, told = here.evaluation(base), here.conditions(base, "accuracy")
+        blind = {**evaluation.card, "control": "mean pose"}
+        thirds = {**told, "control": "every third frame"}
+        plan: list[tuple[str, dict, Callable[[], list[Measurement]]]] = [
+            (MEAN_POSE, blind, lambda: accuracy.measure(mean_pose(evaluation), evaluation)),
+            (str(base), told, lambda: here.measurements(base, "accuracy")),
+            (EVERY_THIRD, thirds, lambda: here.every_third(base)),
+        ]
+        rows = []
+        for name, told, ask in plan:
+            metrics = accuracy.measurable(evaluation)
+            keys = {m: row_key(name, m, told, accuracy.VERSION) for m in metrics}
+            if not self.settled(keys):
+                tell(f"{name}: accuracy")
+                self.write(writer, name, keys, told, ask)
+            rows += [self.held[key] for key in keys.values()]
+        return rows
 
 
 def run(bench: Bench, combinations: Iterable[Combination], tell: Tell) -> list[Row]:
     """Measure combinations one after the other."""
     with bench.writer() as writer:
-        rows = bench.control(writer)
+        rows = bench.control(writer, tell)
         for combination in combinations:
             rows += bench.measure(combination, writer, tell).values()
     return rows

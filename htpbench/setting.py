@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -17,7 +18,9 @@ from htpbench.combination import Combination
 from htpbench.environment import environment, machine_name
 from htpbench.errors import BenchError
 from htpbench.lifter import Lifter, build
-from htpbench.meters import accuracy, cost, selection, timing
+from htpbench.meters import accuracy, controls, cost, selection, timing
+from htpbench.meters.evaluation import Evaluation, prepare
+from htpbench.meters.prediction import predict
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion
 from htpbench.protocols import Measurement
@@ -30,6 +33,7 @@ LISTS = {
     "accuracy.mpjpe_by_clip",
     "accuracy.frames_by_clip",
     "selection.frequency",
+    "selection.kept",
 }  # metrics that are no single number
 
 
@@ -40,7 +44,7 @@ class Setting:
     study: Study
     device: str = "cpu"
     seed: int = 0
-    prepared: dict[tuple, accuracy.Evaluation] = field(default_factory=dict)
+    prepared: dict[tuple, Evaluation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -67,7 +71,12 @@ class Setting:
                 "expected the weights.safetensors of `htpbench train`"
             )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        return tensors, card, {"weights": path.stem, "weights_sha256": digest}
+        told = {"weights": path.stem, "weights_sha256": digest}
+        recipe = card.get("recipe", {})
+        if "seed" in recipe:
+            length = {name: recipe.get(name) for name in ("steps", "epochs", "batch", "rate")}
+            told |= {"training": length, "training_seed": recipe["seed"]}
+        return tensors, card, told
 
     def lineage(self, combination: Combination) -> str:
         """How the weights came to a combination: same, any, transferred or random."""
@@ -77,18 +86,19 @@ class Setting:
         own = card.get("recipe", {}).get("combination") == str(combination)
         return "same" if own else "transferred"
 
-    def evaluation(self, combination: Combination) -> accuracy.Evaluation:
+    def evaluation(self, combination: Combination) -> Evaluation:
         """The windows for a combination's F and pipeline."""
         settings = self.study.evaluation
         key = combination.frames, self.pipeline(combination)
         if key not in self.prepared:
-            self.prepared[key] = accuracy.prepare(
+            self.prepared[key] = prepare(
                 self.motion,
                 *key,
                 detections=settings.detections,
                 cameras=settings.cameras,
                 limit=settings.windows,
                 stride=settings.stride,
+                every=settings.downsample,
             )
         return self.prepared[key]
 
@@ -101,6 +111,14 @@ class Setting:
         if tensors:
             weights.load_into(lifter, combination, tensors)
         return lifter
+
+    def under(self, **changes: Any) -> Self:
+        """The same setting with fields of the study changed; what is prepared is shared."""
+        other = copy.copy(self)
+        other.study = self.study.model_copy(update=changes)
+        if "weights" in changes:
+            other.__dict__.pop("trained", None)
+        return other
 
     def pipeline(self, combination: Combination) -> str:
         """How the combination is used here."""
@@ -138,8 +156,11 @@ class Setting:
         if meter == "selection" and not combination.schedule:
             return {}
         machine = self.machine if meter == "time" else None
-        name = str(combination)
-        return {m: row_key(name, m, told, module.VERSION, machine) for m in module.METRICS}
+        name, metrics = str(combination), module.METRICS
+        if meter == "accuracy":
+            whole = told["pipeline"] == "seq2frame" or combination.recovered is None
+            metrics = accuracy.measurable(self.evaluation(combination), whole)
+        return {m: row_key(name, m, told, module.VERSION, machine) for m in metrics}
 
     def measurements(self, combination: Combination, meter: str) -> list[Measurement]:
         """Ask one meter about one combination."""
@@ -156,8 +177,15 @@ class Setting:
         if meter == "selection":
             return selection.measure(lifter, evaluation, self.device)
         flip = self.study.evaluation.flip
-        errors = accuracy.evaluate(lifter, evaluation, flip, self.device)
-        return accuracy.summarise(errors, tuple(clip.name for clip in evaluation.views.clips))
+        found = predict(lifter, evaluation.views, evaluation.windows, flip, self.device)
+        return accuracy.measure(found, evaluation)
+
+    def every_third(self, combination: Combination) -> list[Measurement]:
+        """Accuracy at a third of the frame rate, poses interpolated."""
+        lifter, evaluation = self.lifter(combination), self.evaluation(combination)
+        flip = self.study.evaluation.flip
+        found = controls.every_third(lifter, evaluation, flip, self.device)
+        return accuracy.measure(found, evaluation)
 
 
 def foreign_code(combination: Combination) -> dict[str, str]:

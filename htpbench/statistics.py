@@ -13,10 +13,22 @@ def draws(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
 
 
-def mean_interval(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Interval of sum / count over groups (n,): members of a group stay together."""
+def mean_interval(
+    sums: np.ndarray, counts: np.ndarray, groups: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Interval of sum / count over items (n,), drawn whole; with groups (n,) of their mean.
+
+    A group that a draw left out does not count in that draw.
+    """
     index = draws(len(sums))
-    low, high = np.quantile(sums[index].sum(axis=1) / counts[index].sum(axis=1), BOUNDS)
+    groups = np.zeros(len(sums)) if groups is None else groups
+    means = []
+    for group in np.unique(groups):
+        inside = groups == group
+        drawn = (counts * inside)[index].sum(axis=1)  # (RESAMPLES,)
+        total = (sums * inside)[index].sum(axis=1)
+        means.append(np.divide(total, drawn, out=np.full(RESAMPLES, np.nan), where=drawn > 0))
+    low, high = np.quantile(np.nanmean(means, axis=0), BOUNDS)
     return float(low), float(high)
 
 

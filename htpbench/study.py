@@ -15,7 +15,13 @@ from htpbench.errors import BenchError, unknown
 from htpbench.registry import PRUNERS, RECOVERERS
 
 Meter = Literal["cost", "time", "accuracy", "selection"]
-HIGHER_IS_BETTER = {"time.speedup", "time.clips_per_second", "time.frames_per_second"}
+HIGHER_IS_BETTER = {
+    "time.speedup",
+    "time.clips_per_second",
+    "time.frames_per_second",
+    "accuracy.pck",
+    "accuracy.auc",
+}
 
 
 class Strict(BaseModel):
@@ -32,6 +38,7 @@ class EvaluationSettings(Strict):
     cameras: Literal["rotate", "all"] = "rotate"
     windows: int | None = Field(default=None, ge=1)
     stride: int | None = Field(default=None, ge=1)
+    downsample: int = Field(default=1, ge=1)  # 2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50
     flip: bool = True
 
 
@@ -41,6 +48,20 @@ class TimingSettings(Strict):
     batch: int = Field(default=1, ge=1)
     rounds: int = Field(default=15, ge=3)
     round_s: float = Field(default=0.1, gt=0)
+
+
+class Training(Strict):
+    """Networks that the study trains on its own data, once for each lineage and seed.
+
+    How weights come to a schedule: `same`, trained with it; `any`, trained once for all schedules;
+    `transferred`, trained unpruned. What is not said stands in the backbone's recipe.
+    """
+
+    lineages: list[Literal["same", "any", "transferred"]] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    steps: int = Field(ge=1)
+    batch: int | None = Field(default=None, ge=1)
+    rate: float | None = Field(default=None, gt=0)
 
 
 class Search(Strict):
@@ -82,6 +103,7 @@ class Study(Strict):
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     weights: str | None = None  # a shipped name, a path, or "random"
+    training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
 
@@ -92,8 +114,11 @@ class Study(Strict):
             raise BenchError("a study needs `combinations` or a [search] space")
         for text in (*self.combinations, *filter(None, [self.reference])):
             parse(text)
-        if self.weights is None and {"accuracy", "selection"} & set(self.meters):
-            raise BenchError('meters "accuracy" and "selection" need `weights`')
+        if self.training and (self.weights or self.search):
+            raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
+        given = self.weights or self.training
+        if not given and {"accuracy", "selection"} & set(self.meters):
+            raise BenchError('meters "accuracy" and "selection" need `weights` or [training]')
         return self
 
     def parsed(self) -> list[Combination]:
@@ -107,7 +132,8 @@ class Study(Strict):
         evaluation = self.evaluation.model_copy(update={"data": data} if data else {})
         asked = {"weights": weights, "pipeline": pipeline}
         changed = {name: value for name, value in asked.items() if value is not None}
-        return self.model_copy(update={"evaluation": evaluation, **changed})
+        trained = {"training": None} if weights is not None else {}
+        return self.model_copy(update={"evaluation": evaluation, **changed, **trained})
 
     def anchor(self) -> Combination:
         """What speed-ups refer to."""
@@ -146,6 +172,11 @@ def fault(item: Mapping) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
         return f"{place}: {item['msg']}"
-    owner = {"search": Search, "evaluation": EvaluationSettings, "timing": TimingSettings}
+    owner = {
+        "search": Search,
+        "training": Training,
+        "evaluation": EvaluationSettings,
+        "timing": TimingSettings,
+    }
     model = owner.get(str(item["loc"][0]), Study) if len(item["loc"]) > 1 else Study
     return str(unknown("key", place, model.model_fields))

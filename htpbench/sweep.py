@@ -36,7 +36,7 @@ def sweep(bench: Bench, tick: Tick = lambda done, total, text: None) -> list[Row
     listed, search = bench.study.parsed(), bench.study.search
     total = len(listed) + (search.trials if search else 0)
     with bench.writer() as writer:
-        rows = {row.key: row for row in bench.control(writer)}
+        rows = {row.key: row for row in bench.control(writer, partial(tick, 0, total))}
         trials = open_trials(bench)
         told, searched = finished(trials)
         plan: list[Combination | None] = [*listed, *searched]

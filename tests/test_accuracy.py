@@ -11,7 +11,10 @@ from safetensors.torch import load_file
 
 from htpbench import losses, metrics
 from htpbench.lifter import build
-from htpbench.meters import accuracy, selection
+from htpbench.meters import accuracy, prediction, selection
+from htpbench.meters.controls import every_third, mean_pose
+from htpbench.meters.evaluation import prepare
+from htpbench.meters.prediction import Prediction, flip, lift, predict
 from htpbench.protocols import Lifted
 from htpbench.statistics import mean_interval
 
@@ -30,7 +33,17 @@ def rotation(seed=0):
 
 @pytest.fixture(scope="module")
 def evaluation():
-    return accuracy.prepare(small.motion(), 9, "seq2seq")
+    return prepare(small.motion(), 9, "seq2seq")
+
+
+def errors(lifter, evaluation, augment=False):
+    """MPJPE (n,) of the frames that a lifter is scored on."""
+    return scores(predict(lifter, evaluation.views, evaluation.windows, augment), evaluation)
+
+
+def scores(found, evaluation):
+    targets = torch.from_numpy(evaluation.views.poses3d[found.rows])
+    return metrics.mpjpe(torch.from_numpy(found.poses), targets).numpy()
 
 
 class Teacher(torch.nn.Module):
@@ -115,7 +128,7 @@ def test_metrics_and_losses_equal_the_official_code():
         "mixste_total": losses.mixste_loss(poses, targets),
         "mpjpe": metrics.mpjpe(poses, targets).mean(),
         "p_mpjpe_per_frame": metrics.p_mpjpe(poses, targets).flatten().float(),
-        "pose_2d_flipped": accuracy.flip(case["pose_2d"]),
+        "pose_2d_flipped": flip(case["pose_2d"]),
     }
     for name, value in found.items():
         assert torch.allclose(value, case[name], rtol=1e-5, atol=1e-6), name
@@ -123,43 +136,47 @@ def test_metrics_and_losses_equal_the_official_code():
 
 def test_flipping_twice_changes_nothing():
     poses = noise(2, 3, 17, 3)
-    assert accuracy.flip(accuracy.flip(poses)).equal(poses)
-    once = accuracy.flip(poses)
+    assert flip(flip(poses)).equal(poses)
+    once = flip(poses)
     assert once[..., 1, 0].equal(-poses[..., 4, 0]) and once[..., 1, 1:].equal(poses[..., 4, 1:])
     assert once[..., 0, 0].equal(-poses[..., 0, 0])
 
 
 def test_the_truth_scores_zero_on_every_frame_once(evaluation):
-    frames = len(evaluation.views.poses2d)
-    errors = accuracy.evaluate(Teacher(evaluation), evaluation, augment=False)
-    assert len(errors.mpjpe) == len(errors.p_mpjpe) == frames == 22 + 23
-    assert np.bincount(errors.clip).tolist() == [22, 23]
-    assert errors.mpjpe.max() < 0.01 and errors.p_mpjpe.max() < 0.01
+    found = predict(Teacher(evaluation), evaluation.views, evaluation.windows, augment=False)
+    assert found.rows.tolist() == list(range(22 + 23)) == evaluation.rows.tolist()
+    assert scores(found, evaluation).max() < 0.01
+    measured = {one.metric: one for one in accuracy.measure(found, evaluation)}
+    assert tuple(sorted(measured)) == tuple(sorted(accuracy.METRICS))
+    for name in ("mpjpe", "mpjpe_action_mean", "p_mpjpe", "n_mpjpe", "mpjve"):
+        assert measured[f"accuracy.{name}"].value < 0.01
+    assert measured["accuracy.acceleration_error"].value < 20  # mm/s^2 of float32 metres
+    assert measured["accuracy.pck"].value == 100
+    assert measured["accuracy.auc"].value == pytest.approx(100 * 30 / 31)
+    assert measured["accuracy.frames_by_clip"].value == [22, 23]
 
 
 def test_a_known_offset_in_metres_comes_out_in_millimetres(evaluation):
-    errors = accuracy.evaluate(Teacher(evaluation, 0.034), evaluation, augment=False)
-    assert np.allclose(errors.mpjpe, 34 / 17, atol=1e-3)
+    assert np.allclose(errors(Teacher(evaluation, 0.034), evaluation), 34 / 17, atol=1e-3)
 
 
 def test_zeros_score_the_distance_of_the_root(evaluation):
     lifter = Teacher(evaluation)
     lifter.known = {key: np.zeros_like(value) for key, value in lifter.known.items()}
-    errors = accuracy.evaluate(lifter, evaluation, augment=False)
     expected = np.linalg.norm(evaluation.views.poses3d, axis=-1).mean(axis=1)  # (N,)
-    assert np.allclose(np.sort(errors.mpjpe), np.sort(expected), atol=1e-3)
+    assert np.allclose(errors(lifter, evaluation), expected, atol=1e-3)
 
 
 def test_seq2frame_scores_the_centre_of_every_window():
-    evaluation = accuracy.prepare(small.motion(), 9, "seq2frame")
-    centre = accuracy.evaluate(Teacher(evaluation, frames=torch.tensor([4])), evaluation, False)
-    assert len(centre.mpjpe) == 45 and centre.mpjpe.max() < 0.01
+    evaluation = prepare(small.motion(), 9, "seq2frame")
+    centre = errors(Teacher(evaluation, frames=torch.tensor([4])), evaluation)
+    assert len(centre) == 45 and centre.max() < 0.01
     several = Teacher(evaluation, frames=torch.tensor([0, 4, 8]))
-    assert len(accuracy.evaluate(several, evaluation, False).mpjpe) == 45
+    assert len(errors(several, evaluation)) == 45
     edge = Teacher(evaluation, frames=torch.tensor([0, 8]))
     edge.pruner = None
     with pytest.raises(ValueError, match="lost the centre"):
-        accuracy.evaluate(edge, evaluation, False)
+        errors(edge, evaluation)
 
 
 class Halves(torch.nn.Module):
@@ -175,7 +192,7 @@ class Halves(torch.nn.Module):
 
 
 def test_flip_averaging_mirrors_back():
-    poses, _ = accuracy.lift(Halves(), torch.zeros(2, 9, 17, 2), augment=True)
+    poses, _ = lift(Halves(), torch.zeros(2, 9, 17, 2), augment=True)
     assert torch.allclose(poses[..., 1, 0], torch.tensor(500.0))
     assert torch.allclose(poses[..., 4, 0], torch.tensor(-500.0))
 
@@ -191,7 +208,7 @@ def test_the_mirrored_pass_keeps_the_same_frames_only_where_poses_come_out_there
         return forward(poses2d, selection=selection)
 
     monkeypatch.setattr(lifter, "forward", spy)
-    accuracy.lift(lifter, noise(2, 9, 17, 2), augment=True)
+    lift(lifter, noise(2, 9, 17, 2), augment=True)
     assert asked[0] is None
     assert (asked[1] is not None) == ("tri" not in text)
 
@@ -199,19 +216,48 @@ def test_the_mirrored_pass_keeps_the_same_frames_only_where_poses_come_out_there
 def test_the_batch_does_not_change_a_number(evaluation, monkeypatch):
     torch.manual_seed(0)
     lifter = build(small.PRUNED)
-    found = [accuracy.evaluate(lifter, evaluation).mpjpe]
-    monkeypatch.setattr(accuracy, "BATCH", 1)
-    found.append(accuracy.evaluate(lifter, evaluation).mpjpe)
+    found = [errors(lifter, evaluation, augment=True)]
+    monkeypatch.setattr(prediction, "BATCH", 1)
+    found.append(errors(lifter, evaluation, augment=True))
     assert np.allclose(*found, atol=1e-2)
 
 
 def test_the_mean_pose_is_the_best_constant(evaluation):
-    errors = accuracy.trivial(evaluation)
-    assert len(errors.mpjpe) == 45 and np.bincount(errors.clip).tolist() == [22, 23]
+    found = mean_pose(evaluation)
+    assert found.rows.tolist() == list(range(45))
     truth = evaluation.views.poses3d
     expected = np.linalg.norm(truth - evaluation.mean_pose, axis=-1).mean(axis=1)
-    assert np.allclose(np.sort(errors.mpjpe), np.sort(expected), atol=1e-3)
-    assert (errors.p_mpjpe <= errors.mpjpe + 1e-6).mean() > 0.9
+    assert np.allclose(scores(found, evaluation), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("pipeline", ["seq2seq", "seq2frame"])
+def test_every_third_frame_is_right_where_it_looked_and_interpolated_between(pipeline):
+    """Two clips of 22 and 23 frames; the teacher knows the truth at frames 0, 3, 6, ... of each."""
+    evaluation = prepare(small.motion(), 5, pipeline)
+    slow = prepare(small.motion(), 5, pipeline, every=3)
+    centre = torch.tensor([2]) if pipeline == "seq2frame" else None
+    found = every_third(Teacher(slow, frames=centre), evaluation, augment=False, device="cpu")
+    assert found.rows.tolist() == list(range(45))
+    truth = evaluation.views.poses3d
+    for start, stop in ((0, 22), (22, 45)):
+        seen = np.arange(start, stop, 3)
+        flat = [
+            np.interp(np.arange(start, stop), seen, truth[seen, j, k])
+            for j in range(17)
+            for k in range(3)
+        ]
+        expected = np.stack(flat, axis=1).reshape(-1, 17, 3)
+        assert np.allclose(found.poses[start:stop], expected, atol=1e-2)
+
+
+def test_every_third_frame_of_few_windows_looks_at_what_they_need():
+    torch.manual_seed(0)
+    lifter = build(small.NETWORK)
+    whole = prepare(small.motion(), 9, "seq2seq")
+    few = prepare(small.motion(), 9, "seq2seq", limit=2)
+    every, some = (every_third(lifter, one, True, "cpu") for one in (whole, few))
+    assert some.rows.tolist() == few.rows.tolist() and len(some.rows) < len(every.rows)
+    assert np.allclose(some.poses, every.poses[np.isin(every.rows, some.rows)], atol=1e-3)
 
 
 def test_the_interval_of_the_mean_is_seeded_and_keeps_clips_together():
@@ -226,22 +272,64 @@ def test_the_interval_of_the_mean_is_seeded_and_keeps_clips_together():
     assert wide[0] in sums[:3] / counts[:3], "with 3 clips one clip alone is drawn often enough"
 
 
-def test_a_summary_weighs_frames_and_names_clips(evaluation):
-    errors = accuracy.Errors(np.array([1.0, 1, 4]), np.array([1.0, 1, 1]), np.array([0, 0, 1]))
-    measured = accuracy.summarise(errors, ("first", "second"))
-    assert tuple(one.metric for one in measured) == accuracy.METRICS
-    mpjpe, p_mpjpe, by_clip, frames = measured
-    assert (mpjpe.value, p_mpjpe.value, mpjpe.samples) == (2.0, 1.0, 2)
-    assert by_clip.value == [1.0, 4.0] and frames.value == [2.0, 1.0]
-    assert by_clip.axis == frames.axis == ["first", "second"]
+def test_means_of_actions_do_not_weigh_frames():
+    sums, counts = np.array([10.0, 90.0, 40.0]), np.array([10, 30, 10])
+    actions = np.array(["walk", "walk", "run"])
+    low, high = mean_interval(sums, counts, actions)
+    mean = (100 / 40 + 40 / 10) / 2
+    assert low < mean < high
+    assert mean_interval(sums, counts, np.zeros(3)) == mean_interval(sums, counts)
+    assert high <= 4.0, "a draw of one action alone is that action's mean"
+
+
+def test_measurements_weigh_frames_and_name_clips(evaluation):
+    rows = np.array([0, 1, 22])  # two frames of the first clip, one of the second
+    poses = evaluation.views.poses3d[rows].copy()
+    poses[:, 5, 2] += 17.0 * np.array([1, 1, 4])
+    measured = {one.metric: one for one in accuracy.measure(Prediction(rows, poses), evaluation)}
+    mpjpe = measured["accuracy.mpjpe"]
+    assert (mpjpe.value, mpjpe.samples) == (pytest.approx(2.0, 1e-4), 2)
+    by_clip, frames = measured["accuracy.mpjpe_by_clip"], measured["accuracy.frames_by_clip"]
+    assert by_clip.value == pytest.approx([1.0, 4.0], 1e-4) and frames.value == [2.0, 1.0]
+    assert by_clip.axis == frames.axis == [clip.name for clip in evaluation.views.clips]
+    assert not set(measured) & set(accuracy.MOTION), "no three frames follow each other"
+
+
+def test_motion_errors_stay_within_clips_and_know_the_rate():
+    """A joint that steps by 34 mm between frames 4 and 5 of clip one, and between the clips."""
+    evaluation = prepare(small.motion(), 9, "seq2seq")
+    rows = evaluation.rows
+    poses = evaluation.views.poses3d.copy()
+    poses[5:22, 5, 2] += 34.0
+    measured = {one.metric: one for one in accuracy.measure(Prediction(rows, poses), evaluation)}
+    pairs, triples = 21 + 22, 20 + 21
+    assert measured["accuracy.mpjve"].value == pytest.approx(2.0 / pairs, 1e-3)
+    expected = (2.0 + 2.0) * 50**2 / triples
+    assert measured["accuracy.acceleration_error"].value == pytest.approx(expected, 1e-2)
+    slow = prepare(small.motion(), 9, "seq2seq", every=2)
+    assert slow.card["frame_rate"] == 25.0 and slow.views.rate == 25.0
+    poses = slow.views.poses3d.copy()
+    poses[3:11, 5, 2] += 34.0  # views of 11 and 12 frames
+    found = {one.metric: one for one in accuracy.measure(Prediction(slow.rows, poses), slow)}
+    expected = (2.0 + 2.0) * 25**2 / (9 + 10)
+    assert found["accuracy.acceleration_error"].value == pytest.approx(expected, 1e-2)
+
+
+def test_what_cannot_be_measured_is_not_promised():
+    few = prepare(small.motion(), 9, "seq2frame", limit=5)
+    assert set(accuracy.METRICS) - set(accuracy.measurable(few)) == set(accuracy.MOTION)
+    whole = prepare(small.motion(), 9, "seq2frame")
+    assert accuracy.measurable(whole) == accuracy.METRICS
+    assert accuracy.measurable(whole, every_frame=False) == accuracy.measurable(few)
 
 
 @pytest.mark.parametrize("text", ["mixste.tiny-9+tps:5@0,3@1+tri", "mixste.tiny-9+tpc:3@2"])
 def test_selection_counts_sum_to_windows_times_r(text):
     torch.manual_seed(0)
     lifter = build(text)
-    evaluation = accuracy.prepare(small.motion(), 9, "seq2frame", limit=5)
-    (found,) = selection.measure(lifter, evaluation)
+    evaluation = prepare(small.motion(), 9, "seq2frame", limit=5)
+    measured = {one.metric: one for one in selection.measure(lifter, evaluation)}
+    found = measured["selection.frequency"]
     assert sum(found.value) == 5 * 3 and found.samples == 5
     assert len(found.value) == len(found.axis) == 9
     if lifter.centred:

@@ -11,12 +11,13 @@ PACKAGE = ROOT / "htpbench"
 # Top-level names of the package; a name may import its own row and the rows below it.
 LAYERS = [
     {"cli", "testing", "__main__"},
-    {"sweep", "report", "train", "check", "doctor", "listing", "progress"},
-    {"run", "study", "compare", "checkpoint", "trainee", "setting"},
+    {"sweep", "lineage", "report", "train", "doctor", "listing", "progress"}
+    | {"check", "pinned", "tolerance"},
+    {"run", "study", "compare", "checkpoint", "trainee", "history", "setting"},
     {"lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "losses", "metrics", "statistics"},
-    {"registry", "combination", "cards"},
+    {"registry", "combination", "cards", "recipes", "rates"},
     {"protocols", "errors", "data", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
@@ -37,6 +38,7 @@ LIGHT = {
     "cli": {"torch", "pandas", "seaborn", "matplotlib", "optuna"},
     "combination": {"torch", "numpy", "pandas", "optuna"},
     "registry": {"torch", "numpy", "pandas", "optuna"},
+    "recipes": {"torch", "numpy", "pandas", "optuna"},
     "study": {"torch", "pandas", "optuna"},
     "rows": {"torch", "pandas", "optuna"},
     "compare": {"torch", "optuna"},

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from htpbench.errors import BenchError
-from htpbench.report.figures import pareto
+from htpbench.report.figures.pareto import pareto
 from htpbench.report.published import as_printed, published, same_digit
 from htpbench.report.tables import (
     front,
@@ -270,7 +270,7 @@ def test_a_figure_of_nothing_is_refused(tmp_path):
 def test_reports_import_no_torch_and_tables_do_not_draw():
     code = (
         "import sys, htpbench.report.tables; print('matplotlib' in sys.modules)\n"
-        "import htpbench.report.figures; print('torch' in sys.modules)"
+        "import htpbench.report.figures.pareto; print('torch' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]

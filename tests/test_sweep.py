@@ -13,12 +13,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from htpbench import setting
 from htpbench.combination import parse
 from htpbench.errors import BenchError
-from htpbench.meters import accuracy, cost, timing
+from htpbench.meters import accuracy, cost, selection, timing
 from htpbench.motion.clip import Motion
 from htpbench.rows import Store
-from htpbench.run import CONTROL, Bench
+from htpbench.run import EVERY_THIRD, MEAN_POSE, Bench
 from htpbench.setting import METERS
 from htpbench.study import load
 from htpbench.sweep import sweep
@@ -63,9 +64,10 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     rows = Store(tmp_path / "results").read()
     found = Counter((row.combination, row.metric) for row in rows)
     plain = [*cost.METRICS, *timing.METRICS, *accuracy.METRICS]
-    expected = [(CONTROL, metric) for metric in accuracy.METRICS]
+    expected = [(name, metric) for name in (MEAN_POSE, EVERY_THIRD) for metric in accuracy.METRICS]
     expected += [(name, metric) for name in (small.NETWORK, small.PRUNED) for metric in plain]
-    assert found == Counter([*expected, (small.PRUNED, "selection.frequency")])
+    expected += [(small.PRUNED, metric) for metric in selection.METRICS]
+    assert found == Counter(expected)
     assert all(row.status == "ok" and row.study == "small" for row in rows)
 
     before = row_file(tmp_path).read_bytes(), len(trials(tmp_path))
@@ -101,7 +103,7 @@ def test_other_conditions_are_measured_anew_beside_the_old(tmp_path):
     assert after.startswith(before)
     added = [json.loads(line) for line in after[len(before) :].splitlines()]
     assert {(row["combination"], row["metric"]) for row in added} == {
-        (small.NETWORK, metric) for metric in accuracy.METRICS
+        (name, metric) for name in (small.NETWORK, EVERY_THIRD) for metric in accuracy.METRICS
     }
 
 
@@ -117,7 +119,7 @@ def test_a_search_is_seeded_and_draws_valid_combinations(tmp_path):
     names, told = search(tmp_path, 12)
     drawn = [trial.user_attrs["combination"] for trial in told]
     assert len(told) == 12 and all(trial.state == TrialState.COMPLETE for trial in told)
-    assert {CONTROL, *drawn} == set(names)
+    assert {MEAN_POSE, EVERY_THIRD, small.NETWORK, *drawn} == set(names)
     assert [str(parse(text)) for text in drawn] == drawn
     assert all(text.startswith("mixste.tiny-9+") and "+tr" in text for text in drawn)
     assert len(set(drawn)) > 6
@@ -136,16 +138,16 @@ def test_a_search_is_seeded_and_draws_valid_combinations(tmp_path):
 
 
 def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monkeypatch):
-    answered, real = [], accuracy.evaluate
+    answered, real = [], setting.predict
 
     def evaluate(*arguments):
-        if len(answered) == 4:
+        if len(answered) == 5:  # the control, then trials
             raise KeyboardInterrupt
         answered.append(1)
         return real(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(accuracy, "evaluate", evaluate)
+        patched.setattr(setting, "predict", evaluate)
         with pytest.raises(KeyboardInterrupt):
             search(tmp_path, 8)
     first = trials(tmp_path / "r")
@@ -162,7 +164,7 @@ def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monk
 
 def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
     path = small.study(tmp_path, meters=("cost", "accuracy"))
-    real = accuracy.evaluate
+    real = setting.predict
 
     def broken(lifter, *arguments):
         if lifter.schedule:
@@ -170,7 +172,7 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
         return real(lifter, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(accuracy, "evaluate", broken)
+        patched.setattr(setting, "predict", broken)
         rows = sweep(bench(path, tmp_path / "r"))
     failed = [row for row in rows if row.status != "ok"]
     assert {(row.combination, row.metric) for row in failed} == {
@@ -253,8 +255,8 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
         for meter in ("time", "accuracy")
         for key in planned.keys(parse(name), meter).values()
     }
-    control = {row.key for row in rows if row.combination == CONTROL}
-    assert len(control) == len(accuracy.METRICS)
+    control = {row.key for row in rows if row.combination.startswith("control")}
+    assert len(control) == 2 * len(accuracy.METRICS)
     assert Counter(row.key for row in rows if row.status == "ok") == Counter(expected | control)
     assert all(row.status == "ok" for row in rows)
     states = Counter(trial.state for trial in trials(tmp_path / "results"))

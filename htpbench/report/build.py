@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy
 import pandas
 from rich.table import Table
 
 from htpbench.combination import parse
+from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
-from htpbench.report.console import sweep_lines
+from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current
+from htpbench.report.lineages import agreement, lineage_table, scores, write_lineages
 from htpbench.report.tables import published_table, published_text, sweep_table, write
 from htpbench.rows import Row, Store, latest
-from htpbench.statistics import mean_interval
 from htpbench.study import Study
 
 Reported = tuple[list[pandas.DataFrame], list[Path]]
@@ -36,8 +36,27 @@ def report_study(
             f"no rows of {study.name} under {results}; measure it with `htpbench sweep "
             f"{study.name}`, or name their folder with --results"
         )
-    tables, files = sweep_report(study, rows, reports / study.name)
+    return measured_report(study, rows, reports / study.name)
+
+
+def measured_report(
+    study: Study, rows: Iterable[Row], folder: Path
+) -> tuple[list[Table | str], list[Path]]:
+    """Write what the study's kind of report is; returns what a terminal shows, and the files."""
+    if study.training:
+        return lineage_report(study, list(rows), folder)
+    tables, files = sweep_report(study, rows, folder)
     return [sweep_lines(table, study.objectives) for table in tables], files
+
+
+def lineage_report(study: Study, rows: list[Row], folder: Path) -> tuple[list, list[Path]]:
+    """Weights trained for each schedule, for all, and transferred, side by side."""
+    from htpbench.report.figures.lineages import lineages
+
+    found = scores(rows)
+    files = write_lineages(found, folder, study.name)
+    files += lineages(found, folder, study.name, study.title, caption(rows))
+    return [plain_lines(lineage_table(found)), plain_lines(agreement(found).round(2))], files
 
 
 def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> Reported:
@@ -46,7 +65,7 @@ def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> Reported:
     seq2seq and seq2frame score different frames, so each has a table of its own; the one that the
     reference does not belong to is named <study>-<pipeline>.
     """
-    from htpbench.report.figures import pareto  # draws with seaborn, which is slow to import
+    from htpbench.report.figures.pareto import pareto  # draws with seaborn, which is slow to import
 
     rows = list(rows)
     anchor = study.anchor()
@@ -65,24 +84,21 @@ def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> Reported:
 
 
 def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
-    """Add how much each MPJPE differs from the reference's, paired clip by clip."""
-    lists = {
-        (row.combination, row.metric): (row.axis, row.value)
-        for row in latest(rows).values()
-        if isinstance(row.value, list)
-    }
-    base = lists.get((reference, "accuracy.mpjpe_by_clip"))
-    scored = lists.get((reference, "accuracy.frames_by_clip"))
+    """Add how much each MPJPE differs from the reference's, or a note why that cannot be said."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in latest(rows).values():
+        if row.status == "ok":
+            found.setdefault(row.combination, {})[row.metric] = row
     for index, name in enumerate(table["combination"]):
-        mine = lists.get((name, "accuracy.mpjpe_by_clip"))
-        if name == reference or base is None or scored is None or mine is None:
+        mine, base = found.get(name, {}), found.get(reference, {})
+        if name == reference or not {BY_CLIP, FRAMES} <= mine.keys() & base.keys():
             continue
-        if lists.get((name, "accuracy.frames_by_clip")) != scored:
-            continue  # other frames were scored: nothing to pair
-        frames = numpy.array(scored[1])  # (clips,)
-        sums = (numpy.array(mine[1]) - numpy.array(base[1])) * frames
         columns = ["accuracy.delta", "accuracy.delta.low", "accuracy.delta.high"]
-        table.loc[index, columns] = [sums.sum() / frames.sum(), *mean_interval(sums, frames)]
+        try:
+            table.loc[index, columns] = difference(mine, base)
+        except BenchError as error:
+            told = [table.loc[index, "note"], str(error)]
+            table.loc[index, "note"] = "; ".join(filter(None, told))
     return table
 
 

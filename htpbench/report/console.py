@@ -37,3 +37,11 @@ def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) ->
         if note:
             lines.add_row(f"    {escape(note)}", style="dim")
     return lines
+
+
+def plain_lines(table: pandas.DataFrame) -> Table:
+    """A table of texts and numbers as it is."""
+    lines = Table(*map(str, table.columns), box=SIMPLE_HEAD)
+    for cells in table.itertuples(index=False):
+        lines.add_row(*(escape(str(cell)) for cell in cells))
+    return lines

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from htpbench.combination import parse
+from htpbench.compare import WEIGHTS, unlike
 from htpbench.rows import Row
 from htpbench.study import Study
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
 # Conditions that may differ between the combinations of one study without making them unlike.
 OWN = {"pipeline", "stride", "windows", "flip_selection", "control", "trained", "code"}
-WEIGHTS = {"weights", "weights_sha256", "weights_seed", "flip"}  # a control has none
 
 
 def current(study: Study, rows: Iterable[Row]) -> list[Row]:
@@ -26,12 +26,13 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
         if not row.combination.startswith(CONTROL):
             for key in (meter(row), (*meter(row), *cut(row))):
                 newest[key] = max(newest.get(key, row), row, key=lambda one: age(study, one))
-    kept = [row for row in rows if alike(row, newest.get(meter(row)), OWN)]
+    own = OWN | ({"weights_sha256", "training_seed"} if study.training else set())
+    kept = [row for row in rows if alike(row, newest.get(meter(row)), own)]
     networks = [
         row
         for row in kept
         if not row.combination.startswith(CONTROL)
-        and alike(row, newest[*meter(row), *cut(row)], OWN - {"stride", "windows"})
+        and alike(row, newest[*meter(row), *cut(row)], own - {"stride", "windows"})
     ]
     windows = {row.conditions.get("windows") for row in networks}
     controls = [row for row in kept if row.combination.startswith(CONTROL)]
@@ -67,10 +68,6 @@ def alike(row: Row, other: Row | None, skipped: set[str]) -> bool:
     """Whether two rows of a meter were measured under the same conditions."""
     if other is None:
         return False
-    if row.combination.startswith(CONTROL):
-        skipped = skipped | WEIGHTS
-    mine, theirs = (
-        {key: value for key, value in one.conditions.items() if key not in skipped}
-        for one in (row, other)
-    )
-    return mine == theirs
+    if "weights" not in row.conditions:
+        skipped = skipped | WEIGHTS | {"flip"}  # the mean pose has none
+    return not unlike(row, other, skipped)

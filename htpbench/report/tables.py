@@ -42,10 +42,21 @@ COLUMNS = {
     "time.prune_share": Column("share of pruning and recovering", "1", "%", 1e-2),
     "accuracy.mpjpe": Column("MPJPE", "mm", "mm"),
     "accuracy.delta": Column("MPJPE minus the reference's", "mm", "mm", decimals=2),
+    "accuracy.mpjpe_action_mean": Column("MPJPE, mean of actions", "mm", "mm"),
     "accuracy.p_mpjpe": Column("P-MPJPE", "mm", "mm"),
+    "accuracy.n_mpjpe": Column("N-MPJPE", "mm", "mm"),
+    "accuracy.pck": Column("PCK at 150 mm", "%", "%"),
+    "accuracy.auc": Column("AUC to 150 mm", "%", "%"),
+    "accuracy.mpjve": Column("MPJVE", "mm/frame", "mm/frame", decimals=2),
+    "accuracy.acceleration_error": Column("acceleration error", "mm/s^2", "m/s^2", 1e3, 2),
+    "selection.frame_noise": Column("frame noise", "px", "px", decimals=2),
 }
 # Shown with the interval from low to high.
 BOUNDED = ("time.forward", "time.speedup", "accuracy.mpjpe", "accuracy.delta")
+
+FURTHER = {  # in Markdown they stand in a table of their own
+    name for name in COLUMNS if name.startswith(("accuracy.", "selection.")) and name not in BOUNDED
+}
 
 COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
 ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
@@ -160,22 +171,23 @@ def side_by_side(comparison: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas
 
 
 def sweep_text(table: pandas.DataFrame) -> str:
-    """Markdown of a `sweep_table`, in the units people use, without its empty columns."""
+    """Markdown of a `sweep_table` in the units people use: what is compared, then the rest."""
     if table.empty:
         return "Nothing measured.\n"
-    shown = {}
-    for name in table.columns:
-        if name in COLUMNS:
-            column = COLUMNS[name]
-            shown[f"{column.head} ({column.unit})"] = numbers(table, name, column)
-        elif not name.endswith((".low", ".high")):
-            shown[name] = [str(text) for text in table[name]]
-    return _markdown(pandas.DataFrame({name: cells for name, cells in shown.items() if any(cells)}))
+    parts: list[dict[str, list[str]]] = [{}, {}]
+    for name, column in COLUMNS.items():
+        cells = numbers(table, name, column)
+        if any(cells):
+            parts[name in FURTHER][f"{column.head} ({column.unit})"] = cells
+    if any(table["note"]):
+        parts[0]["note"] = list(table["note"])
+    shown = [pandas.DataFrame({"combination": table["combination"], **part}) for part in parts]
+    return "\n".join(markdown(part) for part in (shown if parts[1] else shown[:1]))
 
 
 def published_text(comparison: pandas.DataFrame) -> str:
     """Markdown of a `published_table`: both parts of `side_by_side`."""
-    return "\n".join(_markdown(part) for part in side_by_side(comparison) if not part.empty)
+    return "\n".join(markdown(part) for part in side_by_side(comparison) if not part.empty)
 
 
 def write(
@@ -279,7 +291,7 @@ def numbers(table: pandas.DataFrame, name: str, column: Column, bounds: bool = T
     ]
 
 
-def _markdown(table: pandas.DataFrame) -> str:
+def markdown(table: pandas.DataFrame) -> str:
     """A pipe table; combinations as code, for Markdown would strike out what stands between ~."""
     table = table.astype(str).replace({r"\|": r"\\|", r"\s*\n\s*": " "}, regex=True)
     if "combination" in table:

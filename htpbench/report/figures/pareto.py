@@ -1,15 +1,10 @@
-"""Cost and time against error, one point per combination. The only file that draws.
-
-The same table gives the same bytes: no dates, fixed identifiers, the font that matplotlib ships.
-"""
+"""Cost and time against error, one point per combination."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy
 import pandas
 import seaborn
@@ -22,20 +17,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from matplotlib.transforms import Bbox
 
 from htpbench.errors import BenchError
-from htpbench.report.tables import BOUNDED, COLUMNS, front, write_file
+from htpbench.report.figures.style import save
+from htpbench.report.tables import BOUNDED, COLUMNS, front
 
 ERROR = "accuracy.mpjpe"
 DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
 PANELS = ("cost.flops", "time.speedup")  # the horizontal axes, left and right
 MARKERS = "osD^vPX<>"
-STYLE: dict[Any, Any] = {
-    **seaborn.axes_style("whitegrid"),
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "legend.fontsize": 8,
-    "grid.color": "0.9",
-    "svg.hashsalt": "htpbench",
-}
 # Where a label may stand, (right, up) in points, the best first; any farther and it would seem to
 # belong to another point.
 SPOTS = [(5, 4), (5, -4), (6, 0), (-5, 4), (-5, -4), (-6, 0), (0, 6), (0, -6)]
@@ -55,19 +43,13 @@ def pareto(
             f"nothing to draw in {name}: no combination has an MPJPE and a cost or a time; "
             "measure both, or show a table"
         )
-    table = table.dropna(subset=list(PANELS), how="all")  # a control has neither cost nor time
-    with matplotlib.rc_context(STYLE):
-        figure = _draw(table, title, subtitle)
-        png, svg = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return (
-        write_file(folder / f"{name}.png", png.getvalue()),
-        write_file(folder / f"{name}.svg", svg.getvalue()),
-    )
+    drawn = table.dropna(subset=list(PANELS), how="all")
+    beaten = table.drop(drawn.index).dropna(subset=[ERROR])  # a control has neither cost nor time
+    beaten = beaten.loc[beaten[ERROR] <= drawn[ERROR].max()]
+    return save(lambda: _draw(drawn, beaten, title, subtitle), folder, name)
 
 
-def _draw(table: pandas.DataFrame, title: str, subtitle: str) -> Figure:
+def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subtitle: str) -> Figure:
     figure = Figure(figsize=(9, 5))
     canvas = FigureCanvasAgg(figure)
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.88), w_pad=0.08, h_pad=0.08)
@@ -80,6 +62,10 @@ def _draw(table: pandas.DataFrame, title: str, subtitle: str) -> Figure:
     _vertical(panels[0], table[ERROR])
     handles = [Line2D([], [], linestyle="none", label=key, **styles[key]) for key in styles]
     handles.append(Line2D([], [], color="0.6", label="front: no point is better in both"))
+    for name, error in zip(controls["combination"], controls[ERROR], strict=True):
+        lines = [axes.axhline(error, color="0.4", linewidth=1, linestyle=":") for axes in panels]
+        lines[0].set_label(name)
+        handles.append(lines[0])
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     canvas.draw()  # the layout must stand before labels can avoid one another
     for axes, x in zip(panels, PANELS, strict=True):

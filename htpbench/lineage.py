@@ -1,0 +1,98 @@
+"""Studies that train their own networks: one for each way that weights come to a schedule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from htpbench import weights
+from htpbench.combination import Combination
+from htpbench.recipes import Recipe
+from htpbench.rows import Row
+from htpbench.run import Bench
+from htpbench.study import Study
+from htpbench.train import train
+
+Tick = Callable[[int, int, str], None]
+
+
+@dataclass
+class Network:
+    """A network to train, and the combinations that are measured with its weights."""
+
+    recipe: Recipe
+    serves: list[Combination] = field(default_factory=list)
+
+    @property
+    def folder(self) -> str:
+        """A name that every file system takes."""
+        name = re.sub(r"[^\w.+-]", "_", self.recipe.combination)
+        kind = ".any" if self.recipe.any_schedule else ""
+        return f"{name}{kind}.seed{self.recipe.seed}"
+
+
+def networks(study: Study) -> list[Network]:
+    """What the study trains; an unpruned network serves `same` and `transferred`."""
+    training = study.training
+    assert training is not None
+    found: dict[Recipe, Network] = {}
+    for seed in training.seeds:
+        for lineage in training.lineages:
+            for combination in study.parsed():
+                source = combination if lineage == "same" else combination.unpruned
+                recipe = Recipe.of(
+                    str(source),
+                    (study.evaluation.data,),
+                    steps=training.steps,
+                    batch=training.batch,
+                    rate=training.rate,
+                    detections=study.evaluation.detections,
+                    any_schedule=lineage == "any",
+                    seed=seed,
+                )
+                served = found.setdefault(recipe, Network(recipe)).serves
+                if combination not in served:
+                    served.append(combination)
+    return list(found.values())
+
+
+def sweep(bench: Bench, runs: Path, tick: Tick = lambda done, total, text: None) -> list[Row]:
+    """Train what is missing below `runs`, then measure every combination with its networks.
+
+    Finished networks are not trained again, an interrupted one resumes, and nothing that has a row
+    is measured again.
+    """
+    plan = networks(bench.study)
+    rows: dict[str, Row] = {}
+    with bench.writer() as writer:
+        for done, network in enumerate(plan):
+
+            def tell(text: str, done: int = done) -> None:
+                tick(done, len(plan), text)
+
+            path = trained(bench, network, runs / network.folder, tell)
+            here = bench.under(weights=str(path))
+            if bench.study.anchor().unpruned in network.serves:
+                rows |= {row.key: row for row in here.control(writer, tell)}
+            for combination in network.serves:
+                rows |= {row.key: row for row in here.measure(combination, writer, tell).values()}
+            tick(done + 1, len(plan), network.folder)
+    return list(rows.values())
+
+
+def trained(bench: Bench, network: Network, out: Path, tell: Callable[[str], None]) -> Path:
+    """The network's weights, trained now unless they are there, made in the same way."""
+    path, recipe = out / "weights.safetensors", network.recipe
+    if path.is_file():
+        card = weights.read(path)[1]
+        made = dict(card.get("recipe", {})) | {"data": recipe.plain()["data"]}
+        if made == recipe.plain() and bench.motion.fingerprint in card["fingerprints"].values():
+            return path
+    return train(
+        recipe,
+        out,
+        bench.device,
+        lambda step, steps, loss: tell(f"{out.name}: step {step} of {steps}, loss {loss:.4f}"),
+    )

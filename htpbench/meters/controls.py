@@ -1,0 +1,45 @@
+"""What any pruning must beat: a pose that sees nothing, and the network on every third frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from htpbench.lifter import Lifter
+from htpbench.meters.evaluation import Evaluation
+from htpbench.meters.prediction import Prediction, predict
+from htpbench.motion.views import downsample
+from htpbench.motion.windows import Windows, cut
+
+STEP = 3
+
+
+def mean_pose(evaluation: Evaluation) -> Prediction:
+    """Always the mean pose."""
+    rows = evaluation.rows
+    return Prediction(rows, np.repeat(evaluation.mean_pose[None], len(rows), axis=0))
+
+
+def every_third(lifter: Lifter, evaluation: Evaluation, augment: bool, device: str) -> Prediction:
+    """The lifter at a third of the frame rate, poses interpolated linearly in between.
+
+    Its windows are F frames of the slower video, so that it costs a third for a second of motion.
+    Frames after a view's last third take the pose of that one.
+    """
+    rows, views = evaluation.rows, evaluation.views
+    slow = downsample(views, STEP)
+    view = evaluation.view_of(rows)  # (n,)
+    place = (rows - views.start[view]) / STEP  # in frames of the slow view
+    before = slow.start[view] + place.astype(np.int64)  # (n,) rows of the slow views
+    after = np.minimum(before + 1, slow.stop[view] - 1)
+    windows = cut(slow, evaluation.windows.index.shape[1], evaluation.card["pipeline"])
+    windows = scoring(windows, np.union1d(before, after))
+    known = predict(lifter, slow, windows, augment, device)
+    first, second = (known.poses[np.searchsorted(known.rows, at)] for at in (before, after))
+    part = (place % 1.0).astype(np.float32)[:, None, None]
+    return Prediction(rows, (1 - part) * first + part * second)
+
+
+def scoring(windows: Windows, rows: np.ndarray) -> Windows:
+    """The windows that score at least one of the rows."""
+    wanted = (windows.scored & np.isin(windows.index, rows)).any(axis=1)
+    return Windows(windows.index[wanted], windows.scored[wanted], windows.view[wanted])

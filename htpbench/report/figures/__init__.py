@@ -1,0 +1,1 @@
+"""Figures, one file each; the same table gives the same bytes."""
