@@ -8,7 +8,11 @@ import pytest
 import torch
 from paths import REAL_MOTION, needs_real_motion
 
+from htpbench.backbones.ktpformer import KTPFormer
+from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
+from htpbench.backbones.motionagformer import MotionAGFormer
+from htpbench.backbones.motionbert import MotionBERT
 from htpbench.motion.clip import Clip, Motion
 from htpbench.motion.cmu17 import read
 from htpbench.motion.synthetic import generate
@@ -31,6 +35,39 @@ SMALL = dict(blocks=3, width=16, heads=2, mlp_ratio=2.0, drop_path=0.1)
 class TestMixSTE(BackboneContract):
     backbone = MixSTE
     variant = SMALL
+
+
+TWO_STREAMS = dict(blocks=3, width=16, heads=2, mlp_ratio=2.0, representation=8)
+NEIGHBOURS = dict(neighbours=2)
+
+
+class TestMotionBERT(BackboneContract):
+    backbone = MotionBERT
+    variant = TWO_STREAMS
+
+
+class TestMotionAGFormer(BackboneContract):
+    backbone = MotionAGFormer
+    variant = TWO_STREAMS | NEIGHBOURS
+
+
+class TestKTPFormer(BackboneContract):
+    backbone = KTPFormer
+    variant = SMALL
+    first = 1
+
+
+HYPOTHESES = dict(blocks=3, width=16, heads=2, hidden=32, encoder_depth=2, encoder_heads=9)
+DROPPED = dict(drop_path=0.1, dropout=0.1, embedding_dropout=0.1)
+
+
+class TestMHFormer(BackboneContract):
+    backbone = MHFormer
+    variant = HYPOTHESES | DROPPED
+
+
+class TestMHFormerOfLongClips(TestMHFormer):
+    frames = 36
 
 
 class TestTPS(PrunerContract):

@@ -70,6 +70,21 @@ OFFICIAL = {
     "mixste-243+tps:121@0,49@3+tri": 95.414782,
     "mixste-243+tps:189@0,121@3,81@5+tri": 153.885051,
     "mixste-243+tps:189@0,121@3,81@5,49@7+tri": 149.319977,
+    "motionbert-243": 131.0943,
+    "motionbert.original-243": 348.8092,
+    "motionbert-243+tpc:81@1": 61.0369,
+    "motionbert-243+tpc:81@1+tra": 63.2112,
+    "motionbert-243+tps:121@0,81@1+tri": 47.982029,
+    "motionagformer-243": 95.9894,
+    "motionagformer.hot-243": 95.9894,
+    "motionagformer.l-243": 155.6344,
+    "motionagformer-243+tpc:81@7+tra": 60.5644,
+    "motionagformer-243+tps:121@0,81@7+tri": 38.871374,
+    "mhformer-351": 14.1490,
+    "mhformer-351+tpc:117@1": 8.2221,
+    "mhformer-351+tps:175@0,117@1": 6.007468,
+    "mhformer-351+tps:175@0,117@2": 6.737277,
+    "ktpformer-243": 277.2648,
 }
 
 
@@ -86,26 +101,58 @@ def test_published_flops_of_the_official_code(text, expected):
         ("mixste-243+tpc:81@3", 33783811),
         ("mixste-243+tpc:81@3+tra", 35000323),
         ("mixste-243+tps:121@0,81@3+tri", 33783811),
+        ("motionbert-243", 16001549),
+        ("motionbert.original-243", 42466317),
+        ("motionbert-243+tpc:81@1+tra", 16347661),
+        ("motionagformer-243", 11723811),
+        ("motionagformer.l-243", 19007111),
+        ("motionagformer.hot-243+tpc:81@7+tra~bias=false~heads=4", 11828031),
+        ("mhformer-351", 31516125),
+        ("mhformer-9", 19090233),
+        ("mhformer-351+tpc:117@1", 31516125),
+        ("ktpformer-243", 35213430),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
     assert params(on_meta(text)) == expected
 
 
-def test_all_48_cells_of_table_4_to_the_printed_digit():
-    cells = published(4)
+# (combination, metric, what is printed): cells that cannot match as printed.
+SLIPS = {
+    ("motionbert-243+tps:121@0,81@1+tri", "flops", "47.99"),  # Table 7; Table 3 prints 47.98
+    ("mhformer-351+tps:175@0,117@1", "flops", "6.74"),  # what 175@0,117@2 costs
+    ("ktpformer-243", "params", "33.65"),  # of a counter that sees only known kinds of modules
+    ("ktpformer-243", "flops", "277.27"),  # 277.2648, rounded to 277.265 and once more
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "backbone", "count"),
+    [
+        (4, "mixste", 48),
+        (3, "motionbert", 12),
+        (7, "motionbert", 8),
+        (7, "motionagformer", 6),
+        (7, "mhformer", 6),
+        (7, "ktpformer", 2),
+    ],
+)
+def test_all_cells_of_a_table_to_the_printed_digit(table, backbone, count):
+    cells = published(table)
     cells = cells[cells["metric"].isin(["params", "flops"])]
-    assert len(cells) == 48
+    cells = cells[cells["combination"].str.startswith(f"{backbone}-")]
+    assert len(cells) == count
     counted = {}
     for text in cells["combination"].unique():
         lifter = on_meta(text)
         counted[text] = {"params": params(lifter), "flops": flops_published(lifter)}
-    wrong = [
+    printed = {(cell.combination, cell.metric, cell.printed) for cell in cells.itertuples()}
+    wrong = {
         (cell.combination, cell.metric, cell.printed)
         for cell in cells.itertuples()
         if not same_digit(counted[cell.combination][cell.metric], cell.printed, cell.unit)
-    ]
-    assert wrong == []
+    }
+    assert wrong == SLIPS & printed
 
 
 @pytest.mark.parametrize(
@@ -114,6 +161,16 @@ def test_all_48_cells_of_table_4_to_the_printed_digit():
         ("mixste-243", 294.8453),
         ("mixste-243+tpc:81@3", 169.7091),
         ("mixste-243+tpc:81@3+tra", 176.1784),
+        ("motionbert-243", 142.0927),
+        ("motionbert-243+tpc:81@1+tra", 66.8567),
+        # The official code scales adjacencies by products with diagonal matrices, ours does not:
+        # 128.9195 and 76.6582 there, 2 x 2 (17 f^3 + 17^3 f) more a block of f frames.
+        ("motionagformer-243", 113.2314),
+        ("motionagformer-243+tpc:81@7+tra", 69.4551),
+        ("mhformer-351", 16.4360),
+        ("mhformer-351+tpc:117@1", 9.1649),
+        # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
+        ("ktpformer-243", 305.6448),
     ],
 )
 def test_all_counters_agree(text, everything):
@@ -264,6 +321,13 @@ class Normed(Block):
 
     def forward(self, tokens, keys=None):
         return self.norm(self.norm(tokens)) * self.linear(tokens)
+
+
+def test_counters_agree_on_convolutions():
+    found = {m.metric: m.value for m in measure(Lifter(Toy(Convolved(6)), 10))}
+    values = 17 * 6 * 10
+    assert found["cost.flops"] == 2 * values * (3 * 3 + 6 * 5)
+    assert found["cost.macs_fvcore"] == values * (3 * 3 + 6 * 5 + 2)  # the norm too
 
 
 def test_counters_that_differ_say_so():

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from htpbench import weights
 from htpbench.combination import parse
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, OtherLengths
 from htpbench.lifter import build
 from htpbench.registry import RECOVERERS
 
@@ -24,6 +24,16 @@ TINY = "mixste.tiny-27+tpc:9@2+tra"
         ("mixste", "mixste-243"),
         ("hot_mixste", "mixste-243+tpc:81@3+tra"),
         ("tpc_mixste", "mixste-243+tpc:81@3"),
+        ("mhformer", "mhformer-351"),
+        ("tpc_mhformer", "mhformer-351+tpc:117@1"),
+        ("mhformer_f9", "mhformer-9"),
+        ("ktpformer", "ktpformer-243"),
+        ("motionbert", "motionbert-243"),
+        ("motionbert_base", "motionbert.original-243"),
+        ("hot_motionbert", "motionbert-243+tpc:81@1+tra"),
+        ("motionagformer", "motionagformer-243"),
+        ("motionagformer_large", "motionagformer.l-243"),
+        ("hot_motionagformer", "motionagformer.hot-243+tpc:81@7+tra~bias=false~heads=4"),
     ],
 )
 def test_official_keys_fit_one_by_one(model, text):
@@ -132,6 +142,16 @@ def test_tensors_that_do_not_fit_are_listed_and_not_loaded(tiny, change, said):
     for words in [f"the weights do not fit {TINY}", *said]:
         assert words in str(refused.value)
     assert all(before[key].equal(tensor) for key, tensor in tiny.state_dict().items())
+
+
+def test_weights_that_own_lengths_say_which_they_have():
+    tensors = in_a_file(build("motionagformer.tiny-27+tps:9@2+tri"), recoverer="tri")
+    other = "motionagformer.tiny-27+tps:13@1,9@2+tri"
+    said = "the file serves 27@0, 9@2 alone, not 27@0, 13@1, 9@2$"
+    with pytest.raises(OtherLengths, match=said):
+        weights.load_into(build(other), parse(other), tensors)
+    same = "motionagformer.tiny-27+tpc:9@2+tri"
+    weights.load_into(build(same), parse(same), tensors)
 
 
 def test_an_official_checkpoint_with_a_key_of_its_own_is_refused(tiny):

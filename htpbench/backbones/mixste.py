@@ -5,23 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from htpbench.layers import Layer
+from htpbench.layers import Layer, fold, repeat
 from htpbench.protocols import Backbone, Block
 
 
 def over_joints(layer: nn.Module, norm: nn.Module, tokens: Tensor) -> Tensor:
     """Run a layer and its shared norm over the joints of each frame: (B, f, J, C) -> the same."""
     return norm(layer(tokens.flatten(0, 1))).unflatten(0, tokens.shape[:2])
-
-
-def fold(tokens: Tensor) -> Tensor:
-    """(B, f, J, C) -> (B J, f, C)."""
-    return tokens.transpose(1, 2).flatten(0, 1)
-
-
-def repeat(keys: Tensor | None, joints: int) -> Tensor | None:
-    """(B, f) -> (B J, f): every joint looks at the same frames."""
-    return None if keys is None else keys.repeat_interleave(joints, dim=0)
 
 
 class Pair(Block):
@@ -50,8 +40,8 @@ class Pair(Block):
     def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
         """See Block; mean over joints."""
         batch, _, joints, _ = tokens.shape
-        x = self.temporal.norm1(fold(self.enter(tokens)))
-        received = self.temporal.attention.received(x, repeat(keys, joints))  # (B J, f)
+        x = fold(self.enter(tokens))  # (B J, f, C)
+        received = self.temporal.received(x, repeat(keys, joints))  # (B J, f)
         return received.unflatten(0, (batch, joints)).mean(dim=1)  # (B, f)
 
 

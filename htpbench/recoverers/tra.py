@@ -6,32 +6,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from htpbench.errors import BenchError
+from htpbench.layers import CrossAttention
 from htpbench.protocols import Recoverer, Shapes
 from htpbench.selection import published_pooling
-
-
-class CrossAttention(nn.Module):
-    """Multi-head attention with four separate projections."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        if heads < 1 or width % heads:
-            raise BenchError(f"tra: heads = {heads}; expected a divisor of the width {width}")
-        self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.projection = nn.Linear(width, width)
-
-    def forward(self, queries: Tensor, tokens: Tensor) -> Tensor:
-        """(N, f, C), (N, r, C) -> (N, f, C)."""
-        pairs = ((self.query, queries), (self.key, tokens), (self.value, tokens))
-        q, k, v = (linear(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for linear, x in pairs)
-        mixed = functional.scaled_dot_product_attention(q, k, v)  # (N, heads, f, C / heads)
-        return self.projection(mixed.transpose(1, 2).flatten(2))
 
 
 class TRA(Recoverer):
@@ -44,14 +23,22 @@ class TRA(Recoverer):
     where: ClassVar[str] = "tokens"
 
     def __init__(
-        self, frames: int, ranks: list[int] | None, stacked: int, width: int, heads: int = 8
+        self,
+        frames: int,
+        ranks: list[int] | None,
+        stacked: int,
+        width: int,
+        heads: int = 8,
+        bias: bool = True,
     ) -> None:
         super().__init__()
+        if heads < 1 or width % heads:
+            raise BenchError(f"tra: heads = {heads}; expected a divisor of the width {width}")
         self.by_rank = ranks is not None
         tables = [frames] if ranks is None else ranks
         self.queries = nn.Parameter(torch.randn(1, frames, width) * 0.02)
         self.codes = nn.ParameterList(torch.randn(1, n, width) * 0.02 for n in tables)
-        self.attention = CrossAttention(width, heads)
+        self.attention = CrossAttention(width, heads, bias)
 
     def mark(self, tokens: Tensor, kept: Tensor, stage: int) -> Tensor:
         """See Recoverer; weights for any schedule mark once, at the first pruning."""
@@ -64,7 +51,7 @@ class TRA(Recoverer):
         batch, _, stacked, _ = x.shape
         tokens = x.transpose(1, 2).flatten(0, 1)  # (B S, r, C)
         queries = self.queries[:, frames].expand(len(tokens), -1, -1)  # (B S, f, C)
-        recovered = queries + self.attention(queries, tokens)
+        recovered = queries + self.attention(queries, tokens, tokens)
         return recovered.unflatten(0, (batch, stacked)).transpose(1, 2)  # (B, f, S, C)
 
     def published_macs(self, shapes: Shapes) -> int:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 
 from htpbench import losses, metrics
+from htpbench.layers import CrossAttention
 from htpbench.meters.prediction import flip
 from htpbench.motion.cameras import rig
-from htpbench.recoverers.tra import CrossAttention
 from htpbench.selection import density_peaks, top
 from official.common import close
 
@@ -28,7 +28,7 @@ def run_tra(case, tensors, state):
     named = {rename[k.split(".")[0]] + "." + k.split(".")[1]: v for k, v in state.items()}
     attention.load_state_dict(named)
     queries = tensors["recovery_token"].expand(args["rows"], -1, -1)
-    ours = attention(queries, tensors["input"])
+    ours = attention(queries, tensors["input"], tensors["input"])
     close(queries + ours, tensors["output"])
 
 

@@ -1,0 +1,44 @@
+"""MotionAGFormer, alone and in HoT's module, which has fewer heads and more neighbours."""
+
+from htpbench import weights
+from htpbench.backbones.motionagformer import MotionAGFormer
+from htpbench.combination import parse
+from htpbench.lifter import Lifter
+from htpbench.pruners.tpc import TPC
+from htpbench.recoverers.tra import TRA
+from official.common import check_selection, close
+
+
+def motionagformer(args, frames, lengths):
+    return MotionAGFormer(
+        frames=frames,
+        lengths=lengths,
+        blocks=args["n_layers"],
+        width=args["dim_feat"],
+        heads=args["num_heads"],
+        mlp_ratio=args.get("mlp_ratio", 4),
+        neighbours=args["neighbour_num"],
+        representation=args["dim_rep"],
+    )
+
+
+def run_motionagformer(case, tensors, state):
+    args = case["args"]
+    frames = args["n_frames"]
+    lifter = Lifter(motionagformer(args, frames, [frames] * args["n_layers"]), frames).eval()
+    weights.load_official(lifter, parse("motionagformer-243"), state)
+    close(lifter(tensors["input"]).poses, tensors["output"])
+
+
+def run_hot_motionagformer(case, tensors, state):
+    args = case["args"]
+    frames, r, b = args["maxlen"], args["token_num"], args["layer_index"]
+    backbone = motionagformer(args, frames, [frames] * b + [r] * (args["n_layers"] - b))
+    tra = TRA(frames, [r], 17, args["dim_feat"], args["num_heads"], bias=args["qkv_bias"])
+    lifter = Lifter(backbone, frames, TPC(), ((r, b),), tra).eval()
+    combination = parse("motionagformer.hot-243+tpc:81@7+tra~bias=false~heads=4")
+    weights.load_official(lifter, combination, state)
+    close(check_selection(lifter, tensors).poses, tensors["output"])
+
+
+RUNNERS = {"motionagformer": run_motionagformer, "hot_motionagformer": run_hot_motionagformer}
