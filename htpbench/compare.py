@@ -35,20 +35,31 @@ def difference(mine: Mapping[str, Row], base: Mapping[str, Row]) -> tuple[float,
     Both map metrics to ok rows of one combination. BenchError names the fields of the evaluation
     cards that differ.
     """
+    found = apart(mine, base)
+    if found:
+        told = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
+        raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {told}")
+    ours, theirs = by_clip(mine), by_clip(base)
+    frames = {clip: count for clip, (_, count) in theirs.items()}
+    counts = np.array([frames[clip] for clip in frames])  # (clips,)
+    sums = np.array([ours[clip][0] - theirs[clip][0] for clip in frames]) * counts
+    return sums.sum() / counts.sum(), *mean_interval(sums, counts)
+
+
+def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two evaluation cards differ: field -> (mine, the base's).
+
+    Clips may be cut otherwise where the same number of frames of each was scored.
+    """
     ours, theirs = by_clip(mine), by_clip(base)
     row, other = mine[BY_CLIP], base[BY_CLIP]
     blind = {"flip", "flip_selection"} if "flip" not in row.conditions else set()  # the mean pose
     found = unlike(row, other, SYSTEM | CUT | blind)
-    frames = {clip: count for clip, (_, count) in theirs.items()}
-    if not found and frames != {clip: count for clip, (_, count) in ours.items()}:
-        counts = sum(count for _, count in ours.values()), sum(frames.values())
-        found = unlike(row, other, SYSTEM | blind) or {"frames scored": counts}
-    if found:
-        told = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
-        raise BenchError(f"not comparable with {other.combination}: {told}")
-    counts = np.array([frames[clip] for clip in frames])  # (clips,)
-    sums = np.array([ours[clip][0] - theirs[clip][0] for clip in frames]) * counts
-    return sums.sum() / counts.sum(), *mean_interval(sums, counts)
+    counts, expected = ({clip: n for clip, (_, n) in one.items()} for one in (ours, theirs))
+    if not found and counts != expected:
+        sums = sum(counts.values()), sum(expected.values())
+        found = unlike(row, other, SYSTEM | blind) or {"frames scored": sums}
+    return found
 
 
 def by_clip(rows: Mapping[str, Row]) -> dict[str, tuple[float, float]]:

@@ -6,6 +6,7 @@ import pytest
 
 from htpbench import study
 from htpbench.errors import BenchError
+from htpbench.report import captions
 from htpbench.report.build import report_study, sweep_report, with_delta
 from htpbench.report.current import current
 from htpbench.report.tables import sweep_table
@@ -103,7 +104,7 @@ def test_each_pipeline_has_a_table_of_its_own(tmp_path):
         row(C, "cost.flops", 1e9, conditions={"batch": 1, "pipeline": "seq2frame"}),
     ]
     tables, files = sweep_report(
-        STUDY.model_copy(update={"meters": ["cost", "accuracy"]}), rows, tmp_path
+        STUDY.model_copy(update={"meters": ["cost", "accuracy"]}), rows, tmp_path, {}
     )
     assert [list(table["combination"]) for table in tables] == [[A], [C]]
     assert "demo-seq2frame.md" in {file.name for file in files}
@@ -132,4 +133,61 @@ def test_the_report_reads_what_the_store_holds(tmp_path):
             writer.append(one)
         writer.append(row("mixste.tiny-81", "cost.flops", 1e9, conditions={"batch": 1}))
     _, files = report_study(study.load("demo"), tmp_path, tmp_path / "reports")
-    assert {file.suffix for file in files} == {".md", ".csv", ".png", ".svg"}
+    assert {file.suffix for file in files} >= {".md", ".csv", ".tex", ".html", ".png", ".svg"}
+
+
+CLOCK = {"device": "cpu", "threads": 1, "dtype": "float32", "batch": 1}
+GRID = [f"mixste.tiny-81+tps:{stage}+tri" for stage in ("9@1", "9@2", "5@1")]
+
+
+def grown():
+    """Rows that give every figure."""
+    frames = {"axis": ["0", "0", "1", "1"], "conditions": {**CARD, "stride": 1}}
+    rows = [row(GRID[0], "selection.windows", [0, 80, 0, 79], **frames)]
+    for index, name in enumerate([A, *GRID]):
+        rows += scored(name, [50.0 + index, 60.0], [10.0, 10.0])
+        rows.append(row(name, "cost.flops", 1e9 / (1 + index), conditions={"batch": 1}))
+        speedup = 1.0 + index / 10
+        times = [0.01, 0.002, 0.001]
+        rows += [
+            row(name, "time.speedup", speedup, low=0.9, high=2.0, conditions=CLOCK),
+            row(name, "time.breakdown", times, axis=["rest", "prune", "recover"], conditions=CLOCK),
+        ]
+    return rows
+
+
+def test_each_figure_is_written_where_its_data_are(tmp_path):
+    meters = ["cost", "time", "accuracy", "selection"]
+    mine = STUDY.model_copy(update={"meters": meters, "combinations": [A, *GRID]})
+    kinds = {"cost": "", "time": "-time", "accuracy": "-grid", "selection": "-kept"}
+    for meter, kind in kinds.items():
+        alone = [one for one in grown() if one.metric.startswith(meter)]
+        asked = mine.model_copy(update={"meters": [meter]})
+        _, files = sweep_report(asked, alone, tmp_path, {})
+        drawn = {file.name for file in files if file.suffix in (".png", ".svg")}
+        assert drawn == ({f"demo{kind}.png", f"demo{kind}.svg"} if kind else set())
+
+
+def test_a_report_that_was_deleted_comes_back_to_the_byte(tmp_path):
+    mine = STUDY.model_copy(
+        update={"meters": ["cost", "time", "accuracy"], "combinations": [A, *GRID]}
+    )
+    with Store(tmp_path / "results").writer("demo", {"id": "e"}) as writer:
+        for one in grown():
+            writer.append(one)
+    first, second = (
+        {file.name: file.read_bytes() for file in report_study(mine, tmp_path / "results", at)[1]}
+        for at in (tmp_path / "once", tmp_path / "again")
+    )
+    assert first == second
+    kinds = ("", "-speedup", "-time", "-grid", "-kept")
+    assert {f"demo{kind}{end}" for kind in kinds for end in (".png", ".svg")} < set(first)
+
+
+def test_conditions_under_a_title():
+    rows = grown()
+    assert captions.timed(rows) == "cpu, 1 thread, float32, batch 1"
+    assert captions.scored(rows) == "a (test subjects, 2 of 2 windows), gt detections, weights w"
+    shown = "a (test subjects, 2 consecutive windows, stride 1), gt detections, weights w"
+    assert captions.chosen(rows) == shown
+    assert captions.timed([]) == captions.scored([]) == captions.chosen([]) == ""

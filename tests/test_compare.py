@@ -1,12 +1,20 @@
-"""What may be compared, and what the refusal of unlike evaluation cards says."""
+"""What may be compared, what the refusal of unlike conditions says, and the verdicts."""
 
+import csv
+import io
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+from paths import ROOT
+from small import call
 
 from htpbench.compare import difference, unlike
 from htpbench.errors import BenchError
 from htpbench.rows import Row
+from htpbench.verdicts import compare
 
 CARD = {"data": "a", "detections": "cpn", "flip": True, "windows": "2 of 2", "stride": 81}
 FIRST = [50.0, 150.0], [10.0, 30.0]
@@ -73,3 +81,200 @@ def test_the_mean_pose_has_no_flip():
 def test_unlike_names_every_field_once():
     a, b = (rows("a", *FIRST, **more)["accuracy.mpjpe_by_clip"] for more in ({}, {"x": 1}))
     assert unlike(a, b) == {"x": (None, 1)} and unlike(b, a, {"x"}) == {}
+
+
+A, B = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri"
+FROZEN = ROOT / "tests" / "frozen" / "results"
+CLOCK = {"pipeline": "seq2seq", "reference": A, "batch": 1}
+
+
+def one(name, metric, value, half=None, at="2026-01-01T00:00:00Z", conditions=None, **more):
+    bounds = {} if half is None else {"low": value - half, "high": value + half, "samples": 9}
+    told = {"pipeline": "seq2seq"} if conditions is None else conditions
+    return Row(
+        key=f"{name}{metric}{told}",
+        study="s",
+        combination=name,
+        metric=metric,
+        value=value,
+        unit="1",
+        conditions=told,
+        environment="e",
+        at=at,
+        **bounds,
+        **more,
+    )
+
+
+def verdict(metric, a, b):
+    """What is said of b = (value, half an interval) against a."""
+    pair = [one(A, metric, *a, conditions=CLOCK), one(B, metric, *b, conditions=CLOCK)]
+    (found,), refused = compare(A, B, pair, [metric])
+    assert refused == []
+    return found.verdict
+
+
+@pytest.mark.parametrize(
+    ("b", "said"),
+    [
+        ((1.1, 0.05), "better"),
+        ((0.9, 0.05), "worse"),
+        ((1.001, 0.003), "same"),
+        ((1.001, 0.01), "unsure"),  # reaches over the floor on both sides
+        ((1.006, 0.003), "unsure"),  # above zero, but not wholly above the floor
+        ((1.02, 0.003), "better"),
+    ],
+)
+def test_the_interval_decides_against_a_floor_of_half_a_percent(b, said):
+    assert verdict("time.speedup", (1.0, 0.0), b) == said
+
+
+@pytest.mark.parametrize(
+    ("b", "said"), [(1004, "same"), (1006, "worse"), (994, "better"), (1005, "same")]
+)
+def test_costs_are_exact_and_less_is_better(b, said):
+    assert verdict("cost.flops", (1000,), (b,)) == said
+
+
+def test_what_has_no_interval_is_unsure():
+    assert verdict("time.first", (1.0,), (2.0,)) == "unsure"
+
+
+def test_intervals_of_both_sides_count():
+    (found,), _ = compare(
+        A,
+        B,
+        [
+            one(A, "time.speedup", 1.0, 0.3, conditions=CLOCK),
+            one(B, "time.speedup", 2.0, 0.4, conditions=CLOCK),
+        ],
+        ["time.speedup"],
+    )
+    assert (found.low, found.high) == pytest.approx((0.5, 1.5))
+    assert found.samples == (9, 9) and found.how == f"each paired with {A}"
+
+
+@pytest.mark.parametrize(
+    ("speedup", "said", "how"),
+    [
+        (2.0, "better", "drifted by +0.0 %"),
+        (1.3, "better", "drifted by -35.0 %"),
+        (1.0, "unsure", "drifted by -50.0 %"),  # the reference took half the time as well
+        (None, "unsure", "drift is not known"),
+    ],
+)
+def test_a_faster_machine_is_no_faster_network(speedup, said, how):
+    times = [
+        one(A, "time.forward", 1.0, 0.01, conditions=CLOCK),
+        one(A, "time.speedup", 1.0, 0.0, conditions=CLOCK),
+        one(B, "time.forward", 0.5, 0.01, conditions=CLOCK),
+    ]
+    if speedup:
+        times.append(one(B, "time.speedup", speedup, 0.01, conditions=CLOCK))
+    (found,), _ = compare(A, B, times, ["time.forward"])
+    assert found.verdict == said and how in found.how
+
+
+def scored(name, by_clip, **conditions):
+    """Accuracy rows; the interval of the mean alone is wide."""
+    pair = rows(name, by_clip, FIRST[1], **conditions)
+    told = pair["accuracy.mpjpe_by_clip"].conditions
+    mean = (10 * by_clip[0] + 30 * by_clip[1]) / 40
+    found = [*pair.values(), one(name, "accuracy.mpjpe", mean, 50.0, conditions=told)]
+    return [replace(row, key=f"{name}{row.metric}{told}") for row in found]
+
+
+def test_clips_are_paired():
+    held = [*scored(A, [50.0, 150.0]), *scored(B, [52.0, 152.0])]
+    (found,), refused = compare(A, B, held)  # all that can be judged is the MPJPE
+    assert (found.metric, found.verdict, refused) == ("accuracy.mpjpe", "worse", [])
+    assert (found.difference, found.low, found.high) == pytest.approx((2, 2, 2))
+
+
+def test_the_newest_alike_pair_counts_and_the_same_weights_come_first():
+    old = [*scored(A, [50.0, 150.0]), *scored(B, [50.0, 150.0])]
+    gt = [replace(row, at="2026-01-02T00:00:00Z") for row in scored(B, [9.0, 9.0], detections="gt")]
+    (found,), _ = compare(A, B, [*old, *gt])
+    assert found.verdict == "same" and found.conditions["detections"] == "cpn"
+    newer = [replace(row, at="2026-01-03T00:00:00Z") for row in scored(A, [9.0, 9.0], flip=False)]
+    newer += scored(B, [8.0, 8.0], flip=False)
+    (found,), _ = compare(A, B, [*old, *gt, *newer])
+    assert found.b == 8.0  # its pair has the newest row, and none is older than the others'
+    others = [replace(row, at="2026-01-04T00:00:00Z") for row in scored(B, [1.0, 1.0], weights="w")]
+    (found,), _ = compare(A, B, [*old, *others])
+    assert found.b == 125.0
+    (found,), _ = compare(A, B, [*scored(A, [50.0, 150.0]), *others])
+    assert found.differing["weights"] == (None, "w") and found.verdict == "better"
+
+
+def test_unlike_conditions_are_refused_by_field_with_the_remedy():
+    held = [
+        *scored(A, [50.0, 150.0]),
+        *scored(B, [50.0, 150.0], detections="gt", flip=False),
+        one(A, "cost.flops", 5.0),
+        one(B, "cost.flops", 4.0),
+    ]
+    found, (refused, remedy) = compare(A, B, held)
+    assert [each.metric for each in found] == ["cost.flops"]
+    assert refused.startswith("accuracy.mpjpe: the conditions differ: detections is 'cpn' for A, ")
+    assert "flip is True for A, False for B" in refused
+    assert f"`htpbench run {A} {B} --meter accuracy --weights WEIGHTS`" in remedy
+    assert compare(A, B, held, ["cost.flops"])[1] == []
+
+
+def test_missing_rows_are_refused_with_the_reason_and_the_remedy():
+    held = [one(A, "cost.flops", 5.0), one(A, "cost.params", 5.0), one(A, "selection.f", 1.0, 0.1)]
+    found, refused = compare(A, B, held)
+    assert found == [] and refused[0] == f"cost.flops and 1 more: not measured for {B}"
+    failed = one(B, "cost.flops", 1.0, status="failed", reason="no memory")
+    _, refused = compare(A, B, [*held, failed], ["cost.flops"])
+    assert refused == [
+        f"cost.flops: failed for {B} (no memory)",
+        f"measure both alike with `htpbench run {A} {B} --meter cost`",
+    ]
+    _, refused = compare(A, B, [])
+    assert refused[0].startswith(f"cost: no rows of {A} and {B}")
+    assert compare(A, f"{A}+tps:9@1", [])[1][1].endswith("--meter cost --pipeline seq2frame`")
+    _, refused = compare(A, B, held, ["time.forward"])
+    assert refused[0].startswith(f"time.forward: not measured for {A}; not measured for {B}")
+
+
+def test_wrong_names_are_refused():
+    held = [one(A, "cost.flops", 5.0), one(B, "cost.flops", 5.0)]
+    with pytest.raises(BenchError, match=r"did you mean cost\.flops"):
+        compare(A, B, held, ["cost.flop"])
+    with pytest.raises(BenchError, match="unknown metric 'mpjpe'"):
+        compare(A, B, held, ["mpjpe"])
+    with pytest.raises(BenchError, match="are both"):
+        compare(A, A, held)
+
+
+def test_the_verb_prints_what_it_compared_and_exits_2_for_the_rest(monkeypatch, capsys):
+    assert call(monkeypatch, "compare", A, B, "--results", FROZEN) == 0
+    said = capsys.readouterr().out
+    assert "+0.70 [+0.12, +1.31]" in said and "paired by clip" in said and "+1.8 %" in said
+    control = "control: unpruned, every third frame"
+    assert call(monkeypatch, "compare", control, B, "--results", FROZEN, "--format", "csv") == 0
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {line["metric"].partition(".")[0] for line in lines} == {"accuracy"}
+    asked = "compare", A, B, "--results", FROZEN, "--metric", "time.speedup", "--study"
+    assert call(monkeypatch, *asked, "demo", "--format", "json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "better" and found["conditions"]["rounds"] == 9
+    unpruned = "mixste.tiny-27"
+    assert call(monkeypatch, "compare", A, unpruned, "--results", FROZEN) == 2
+    assert f"`htpbench run {A} {unpruned} --meter" in capsys.readouterr().err
+    asked = "compare", B, "mixste.tiny-81+tpc:9@1+tra", "--results", FROZEN, "--format", "markdown"
+    assert call(monkeypatch, *asked) == 0
+    assert "| frame noise (px)" in capsys.readouterr().out
+
+
+def test_comparing_needs_no_torch():
+    arguments = ["htpbench", "compare", A, B, "--results", str(FROZEN)]
+    code = (
+        f"import atexit, sys; sys.argv = {arguments}\n"
+        "atexit.register(lambda: print('torch' in sys.modules))\n"
+        "from htpbench import cli; cli.main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "False"

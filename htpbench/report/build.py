@@ -11,13 +11,32 @@ from rich.table import Table
 from htpbench.combination import parse
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
+from htpbench.report.captions import chosen, scored, timed
 from htpbench.report.console import plain_lines, sweep_lines
-from htpbench.report.current import current
+from htpbench.report.current import current, in_order
+from htpbench.report.latex import write_latex
 from htpbench.report.lineages import agreement, lineage_table, scores, write_lineages
-from htpbench.report.tables import published_table, published_text, sweep_table, write
+from htpbench.report.origin import (
+    Cells,
+    Environments,
+    lineage_origins,
+    published_origins,
+    summary,
+    sweep_origins,
+)
+from htpbench.report.page import write_page
+from htpbench.report.tables import (
+    published_table,
+    published_text,
+    side_by_side,
+    sweep_parts,
+    sweep_table,
+    write,
+)
 from htpbench.rows import Row, Store, latest
 from htpbench.study import Study
 
+FLOPS = "cost.flops"
 Reported = tuple[list[pandas.DataFrame], list[Path]]
 
 
@@ -25,9 +44,10 @@ def report_study(
     study: Study, results: Path, reports: Path
 ) -> tuple[list[Table | str], list[Path]]:
     """Rebuild a study's report from the rows under `results`, of all machines."""
-    rows = current(study, Store(results).read())
+    store = Store(results)
+    rows = current(study, store.read())
     if study.table is not None:
-        comparison, files = published_report(study, rows, reports / study.name)
+        comparison, files = published_report(study, rows, reports / study.name, store.environments)
         done = comparison[comparison["equal"] != ""]
         equal = int((done["equal"] == "yes").sum())
         return [f"{equal} of {len(done)} computed cells equal the printed digit"], files
@@ -36,37 +56,44 @@ def report_study(
             f"no rows of {study.name} under {results}; measure it with `htpbench sweep "
             f"{study.name}`, or name their folder with --results"
         )
-    return measured_report(study, rows, reports / study.name)
+    return measured_report(study, rows, reports / study.name, store.environments)
 
 
 def measured_report(
-    study: Study, rows: Iterable[Row], folder: Path
+    study: Study, rows: Iterable[Row], folder: Path, environments: Environments
 ) -> tuple[list[Table | str], list[Path]]:
     """Write what the study's kind of report is; returns what a terminal shows, and the files."""
+    rows = in_order(study, rows)
     if study.training:
-        return lineage_report(study, list(rows), folder)
-    tables, files = sweep_report(study, rows, folder)
+        return lineage_report(study, rows, folder, environments)
+    tables, files = sweep_report(study, rows, folder, environments)
     return [sweep_lines(table, study.objectives) for table in tables], files
 
 
-def lineage_report(study: Study, rows: list[Row], folder: Path) -> tuple[list, list[Path]]:
+def lineage_report(
+    study: Study, rows: list[Row], folder: Path, environments: Environments
+) -> tuple[list, list[Path]]:
     """Weights trained for each schedule, for all, and transferred, side by side."""
     from htpbench.report.figures.lineages import lineages
 
     found = scores(rows)
     files = write_lineages(found, folder, study.name)
-    files += lineages(found, folder, study.name, study.title, caption(rows))
-    return [plain_lines(lineage_table(found)), plain_lines(agreement(found).round(2))], files
+    drawn = lineages(found, folder, study.name, study.title, scored(rows))
+    parts = [lineage_table(found), agreement(found).round(2)]
+    captions = [scored(rows), *summary(rows, environments)]
+    origins = lineage_origins(rows, environments)
+    files += typeset(parts, folder, study.name, study.title, captions, origins, drawn)
+    return [plain_lines(part) for part in parts], [*files, *drawn]
 
 
-def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> Reported:
-    """Write <folder>/<study>.md, .csv, .png and .svg; returns tables and files.
+def sweep_report(
+    study: Study, rows: Iterable[Row], folder: Path, environments: Environments
+) -> Reported:
+    """Write <folder>/<study>.md, .csv, .tex, .html and the figures whose data are there.
 
     seq2seq and seq2frame score different frames, so each has a table of its own; the one that the
     reference does not belong to is named <study>-<pipeline>.
     """
-    from htpbench.report.figures.pareto import pareto  # draws with seaborn, which is slow to import
-
     rows = list(rows)
     anchor = study.anchor()
     own = anchor.pipeline(study.pipeline)
@@ -78,9 +105,60 @@ def sweep_report(study: Study, rows: Iterable[Row], folder: Path) -> Reported:
         table = with_delta(sweep_table(mine), mine, str(anchor))
         tables.append(table)
         files += write(table, folder, name)
-        if {"cost", "time"} & set(study.meters) and "accuracy" in study.meters:
-            files += pareto(table, folder, name, study.title, caption(mine))
+        drawn = figures(study, table, rows, mine, folder, name)
+        captions = [scored(mine), *summary(mine, environments)]
+        origins = sweep_origins(mine, str(anchor), environments)
+        parts = sweep_parts(table)
+        files += typeset(parts, folder, name, study.title, captions, origins, drawn)
+        files += drawn
     return tables, files
+
+
+def typeset(
+    parts: list[pandas.DataFrame],
+    folder: Path,
+    name: str,
+    title: str,
+    captions: list[str],
+    origins: Cells,
+    drawn: Iterable[Path],
+) -> list[Path]:
+    """Write tables of texts as <name>.tex, and with the figures as <name>.html."""
+    parts = [part.astype(str) for part in parts if not part.empty]
+    page = write_page(parts, folder, name, title, captions, origins, drawn)
+    return [write_latex(parts, folder, name), page]
+
+
+def figures(
+    study: Study,
+    table: pandas.DataFrame,
+    rows: list[Row],
+    mine: list[Row],
+    folder: Path,
+    name: str,
+) -> list[Path]:
+    """Draw the figures of one pipeline's table and rows (`mine`, of all the study's `rows`)."""
+    from htpbench.report.figures.breakdown import breakdown  # seaborn is slow to import
+    from htpbench.report.figures.grid import grid
+    from htpbench.report.figures.kept import kept
+    from htpbench.report.figures.pareto import pareto
+    from htpbench.report.figures.speedup import speedup
+
+    error, clock, title = scored(mine), timed(mine), study.title
+    files: list[Path] = []
+    if {"cost", "time"} & set(study.meters) and "accuracy" in study.meters:
+        told = f"{error}; bars: 95 % of the difference to the reference"
+        files += pareto(table, folder, name, title, told)
+    anchor = str(study.anchor())
+    base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, FLOPS, "ok")]
+    if base and isinstance(base[-1], int | float):
+        told = f"{clock}; bars: 95 % of the measured ratio"
+        files += speedup(table, base[-1], folder, f"{name}-speedup", title, told)
+    told = f"{clock}; medians, measured one after the other: the speed-up is what is paired"
+    files += breakdown(mine, folder, f"{name}-time", title, told)
+    files += grid(table, folder, f"{name}-grid", title, f"{error}; reference {anchor}")
+    files += kept(mine, folder, f"{name}-kept", title, chosen(mine))
+    return files
 
 
 def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
@@ -102,25 +180,16 @@ def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pand
     return table
 
 
-def published_report(study: Study, rows: Iterable[Row], folder: Path) -> tuple:
+def published_report(
+    study: Study, rows: list[Row], folder: Path, environments: Environments
+) -> tuple:
     """Write ours beside the paper's table; returns the comparison and the files."""
     assert study.table is not None
     comparison = published_table(
         study.table, rows, built=lambda combination: not parse(combination).missing()
     )
-    return comparison, [*write(comparison, folder, study.name, published_text)]
-
-
-def caption(rows: Iterable[Row]) -> str:
-    """What the figure's accuracy was measured on, in one line."""
-    told = [
-        r.conditions for r in rows if r.metric == "accuracy.mpjpe" and "weights" in r.conditions
-    ]
-    if not told:
-        return ""
-    card = told[-1]
-    return (
-        f"{card['data']} ({card['split']} subjects, {card['windows']} windows), "
-        f"{card['detections']} detections, weights {card['weights']}; "
-        "bars: 95 % of the difference to the reference"
-    )
+    files = [*write(comparison, folder, study.name, published_text)]
+    origins = published_origins(study.table, rows, environments)
+    parts, captions = [*side_by_side(comparison)], summary(rows, environments)
+    files += typeset(parts, folder, study.name, study.title, captions, origins, [])
+    return comparison, files

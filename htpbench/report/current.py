@@ -39,6 +39,21 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
     return [row for row in controls if row.conditions.get("windows") in windows] + networks
 
 
+def in_order(study: Study, rows: Iterable[Row]) -> list[Row]:
+    """Controls, then what the study lists, then what a search found, whoever measured it when."""
+    rows = list(rows)
+    listed = {str(one): place for place, one in enumerate([study.anchor(), *study.parsed()], 1)}
+    first = {row.combination: row.at for row in sorted(rows, key=lambda row: row.at, reverse=True)}
+
+    def place(row: Row) -> tuple[int, str, str]:
+        name = row.combination
+        if name.startswith(CONTROL):
+            return 0, "", ""
+        return (listed[name], "", "") if name in listed else (len(listed) + 2, first[name], name)
+
+    return sorted(rows, key=place)
+
+
 def belongs(study: Study, row: Row) -> bool:
     """Whether a row is of the study's combinations; a search may have chosen any."""
     if row.combination.startswith(CONTROL):

@@ -16,6 +16,18 @@ ORDER = ["same", "any", "transferred"]
 ERROR = "accuracy.mpjpe"
 
 
+def scored(rows: Iterable[Row]) -> list[Row]:
+    """The MPJPE of every network that the study trained."""
+    return [
+        row
+        for row in latest(rows).values()
+        if row.metric == ERROR
+        and row.status == "ok"
+        and "training_seed" in row.conditions
+        and not row.combination.startswith("control")
+    ]
+
+
 def scores(rows: Iterable[Row]) -> pandas.DataFrame:
     """One line per combination, lineage and seed, with its MPJPE in mm."""
     lines = [
@@ -25,11 +37,7 @@ def scores(rows: Iterable[Row]) -> pandas.DataFrame:
             "seed": row.conditions["training_seed"],
             "mpjpe": row.value,
         }
-        for row in latest(rows).values()
-        if row.metric == ERROR
-        and row.status == "ok"
-        and "training_seed" in row.conditions
-        and not row.combination.startswith("control")
+        for row in scored(rows)
     ]
     return pandas.DataFrame(lines, columns=["combination", "lineage", "seed", "mpjpe"])
 

@@ -75,7 +75,7 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     without an ok row), and note: the reasons of rows that are not ok, and which metrics were
     measured under several conditions, of which the newest is shown.
     """
-    measured = _measured(rows)
+    measured = by_cell(rows)
     lines: dict[str, dict[str, object]] = {}
     notes: dict[str, list[str]] = defaultdict(list)
     for (combination, metric), found in measured.items():
@@ -93,6 +93,15 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     table = pandas.DataFrame(lines.values(), columns=["combination", *numbers])
     table = table.astype({"combination": str, **dict.fromkeys(numbers, float)})
     return table.assign(note=["; ".join(notes[name]) for name in lines])
+
+
+def by_cell(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """(combination, metric) -> the rows that hold, one per key; those that hold lists left out."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in latest(rows).values():
+        if not isinstance(row.value, list):
+            found[row.combination, row.metric].append(row)
+    return found
 
 
 def front(table: pandas.DataFrame, x: str, y: str) -> list[bool]:
@@ -121,15 +130,15 @@ def published_table(
     equal ("yes" or "no" at the printed digit, "" if none) and why (there is none). `built` says of
     a combination whether its system can be run.
     """
-    measured = _measured(rows)
+    measured = by_cell(rows)
     lines = []
     for cell in published(table).to_dict("records"):
         found = measured.get((cell["combination"], COUNTED.get(cell["metric"], "")), [])
-        row = _closest(found, cell["pipeline"])
+        row = closest(found, cell["pipeline"])
         if row is None or row.status != "ok":
             lines.append({**cell, "equal": "", "why": _why(table, cell, row, built)})
             continue
-        value = float(row.value)  # type: ignore[arg-type]  # ok rows of _measured hold one number
+        value = float(row.value)  # type: ignore[arg-type]  # ok rows of by_cell hold one number
         equal = "yes" if same_digit(value, cell["printed"], cell["unit"]) else "no"
         lines.append({**cell, "ours": value / scale_of(cell["unit"]), "equal": equal, "why": ""})
     texts = ["method", "combination", "pipeline", "metric", "unit", "printed"]
@@ -170,19 +179,29 @@ def side_by_side(comparison: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas
     return pandas.DataFrame(lines.values()).fillna(""), pandas.DataFrame(why)
 
 
-def sweep_text(table: pandas.DataFrame) -> str:
-    """Markdown of a `sweep_table` in the units people use: what is compared, then the rest."""
-    if table.empty:
-        return "Nothing measured.\n"
+def sweep_parts(table: pandas.DataFrame) -> list[pandas.DataFrame]:
+    """A `sweep_table` as texts in the units people use: what is compared, then the rest."""
     parts: list[dict[str, list[str]]] = [{}, {}]
     for name, column in COLUMNS.items():
         cells = numbers(table, name, column)
         if any(cells):
-            parts[name in FURTHER][f"{column.head} ({column.unit})"] = cells
+            parts[name in FURTHER][head(name)] = cells
     if any(table["note"]):
         parts[0]["note"] = list(table["note"])
     shown = [pandas.DataFrame({"combination": table["combination"], **part}) for part in parts]
-    return "\n".join(markdown(part) for part in (shown if parts[1] else shown[:1]))
+    return shown if parts[1] else shown[:1]
+
+
+def head(metric: str) -> str:
+    """What stands above a metric's column for people."""
+    return f"{COLUMNS[metric].head} ({COLUMNS[metric].unit})"
+
+
+def sweep_text(table: pandas.DataFrame) -> str:
+    """Markdown of a `sweep_table`."""
+    if table.empty:
+        return "Nothing measured.\n"
+    return "\n".join(markdown(part) for part in sweep_parts(table))
 
 
 def published_text(comparison: pandas.DataFrame) -> str:
@@ -227,15 +246,6 @@ def write_file(path: Path, content: bytes) -> Path:
     return path
 
 
-def _measured(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
-    """(combination, metric) -> the rows that hold, one per key; those that hold lists left out."""
-    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in latest(rows).values():
-        if not isinstance(row.value, list):
-            found[row.combination, row.metric].append(row)
-    return found
-
-
 def _unlike(rows: list[Row]) -> list[str]:
     """The conditions in which rows of unlike keys differ, else what else a key depends on."""
     names = sorted({name for row in rows for name in row.conditions})
@@ -245,7 +255,7 @@ def _unlike(rows: list[Row]) -> list[str]:
     return unlike or ["machine or meter"]
 
 
-def _closest(found: list[Row], pipeline: str) -> Row | None:
+def closest(found: list[Row], pipeline: str) -> Row | None:
     """An ok row of this pipeline, else of any: the cost is the network's, whatever its use."""
     return max(
         found,
@@ -271,20 +281,21 @@ def _bounds(metric: str) -> list[str]:
     return [f"{metric}.low", f"{metric}.high"] if metric in BOUNDED else []
 
 
+def amount(value: float, column: Column, sign: str = "") -> str:
+    """A number of base units as text in the column's unit, "" for NaN; `sign` "+" shows both."""
+    if math.isnan(value):
+        return ""
+    scaled = value / column.scale
+    tiny = column.scale > 1 and 0 < abs(scaled) < 1  # small models keep telling digits
+    return format(scaled, f"{sign}#.3g" if tiny else f"{sign}.{column.decimals}f")
+
+
 def numbers(table: pandas.DataFrame, name: str, column: Column, bounds: bool = True) -> list[str]:
     """Cells as text in the column's unit: "12.20 [12.10, 12.30]", "" for NaN."""
-
-    def text(value: float) -> str:
-        if math.isnan(value):
-            return ""
-        scaled = value / column.scale
-        tiny = column.scale > 1 and 0 < abs(scaled) < 1  # small models keep telling digits
-        return f"{scaled:#.3g}" if tiny else f"{scaled:.{column.decimals}f}"
-
-    cells = [text(value) for value in table[name]]
+    cells = [amount(value, column) for value in table[name]]
     if name not in BOUNDED or not bounds:
         return cells
-    low, high = ([text(value) for value in table[bound]] for bound in _bounds(name))
+    low, high = ([amount(value, column) for value in table[bound]] for bound in _bounds(name))
     return [
         f"{cell} [{a}, {b}]" if a and b else cell
         for cell, a, b in zip(cells, low, high, strict=True)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from htpbench.combination import parse
-from htpbench.report.figures.style import save
+from htpbench.report.figures.style import save, titled
 from htpbench.report.lineages import means
 
 MARKERS = {"same": "o", "any": "s", "transferred": "^"}
@@ -39,10 +39,7 @@ def lineages(
 
 
 def _draw(found: pandas.DataFrame, block: int, title: str, subtitle: str) -> Figure:
-    figure = Figure(figsize=(9, 4.6))
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.88), w_pad=0.08, h_pad=0.08)
-    figure.text(0.01, 0.96, title, fontsize=12, weight="bold", va="center")
-    figure.text(0.01, 0.91, subtitle, color="0.3", va="center")
+    figure = titled(3.5, title, subtitle)
     left, right = figure.subplots(1, 2)
     colours = dict(zip(MARKERS, seaborn.color_palette("colorblind", len(MARKERS)), strict=True))
     _against_kept(left, found, block, colours)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import seaborn
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from htpbench.report.tables import write_file
 
+WIDTH = 7.2  # inches, a page's text: sizes below are what a reader of the paper sees
+SMALL = 7  # points; nothing is smaller
 # The font is one that matplotlib ships; identifiers in SVG are fixed.
 STYLE: dict[Any, Any] = {
     **seaborn.axes_style("whitegrid"),
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "legend.fontsize": 8,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "hatch.linewidth": 0.5,
     "grid.color": "0.9",
     "svg.hashsalt": "htpbench",
 }
@@ -30,8 +40,36 @@ def save(draw: Callable[[], Figure], folder: Path, name: str) -> tuple[Path, Pat
     with matplotlib.rc_context(STYLE):
         figure = draw()
         figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None})
+        figure.savefig(svg, format="svg", dpi=200, metadata={"Date": None})
     return (
         write_file(folder / f"{name}.png", png.getvalue()),
         write_file(folder / f"{name}.svg", svg.getvalue()),
     )
+
+
+def titled(height: float, title: str, subtitle: str, width: float = WIDTH) -> Figure:
+    """An empty figure of `width` x `height` inches below its title and its conditions."""
+    bold = textwrap.wrap(title, int(11.5 * width))
+    told = textwrap.wrap(subtitle, int(19 * width))
+    heading = 0.12 + 0.19 * len(bold) + 0.14 * len(told)  # inches
+    figure = Figure(figsize=(width, height + heading))
+    whole = height + heading
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, height / whole), w_pad=0.06, h_pad=0.06)
+    at, below = 1 - 0.08 / whole, 1 - (0.11 + 0.19 * len(bold)) / whole
+    figure.text(0.01, at, "\n".join(bold), fontsize=10, weight="bold", va="top")
+    figure.text(0.01, below, "\n".join(told), fontsize=SMALL, color="0.3", va="top")
+    return figure
+
+
+def legend_below(figure: Figure, *lines: Sequence[Artist], columns: int = 6) -> None:
+    """One legend under all panels; each of `lines` begins a line, of `columns` at the most.
+
+    Matplotlib fills columns first and knows no line breaks: what is left of a line is blank.
+    """
+    columns = min(columns, max(map(len, lines)))
+    cells: list[Artist] = []
+    for line in lines:
+        blank = [Line2D([], [], linestyle="none", label=" ")] * (-len(line) % columns)
+        cells += [*line, *blank]
+    down = [cell for column in range(columns) for cell in cells[column::columns]]
+    figure.legend(handles=down, loc="outside lower center", ncols=columns, frameon=False)

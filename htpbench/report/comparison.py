@@ -1,0 +1,72 @@
+"""Verdicts as a table, CSV, JSON or Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import pandas
+
+from htpbench.report.console import plain_lines
+from htpbench.report.tables import COLUMNS, Column, amount, markdown
+from htpbench.verdicts import FLOOR, Verdict
+
+
+def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
+    """What `format` ("table", "csv", "json", "markdown") says of B against A.
+
+    JSON and CSV keep plain numbers in base units, JSON the conditions too.
+    """
+    plain = [{"A": a, "B": b, **asdict(verdict)} for verdict in verdicts]
+    if format == "json":
+        return json.dumps(plain, indent=1)
+    if format == "csv":
+        frame = pandas.DataFrame(plain).drop(columns=["conditions", "differing"])
+        frame[["samples_a", "samples_b"]] = frame.pop("samples").to_list()
+        return frame.to_csv(index=False).rstrip("\n")
+    frame = pandas.DataFrame([line(verdict) for verdict in verdicts])
+    told = notes(verdicts, a, b)
+    if format == "markdown":
+        return "\n".join([markdown(frame), *(f"* {note}" for note in told)])
+    table = plain_lines(frame)
+    table.caption, table.caption_justify = "\n".join(told), "left"
+    return table
+
+
+def line(verdict: Verdict) -> dict[str, str]:
+    """One metric in the unit that people use."""
+    usual = Column(verdict.metric, verdict.unit, verdict.unit, decimals=4)
+    column = COLUMNS.get(verdict.metric, usual)
+    finer = replace(column, decimals=column.decimals + 1)
+    apart = amount(verdict.difference, finer, sign="+")
+    if verdict.how != "exact" and verdict.low is not None and verdict.high is not None:
+        bounds = [amount(bound, finer, sign="+") for bound in (verdict.low, verdict.high)]
+        apart += f" [{', '.join(bounds)}]"
+    samples = dict.fromkeys(str(count) for count in verdict.samples if count is not None)
+    return {
+        "metric": f"{column.head} ({column.unit})",
+        "A": amount(verdict.a, column),
+        "B": amount(verdict.b, column),
+        "B minus A": apart,
+        "of A": f"{100 * verdict.difference / verdict.a:+.1f} %" if verdict.a else "",
+        "samples": ", ".join(samples),
+        "B is": verdict.verdict,
+        "interval": verdict.how,
+    }
+
+
+def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
+    """Who is who, what the words mean, and in what the compared systems differ."""
+    told = [
+        f"A: {a}",
+        f"B: {b}",
+        f"same: the 95 % interval lies within {100 * FLOOR} % of A; better, worse: wholly outside",
+    ]
+    for verdict in verdicts:
+        meter = verdict.metric.partition(".")[0]
+        told += [
+            f"{meter}: {k} is {x!r} for A, {y!r} for B" for k, (x, y) in verdict.differing.items()
+        ]
+    return list(dict.fromkeys(told))

@@ -1,0 +1,96 @@
+"""Where a number came from, in words: machine, commit, interval, conditions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from htpbench.compare import BY_CLIP
+from htpbench.report.lineages import scored
+from htpbench.report.published import published
+from htpbench.report.tables import COLUMNS, COUNTED, by_cell, closest, head
+from htpbench.rows import Row, latest
+
+Environments = Mapping[str, Mapping[str, Any]]  # id -> the environment's line in the store
+Cells = dict[tuple[str, str], str]  # (combination, column head) -> text
+DELTA = "accuracy.delta"
+TOLD_ONCE = {"environment", "device", "threads"}  # conditions that the environment says as well
+
+
+def origin(row: Row, environments: Environments) -> str:
+    """Lines: the number as it was measured, the machine, the software and when, the conditions."""
+    number = f"{row.metric}: {row.status}"
+    if row.status == "ok":
+        value = f"{len(row.value)} values" if isinstance(row.value, list) else f"{row.value:.8g}"
+        number = f"{row.metric} = {value}{'' if row.unit == '1' else f' {row.unit}'}"
+    if row.low is not None and row.high is not None:
+        number += f", 95 % in [{row.low:.8g}, {row.high:.8g}]"
+    if row.samples is not None:
+        number += f", {row.samples} samples"
+    conditions = (f"{k} {v}" for k, v in row.conditions.items() if k not in TOLD_ONCE)
+    when = f"{row.at}, commit {row.commit or 'unknown'}"
+    told = [number, row.reason, machine(row.environment, environments), when, ", ".join(conditions)]
+    return "\n".join(filter(None, told))
+
+
+def machine(name: str, environments: Environments) -> str:
+    """One environment: its machine, device, threads and versions."""
+    facts = environments.get(name)
+    if facts is None:
+        return f"environment {name}, of which the results say no more"
+    told = [f"{facts.get('machine')}: {facts.get('device')}"]
+    told += [f"{facts[key]} {key}" for key in ("cores", "threads") if facts.get(key)]
+    versions = ("python", "torch", "cuda", "numpy")
+    told += [f"{key} {facts[key]}" for key in versions if facts.get(key)]
+    return f"{', '.join(told)} (environment {name})"
+
+
+def summary(rows: Iterable[Row], environments: Environments) -> list[str]:
+    """All machines, commits and days that rows came from."""
+    rows = list(rows)
+    if not rows:
+        return []
+    commits = ", ".join(sorted({row.commit or "unknown" for row in rows}))
+    days = sorted({row.at[:10] for row in rows})
+    between = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    used = [machine(name, environments) for name in dict.fromkeys(row.environment for row in rows)]
+    return [*used, f"measured {between} at commit {commits}"]
+
+
+def sweep_origins(rows: Iterable[Row], reference: str, environments: Environments) -> Cells:
+    """The origin of each cell of the `sweep_table` of these rows; of an empty one, why it is."""
+    rows = list(rows)
+    cells: Cells = {}
+    for (combination, metric), found in by_cell(rows).items():
+        if metric in COLUMNS:
+            row = max(found, key=lambda row: (row.status == "ok", row.at))
+            cells[combination, head(metric)] = origin(row, environments)
+    for row in sorted(latest(rows).values(), key=lambda row: row.at):
+        if row.metric == BY_CLIP and row.status == "ok" and row.combination != reference:
+            told = f"minus that of {reference}, paired clip by clip, 95 % over clips"
+            cells[row.combination, head(DELTA)] = f"{told}\n{origin(row, environments)}"
+    return cells
+
+
+def published_origins(table: int, rows: Iterable[Row], environments: Environments) -> Cells:
+    """The origin of each number of `side_by_side`, the paper's and ours."""
+    measured = by_cell(rows)
+    cells: Cells = {}
+    for one in published(table).to_dict("records"):
+        name, metric = one["combination"], COUNTED.get(one["metric"], "")
+        shown = f"{COLUMNS[metric].head if metric else one['metric']} ({one['unit']})"
+        cells[name, f"{shown} printed"] = f"printed in Table {table} of the H2OT paper"
+        row = closest(measured.get((name, metric), []), one["pipeline"])
+        if row is not None:
+            cells[name, f"{shown} ours"] = origin(row, environments)
+    return cells
+
+
+def lineage_origins(rows: Iterable[Row], environments: Environments) -> Cells:
+    """The origins of each cell of a `lineage_table`, one for each seed."""
+    cells: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in scored(rows):
+        head = f"{row.conditions['trained']} (mm)"
+        cells[row.combination, head].append(origin(row, environments))
+    return {key: "\n\n".join(told) for key, told in cells.items()}

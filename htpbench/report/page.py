@@ -1,0 +1,99 @@
+"""A report as an HTML page beside its figures; each cell says where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas
+
+from htpbench.report.tables import write_file
+
+SHEET = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;
+  color: #1a1a1a; background: #fff; }
+h1 { font-size: 1.4em; margin-bottom: 0.2em; }
+p { color: #555; margin: 0.2em 0; }
+.wide { overflow-x: auto; margin: 1.5em 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+thead th { border-top: 2px solid; border-bottom: 1px solid; vertical-align: bottom; }
+tbody tr:last-child > * { border-bottom: 2px solid; }
+tbody tr:hover { background: #f3f6fa; }
+th, td { padding: 0.25em 0.7em; text-align: right; font-weight: normal; }
+th:first-child, tbody th, td.text, td.long { text-align: left; }
+tbody th, tbody td { white-space: nowrap; }
+td.long { white-space: normal; min-width: 20em; }
+td[title] { cursor: help; }
+td small { color: #666; }
+figure { margin: 1.5em 0; }
+img { max-width: 100%; }
+""".strip()
+
+
+def write_page(
+    parts: Iterable[pandas.DataFrame],
+    folder: Path,
+    name: str,
+    title: str,
+    captions: Iterable[str] = (),
+    origins: Mapping[tuple[str, str], str] | None = None,
+    figures: Iterable[Path] = (),
+) -> Path:
+    """Write <name>.html: title, captions, tables of texts, SVG figures.
+
+    `origins` maps (combination, column) to what a cell says when the pointer rests on it.
+    """
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        *(f"<p>{escape(caption)}</p>" for caption in captions if caption),
+        *(table(part, origins or {}) for part in parts),
+        *(picture(path) for path in figures if path.suffix == ".svg"),
+    ]
+    page = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title>",
+        f"<style>\n{SHEET}\n</style>",
+        "</head>",
+        "<body>",
+        *body,
+        "</body>",
+        "</html>",
+    ]
+    return write_file(folder / f"{name}.html", ("\n".join(page) + "\n").encode())
+
+
+def table(part: pandas.DataFrame, origins: Mapping[tuple[str, str], str]) -> str:
+    """One table of texts; the first column heads its lines."""
+    heads = "".join(f'<th scope="col">{escape(str(head))}</th>' for head in part.columns)
+    lines = [
+        f"<tr>{''.join(cell(line, str(head), origins) for head in line)}</tr>"
+        for line in part.astype(str).to_dict("records")
+    ]
+    above = ['<div class="wide"><table>', f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
+    return "\n".join([*above, *lines, "</tbody>", "</table></div>"])
+
+
+def cell(line: Mapping, head: str, origins: Mapping[tuple[str, str], str]) -> str:
+    """One cell: a combination, a number with its interval in small, or a longer text."""
+    text = line[head]
+    if head == "combination":
+        return f'<th scope="row"><code>{escape(text)}</code></th>'
+    told = origins.get((line.get("combination", ""), head))
+    title = f' title="{escape(told)}"' if told else ""
+    if text and not text.lstrip("+-")[:1].isdigit():
+        kind = "long" if len(text) > 30 else "text"
+        return f'<td class="{kind}"{title}>{escape(text)}</td>'
+    number, bracket, interval = text.partition(" [")
+    small = f" <small>[{escape(interval)}</small>" if bracket else ""
+    return f"<td{title}>{escape(number)}{small}</td>"
+
+
+def picture(path: Path) -> str:
+    """A figure, which lies beside the page; its file's name says what it is."""
+    return f'<figure><img alt="{escape(path.stem)}" src="{quote(path.name)}"></figure>'

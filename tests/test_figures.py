@@ -1,0 +1,275 @@
+"""Figures: the same bytes each time, nothing drawn without its data, and what is drawn is true."""
+
+import math
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pandas
+import pytest
+import small
+from matplotlib.collections import QuadMesh
+from matplotlib.text import Text
+
+from htpbench.combination import parse
+from htpbench.errors import BenchError
+from htpbench.meters import selection, timing
+from htpbench.meters.evaluation import prepare
+from htpbench.motion.views import make_views
+from htpbench.motion.windows import cut
+from htpbench.report.figures import breakdown, combinations, grid, kept, pareto, speedup, style
+from htpbench.report.tables import sweep_table
+from htpbench.rows import Row, row_key
+from htpbench.run import Bench
+from htpbench.study import EvaluationSettings, Study
+
+BASE = "mixste.tiny-9"
+SYSTEMS = ("tps:{}+tri", "tpc:{}+tra")
+STAGES = ("5@0", "5@2", "3@0", "5@0,3@2")
+PRUNED = [f"{BASE}+{system.format(stages)}" for system in SYSTEMS for stages in STAGES]
+CONSECUTIVE = {"spread": "consecutive", "windows": 5, "stride": 1}
+PARTS = ["embed", "blocks", "prune", "recover", "head"]
+WINDOWS = ["0", "0", "0", "1", "1", "1"]
+
+
+def row(combination, metric, value, **more):
+    key = row_key(combination, metric, {}, 1)
+    facts = {"study": "small", "unit": "1", "environment": "e", "at": "2026-01-01T00:00:00Z"}
+    return Row(**{**facts, **more}, key=key, combination=combination, metric=metric, value=value)
+
+
+def rows():
+    found = []
+    for index, name in enumerate([BASE, *PRUNED]):
+        ratio = 1 + index / 10
+        found += [
+            row(name, "cost.flops", 1e9 / (1 + index)),
+            row(name, "time.speedup", ratio, low=ratio - 0.05, high=ratio + 0.1),
+            row(name, "accuracy.mpjpe", 40.0 + index),
+            row(name, "time.breakdown", [0.01, 0.002, 0.001], axis=["rest", "prune", "recover"]),
+        ]
+    for name, frames in ((PRUNED[2], [0, 4, 8, 0, 4, 8]), (PRUNED[6], [0, 1, 8, 1, 4, 7])):
+        found.append(row(name, "selection.windows", frames, axis=WINDOWS))
+    return found
+
+
+def table():
+    return sweep_table(rows())
+
+
+FIGURES = {
+    "pareto": lambda folder: pareto.pareto(table(), folder, "f", "title", "subtitle"),
+    "speedup": lambda folder: speedup.speedup(table(), 1e9, folder, "f", "title", "subtitle"),
+    "breakdown": lambda folder: breakdown.breakdown(rows(), folder, "f", "title", "subtitle"),
+    "grid": lambda folder: grid.grid(table(), folder, "f", "title", "subtitle"),
+    "kept": lambda folder: kept.kept(rows(), folder, "f", "title", "subtitle"),
+}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that would have been written, in order."""
+    found = []
+
+    def save(make, folder, name):
+        with matplotlib.rc_context(style.STYLE):
+            found.append(make())
+
+    for module in (pareto, speedup, breakdown, grid, kept):
+        monkeypatch.setattr(module, "save", save)
+    return found
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_the_same_bytes_each_time(tmp_path, name):
+    first, second = (
+        [path.read_bytes() for path in FIGURES[name](tmp_path / run)] for run in ("a", "b")
+    )
+    assert first == second
+    assert first[0].startswith(b"\x89PNG") and b"<svg" in first[1]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_fits_a_page_and_nothing_in_it_is_too_small(tmp_path, drawn, name):
+    FIGURES[name](tmp_path)
+    written = [text for text in drawn[0].findobj(Text) if text.get_text().strip()]
+    assert min(text.get_fontsize() for text in written) >= 7
+    assert drawn[0].get_size_inches()[0] == style.WIDTH
+
+
+def test_figures_without_their_data_are_not_written(tmp_path):
+    few = [one for one in rows() if one.metric == "cost.flops"]
+    bare = sweep_table(few)
+    assert speedup.speedup(bare, 1e9, tmp_path, "f", "", "") == ()
+    assert breakdown.breakdown(few, tmp_path, "f", "", "") == ()
+    assert grid.grid(bare, tmp_path, "f", "", "") == ()
+    assert kept.kept(few, tmp_path, "f", "", "") == ()
+    assert not list(tmp_path.iterdir())
+
+
+def test_families_differ_without_colours():
+    names = [f"{BASE}+tps~k={k}:3@1+tri" for k in range(9)]
+    looks = combinations.styles(pandas.DataFrame({"combination": [BASE, *names]}))
+    assert len({look["marker"] for look in looks.values()}) == 10
+
+
+def test_the_newest_row_of_a_combination_is_drawn_once():
+    old, failed = row(BASE, "time.breakdown", [1.0], axis=["rest"]), "2026-01-03T00:00:00Z"
+    new = replace(old, key="other", value=[2.0], at="2026-01-02T00:00:00Z")
+    broken = replace(old, key="third", value=None, status="failed", at=failed)
+    assert combinations.newest([new, old, broken], "time.breakdown") == {BASE: new}
+
+
+def test_what_a_page_cannot_hold_is_left_out_and_said(tmp_path, drawn):
+    names = [f"{BASE}+tps~k={k}:3@1+tri" for k in range(breakdown.LIMIT + 2)]
+    told = [row(name, "time.breakdown", [0.1], axis=["rest"]) for name in names]
+    breakdown.breakdown(told, tmp_path, "f", "title", "subtitle")
+    assert len(drawn[0].axes[0].patches) == breakdown.LIMIT
+    assert drawn[0].texts[1].get_text() == "subtitle; the first 50 of 52"
+
+
+def test_backbones_are_left_out_of_names_only_where_all_are_the_same():
+    assert combinations.short(["a-9+tps:3@1", "a-9+tpc:3@1+tri"]) == ["tps:3@1", "tpc:3@1+tri"]
+    for names in (["a-9", "a-9+tps:3@1"], ["a-9+tps:3@1", "b-9+tps:3@1"]):
+        assert combinations.short(names) == names
+
+
+def test_a_legend_begins_a_line_where_it_is_told(tmp_path, drawn):
+    FIGURES["speedup"](tmp_path)
+    (legend,) = drawn[0].legends
+    columns = 3  # unpruned and two families
+    names = [text.get_text().strip() for text in legend.get_texts()]
+    lines = [names[line::2] for line in range(2)]  # matplotlib fills columns first
+    assert len(names) == 2 * columns
+    assert lines[0] == ["unpruned", "tps + tri", "tpc + tra"]
+    assert lines[1] == ["as promised", "no faster than the reference", ""]
+
+
+def test_a_long_title_and_long_conditions_stay_on_the_page(tmp_path):
+    words = "a long title of many words " * 8
+    with matplotlib.rc_context(style.STYLE):
+        figure = style.titled(3, words, words * 2)
+        figure.canvas.draw()
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert figure.bbox.containsx(box.x0) and figure.bbox.containsx(box.x1)
+        assert figure.bbox.containsy(box.y0) and figure.bbox.containsy(box.y1)
+
+
+def test_promised_and_measured_speed_ups(tmp_path, drawn):
+    FIGURES["speedup"](tmp_path)
+    points = {}
+    for line in drawn[0].axes[0].get_lines():
+        if line.get_marker() in combinations.MARKERS + "*":
+            points |= dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert points == pytest.approx({1.0 + i: 1 + i / 10 for i in range(9)})
+
+
+def test_bars_are_milliseconds_and_show_every_part(tmp_path, drawn):
+    told = [row(BASE, "time.breakdown", [0.001, 0.002, 0.003, 0.004, 0.005], axis=PARTS)]
+    breakdown.breakdown(told, tmp_path, "f", "", "")
+    FIGURES["breakdown"](tmp_path)
+    for figure, parts in zip(drawn, (5, 3), strict=True):
+        bars = figure.axes[0].containers
+        assert len(bars) == parts
+        total = sum(bar[0].get_width() for bar in bars)
+        assert total == pytest.approx({5: 15.0, 3: 13.0}[parts])
+        assert len({(bar[0].get_hatch(), bar[0].get_facecolor()) for bar in bars}) == parts
+
+
+def test_the_figure_knows_every_part_that_the_meter_tells():
+    (_, told, _) = timing.breakdown(np.array([[0.1, 0.1, 1.0]]), 1.0)
+    assert set(told.axis or ()) <= set(breakdown.PARTS)
+
+
+def test_cells_of_the_grid_and_those_that_are_missing(tmp_path, drawn):
+    panels = grid.cells(table(), "accuracy.mpjpe")
+    assert [*panels] == [f"{BASE}+tps+tri", f"{BASE}+tpc+tra"]
+    panel = panels[f"{BASE}+tps+tri"]
+    assert [*panel.index] == [5, 3] and [*panel.columns] == [0, 2]
+    assert panel.loc[5].tolist() == [41.0, 42.0] and panel.loc[3, 0] == 43.0
+    assert math.isnan(panel.loc[3, 2])
+    FIGURES["grid"](tmp_path)
+    (mesh,) = drawn[0].axes[0].findobj(QuadMesh)
+    assert mesh.get_array().mask.sum() == 1
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["not measured"]
+
+
+@pytest.mark.parametrize("stages", [["5@0", "3@0"], ["5@0", "5@2"], ["5@0", "3@2"]])
+def test_one_line_or_a_diagonal_is_no_grid(stages):
+    told = [row(f"{BASE}+tps:{one}+tri", "accuracy.mpjpe", 40.0) for one in stages]
+    assert grid.cells(sweep_table(told), "accuracy.mpjpe") == {}
+
+
+def test_differences_are_shown_where_they_are_known(tmp_path, drawn):
+    known = table().assign(**{"accuracy.delta": np.arange(-1.0, 8)})
+    grid.grid(known, tmp_path, "f", "", "")
+    texts = [text.get_text() for text in drawn[0].axes[0].texts]
+    assert texts == ["+0.00", "+1.00", "+2.00"]
+
+
+@pytest.mark.parametrize("combinations_shown", [1, 2, 5])
+def test_points_and_bars_are_the_frames_that_windows_keep(tmp_path, drawn, combinations_shown):
+    names = [f"{BASE}+tpc:3@{b}+tri" for b in range(4)] + [f"{BASE}+tps:3@1+tri"]
+    frames = [0, 1, 8, 1, 4, 7]
+    told = [
+        row(name, "selection.windows", frames, axis=WINDOWS) for name in names[:combinations_shown]
+    ]
+    kept.kept(told, tmp_path, "f", "", "")
+    shown = [axes for axes in drawn[0].axes if axes.axison]
+    points = [axes for axes in shown if axes.get_lines()]
+    bars = [axes for axes in shown if axes.patches]
+    assert len(points) == len(bars) == combinations_shown
+    for axes in points:
+        (line,) = axes.get_lines()
+        assert [*line.get_xdata()] == frames and [*line.get_ydata()] == [0, 0, 0, 1, 1, 1]
+    for axes in bars:
+        assert [bar.get_height() for bar in axes.patches] == [1, 2, 0, 0, 1, 0, 0, 1, 1]
+        assert sum(bar.get_height() for bar in axes.patches) == 2 * 3  # windows x r
+
+
+def test_consecutive_windows_follow_each_other_in_one_clip():
+    views = make_views(small.motion().split("test"), "gt", "rotate")
+    windows = cut(views, 9, stride=1)  # 14 of the first view, 15 of the second
+    for count, view in ((1, 0), (14, 0), (15, 1)):
+        found = windows.consecutive(count)
+        assert set(found.view) == {view} and len(found.index) == count
+        assert found.index[0, 0] == views.start[view]
+        assert (np.diff(found.index, axis=0) == 1).all()
+    with pytest.raises(BenchError, match="16 consecutive windows; the longest has 15"):
+        windows.consecutive(16)
+
+
+def test_consecutive_windows_must_be_counted():
+    with pytest.raises(BenchError, match="needs `windows`"):
+        EvaluationSettings(spread="consecutive")
+
+
+def measured(folder, **evaluation):
+    """The rows of two pruners on the small motion, and their conditions."""
+    settings = {"data": str(small.motion_file(folder)), **evaluation}
+    names = [small.PRUNED, f"{BASE}+tpc:3@1+tri"]
+    fields = {"meters": ["selection"], "weights": "random", "evaluation": settings}
+    here = Bench(Study(name="small", title="", combinations=names, **fields), folder / "results")
+    with here.writer() as writer:
+        return [here.measure(parse(name), writer) for name in names]
+
+
+def test_consecutive_windows_tell_all_that_they_keep(tmp_path):
+    for found in measured(tmp_path, **CONSECUTIVE):
+        told = found["selection.windows"]
+        assert told.conditions["spread"] == "consecutive" and told.samples == 5
+        assert told.axis == [str(window) for window in range(5) for _ in range(3)]
+        counted = kept.counts(told)
+        assert counted.sum() == 5 * 3
+        assert counted.tolist() == found["selection.frequency"].value
+        assert told.value[:12] == found["selection.kept"].value
+
+
+def test_windows_far_apart_are_not_told_and_their_conditions_stay_as_they_were(tmp_path):
+    found = measured(tmp_path, windows=5)[0]
+    assert set(found) == set(selection.METRICS)
+    assert "spread" not in found["selection.kept"].conditions
+    evaluation = prepare(small.motion(), 9, "seq2seq", limit=2)
+    assert selection.measurable(evaluation) == selection.METRICS

@@ -1,0 +1,217 @@
+"""Reports as HTML and LaTeX, where each number came from, and a store of long ago."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas
+import pytest
+from paths import ROOT
+from small import NETWORK, PRUNED, call, study
+
+from htpbench.report.current import in_order
+from htpbench.report.latex import tabular, write_latex
+from htpbench.report.origin import machine, origin, published_origins, summary, sweep_origins
+from htpbench.report.page import write_page
+from htpbench.report.tables import head, published_table, side_by_side, sweep_parts, sweep_table
+from htpbench.rows import Row, Store
+from htpbench.study import Study
+
+FROZEN = ROOT / "tests" / "frozen"
+EVIL = '"><script>alert(1)</script>&'
+A, B = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri"
+FACTS = {"machine": "small", "device": "A CPU", "cores": 2, "torch": "2.13.0", "cuda": None}
+
+
+def row(metric, value, name=A, **more):
+    told = {
+        "status": "ok",
+        "unit": "s",
+        "conditions": {"batch": 1, "threads": 2},
+        "commit": "abc1234",
+        "at": "2026-01-02T03:04:05Z",
+        **more,
+    }
+    key = f"{name}{metric}{told['status']}"
+    return Row(
+        key=key, study="s", combination=name, metric=metric, value=value, environment="e1", **told
+    )
+
+
+class Page(HTMLParser):
+    """What a browser would see: names of elements, and cells with what they say on hover."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.elements, self.attributes, self.cells, self.opened = [], [], [], []
+        self.feed(path.read_text())
+        self.close()
+        assert self.opened == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append(tag)
+        self.attributes += attributes
+        if tag not in ("meta", "img"):
+            self.opened.append(tag)
+        if tag == "td":
+            self.cells.append(["", dict(attributes).get("title")])
+
+    def handle_endtag(self, tag):
+        assert self.opened.pop() == tag
+
+    def handle_data(self, data):
+        if "td" in self.opened:
+            self.cells[-1][0] += data
+
+
+def test_a_number_says_where_it_came_from():
+    told = origin(row("time.forward", 0.5, low=0.4, high=0.75, samples=9), {"e1": FACTS})
+    assert told.splitlines() == [
+        "time.forward = 0.5 s, 95 % in [0.4, 0.75], 9 samples",
+        "small: A CPU, 2 cores, torch 2.13.0 (environment e1)",
+        "2026-01-02T03:04:05Z, commit abc1234",
+        "batch 1",
+    ]
+    assert "environment e2, of which" in machine("e2", {"e1": FACTS})
+    failed = row("time.forward", None, status="failed", reason="no memory", commit=None)
+    told = origin(failed, {}).splitlines()
+    assert told[:2] == ["time.forward: failed", "no memory"] and "commit unknown" in told[3]
+    days = [row("cost.flops", 1.0), replace(row("cost.params", 1.0), at="2026-02-01T00:00:00Z")]
+    assert summary(days, {})[-1] == "measured 2026-01-02 to 2026-02-01 at commit abc1234"
+
+
+def test_cells_of_a_page_say_it_on_hover_and_empty_ones_why(tmp_path):
+    rows = [
+        row("time.forward", 0.5, low=0.4, high=0.75, samples=9),
+        row("cost.flops", 5e9),
+        row("time.forward", None, B, status="timeout", reason="too slow"),
+        row("cost.flops", 4e9, B),
+    ]
+    origins = sweep_origins(rows, A, {"e1": FACTS})
+    path = write_page(sweep_parts(sweep_table(rows)), tmp_path, "p", "t", ["c"], origins)
+    flops, forward, note, flops_b, forward_b, note_b = Page(path).cells
+    assert flops[0] == "5.00" and "cost.flops = 5e+09 s" in flops[1]
+    assert forward == ["500.00 [400.00, 750.00]", origin(rows[0], {"e1": FACTS})]
+    assert note == ["", None] and "too slow" in note_b[0]
+    assert flops_b[0] == "4.00" and forward_b[0] == "" and "too slow" in forward_b[1]
+
+
+def test_texts_of_users_are_no_markup(tmp_path):
+    rows = [
+        row("cost.flops", 5e9, f"control: {EVIL}", conditions={"data": EVIL}),
+        row("time.forward", None, status="failed", reason=EVIL),
+    ]
+    origins = sweep_origins(rows, A, {"e1": {**FACTS, "device": EVIL}})
+    parts = sweep_parts(sweep_table(rows))
+    page = Page(write_page(parts, tmp_path, "p", EVIL, [EVIL], origins))
+    assert "script" not in page.elements
+    assert EVIL in page.cells[0][1] and any(EVIL in text for text, _ in page.cells)
+
+
+def test_a_page_needs_its_figures_alone(tmp_path):
+    figure = tmp_path / "f.svg"
+    figure.write_text("<svg xmlns='http://www.w3.org/2000/svg'></svg>")
+    parts = sweep_parts(sweep_table([row("cost.flops", 5e9)]))
+    page = Page(write_page(parts, tmp_path, "p", "t", figures=[figure, tmp_path / "f.png"]))
+    assert page.elements.count("img") == 1 and not {"link", "script"} & set(page.elements)
+    (source,) = (value for name, value in page.attributes if name in ("src", "href"))
+    assert source == figure.name
+
+
+def test_both_sides_of_a_published_table_say_where_they_are_from():
+    rows = [row("cost.params", 33783811, "mixste-243", unit="1")]
+    origins = published_origins(4, rows, {})
+    lines, _ = side_by_side(published_table(4, rows))
+    heads = {column for _, column in origins}
+    assert heads <= {*lines.columns, *(f"{head('cost.flops_published')} {w}" for w in ["ours"])}
+    assert origins["mixste-243", "parameters (M) ours"].startswith("cost.params = 33783811\n")
+    assert origins["mixste-243", "parameters (M) printed"] == "printed in Table 4 of the H2OT paper"
+
+
+def test_latex_is_a_tabular_with_units_small_intervals_and_notes_below():
+    rows = [
+        row("cost.flops", 5e9),
+        row("accuracy.delta", -1.0),
+        row("time.forward", 0.5, low=0.4, high=0.75),
+        row("time.prune_share", None, B, status="failed", reason="50 % of #1_a\nfor $x^2$"),
+    ]
+    text = tabular(sweep_parts(sweep_table(rows))[0])
+    lines = text.splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrr}" and lines[1] == r"\toprule"
+    above = lines[2 : lines.index(r"\midrule")]
+    assert above[-2:] == [
+        r"combination & counted & forward time & reference's \\",
+        r" & (G) & (ms) & (mm) \\",
+    ]
+    assert all(
+        line.count("&") == 3 for line in [*above, *lines[lines.index(r"\midrule") + 1 :][:2]]
+    )
+    first = lines[lines.index(r"\midrule") + 1]
+    assert first == (
+        r"\texttt{mixste.tiny-81} & 5.00 & 500.00 {\scriptsize [400.00, 750.00]} & $-$1.00 \\"
+    )
+    assert lines[-2:] == [
+        r"\end{tabular}",
+        r"\par{\footnotesize \texttt{mixste.tiny-81+tps:9@1+tri}: time.prune\_share: failed: "
+        r"50 \% of \#1\_a for \$x\textsuperscript{2}\$}",
+    ]
+
+
+def test_latex_escapes_all_that_has_a_meaning(tmp_path):
+    frame = pandas.DataFrame({"combination": [r"a\b~k=1"], "x (%)": ["<{^|}>"], "y": ["1.5e-05"]})
+    text = write_latex([frame], tmp_path, "t").read_text()
+    assert r"\texttt{a\textbackslash{}b\textasciitilde{}k=1}" in text and r"(\%)" in text
+    told = r"\textless{}\{\textasciicircum{}\textbar{}\}\textgreater{}"
+    assert told in text and "1.5e$-$05" in text and r"{llr}" in text
+
+
+def test_results_of_long_ago_still_read(tmp_path, monkeypatch):
+    asked = "report", FROZEN / "demo.toml", "--results", FROZEN / "results"
+    assert call(monkeypatch, *asked, "--reports", tmp_path) == 0
+    written = {path.name: path.read_bytes() for path in (tmp_path / "demo").iterdir()}
+    ends = "md", "csv", "tex", "html", "png", "svg"
+    assert {f"demo.{end}" for end in ends} <= written.keys()
+    for name in ("demo.md", "demo.tex"):
+        assert written[name].decode() == (FROZEN / name).read_text(), name
+    page = Page(tmp_path / "demo" / "demo.html")
+    numbers = [title for text, title in page.cells if re.match(r"[-\d]", text)]
+    assert len(numbers) > 20
+    for title in numbers:
+        assert "reference-cpu: Intel" in title and "(environment 7af2e2)" in title
+        assert re.search(r"\dZ, commit [0-9a-f]{7}", title)
+    assert page.elements.count("img") == len([name for name in written if name.endswith(".svg")])
+
+
+@pytest.mark.parametrize("verb", ["report", "compare", "sweep"])
+def test_lines_that_cannot_be_read_are_told(verb, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HTPBENCH_MACHINE", "small")
+    store = Store(tmp_path / "small")
+    with store.writer("small", {"id": "e1", **FACTS}) as writer:
+        for name in (NETWORK, PRUNED):
+            writer.append(row("cost.flops", 5.0, name, unit="FLOP"))
+    with (tmp_path / "small" / "small.0.jsonl").open("a") as file:
+        file.write("{nonsense\n[1]\n")
+    arguments = {
+        "report": (study(tmp_path), "--reports", tmp_path / "reports"),
+        "sweep": (study(tmp_path), "--reports", tmp_path / "reports"),
+        "compare": (NETWORK, PRUNED),
+    }
+    assert call(monkeypatch, verb, *arguments[verb], "--results", tmp_path) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(said) == 1 and "could not be read: 2; the first: " in said[0]
+    assert f"{tmp_path}/small/small.0.jsonl:4: " in said[0]
+
+
+def test_the_order_of_a_table_is_the_studys_whoever_measured_first():
+    mine = Study(name="s", title="", meters=["cost"], combinations=[A, B])
+    late, control = {"at": "2026-02-01T00:00:00Z"}, "control: mean pose"
+    found = [row("cost.flops", 1.0, f"{A}+tps:{r}@1+tri") for r in (7, 5)]
+    later = row("cost.flops", 1.0, f"{A}+tps:3@1+tri", **late)
+    rows = [
+        later,
+        row("cost.flops", 1.0, B),
+        row("cost.flops", 1.0),
+        row("cost.flops", 1.0, control),
+    ]
+    told = [each.combination.removeprefix(A) for each in in_order(mine, [*rows, *found])]
+    assert told == [control, "", *(f"+tps:{r}@1+tri" for r in (9, 5, 7, 3))]
