@@ -1,0 +1,164 @@
+"""Claims: who measures what, so that many workers share work; what a dead worker held is free.
+
+A claim is a file below results/<machine>/claims/, made with O_EXCL under a lock that the system
+takes from a process when it dies. Workers on other machines must see the same folder, on a file
+system with working locks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock
+
+from htpbench.errors import BenchError
+
+Unit = TypeVar("Unit")
+ELSEWHERE_S = 24 * 3600.0  # a claim of another host that is older than this is free
+PAUSE_S = 0.1  # between two looks at what another worker holds
+
+
+class Busy(Exception):
+    """Another live worker holds it."""
+
+
+def born(process: int) -> str | None:
+    """When a process of this host started; None where there is none (or only its ashes).
+
+    A process id may be given to another process later; id and start together may not.
+    """
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+        state, *fields = text.rpartition(")")[2].split()  # a name may hold spaces and brackets
+        return None if state in "ZX" else fields[18]
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
+    asked = ["ps", "-o", "state=,lstart=", "-p", str(process)]  # macOS, BSD
+    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    return None if not said or said.startswith("Z") else said.partition(" ")[2].strip()
+
+
+@cache
+def host() -> str:
+    """This host, or this container of it, without telling its name."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:12]
+
+
+def myself() -> dict[str, Any]:
+    """What a claim says of its owner."""
+    return {"host": host(), "process": os.getpid(), "born": born(os.getpid())}
+
+
+def alive(owner: dict[str, Any], age_s: float, longest_s: float = ELSEWHERE_S) -> bool:
+    """Whether an owner still works; of those elsewhere we only know how old their claim is."""
+    if owner.get("host") != host():
+        return age_s < longest_s
+    return owner.get("born") is not None and born(owner["process"]) == owner["born"]
+
+
+class Claims:
+    """The claims below one folder. Raises BenchError where it cannot be written."""
+
+    def __init__(self, folder: Path, longest_s: float = ELSEWHERE_S) -> None:
+        self.folder = folder
+        self.longest_s = longest_s
+
+    @contextmanager
+    def hold(self, what: str, wait: bool = True) -> Iterator[int]:
+        """Hold a claim; yields how many owners died with it.
+
+        Where a live worker has it: waits for its end, or with `wait` off raises Busy.
+        """
+        key = hashlib.sha256(what.encode()).hexdigest()[:16]
+        while (deaths := self.take(key)) is None:
+            if not wait:
+                raise Busy(what)
+            time.sleep(PAUSE_S)
+        try:
+            yield deaths
+        finally:
+            self.release(key)
+
+    def take(self, key: str) -> int | None:
+        """Owners that died with this claim, which is now ours; None where a live one has it."""
+        path = self.folder / key
+        with self._locked():
+            deaths = 0
+            if path.exists():
+                before = _read(path)
+                if alive(before, time.time() - path.stat().st_mtime, self.longest_s):
+                    return None
+                deaths = before.get("deaths", 0) + 1
+                path.unlink()
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            try:
+                os.write(file, json.dumps({**myself(), "deaths": deaths}).encode())
+            finally:
+                os.close(file)
+        return deaths
+
+    def renew(self, what: str) -> None:
+        """Say that a long unit is still worked at."""
+        key = hashlib.sha256(what.encode()).hexdigest()[:16]
+        if (self.folder / key).exists():
+            os.utime(self.folder / key)
+
+    def release(self, key: str) -> None:
+        """Give a claim back, if it still is ours."""
+        path, mine = self.folder / key, myself()
+        with self._locked():
+            if path.exists() and mine.items() <= _read(path).items():
+                path.unlink()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder.with_suffix(".lock"), poll_interval=0.005):
+                yield
+        except OSError as error:
+            raise BenchError(
+                f"cannot write claims to {self.folder}: {error.strerror}; "
+                "free or mend the folder, or choose another with --results"
+            ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A claim; {} where its owner was killed while writing it, which makes it free."""
+    try:
+        said = json.loads(path.read_bytes())
+    except ValueError:
+        return {"host": host()}
+    return said if isinstance(said, dict) else {"host": host()}
+
+
+def in_turn(units: Iterable[Unit], work: Callable[[Unit], None]) -> None:
+    """Work at every unit; one that is Busy is tried again after the others."""
+    waiting, passed = deque(units), 0
+    while waiting:
+        unit = waiting.popleft()
+        try:
+            work(unit)
+            passed = 0
+        except Busy:
+            waiting.append(unit)
+            passed += 1
+            if passed >= len(waiting):
+                time.sleep(PAUSE_S)
+                passed = 0

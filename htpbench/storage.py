@@ -1,0 +1,147 @@
+"""Where Optuna keeps the trials of a search: a journal beside the rows, or a PostgreSQL server."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+from htpbench.errors import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+HEARTBEAT_S, GRACE_S = 30, 120  # a trial on a server that is silent for so long is dead
+TRIES = 5  # of making the schema, which several workers may want to do at once
+
+
+def open_storage(url: str | None, journal: Path) -> BaseStorage:
+    """The storage of a URL, or without one the journal. BenchError where it cannot be used."""
+    return open_server(url) if url else open_journal(journal)
+
+
+class SystemLock(JournalFileOpenLock):
+    """A lock that the system takes from a process that dies; Optuna's own would stay 30 seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = FileLock(path.with_name(f"{path.name}.lock"), poll_interval=0.002)
+
+    def acquire(self) -> bool:
+        """Wait for it."""
+        self.lock.acquire()
+        return True
+
+    def release(self) -> None:
+        """Let go of it."""
+        self.lock.release()
+
+
+def open_journal(path: Path) -> BaseStorage:
+    """A journal file; what a killed worker left of its last line is cut off."""
+    lock = SystemLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with lock.lock, path.open("a+b") as file:
+            file.seek(0)
+            written = file.read()
+            whole = written.rfind(b"\n") + 1
+            if whole < len(written):
+                os.ftruncate(file.fileno(), whole)
+        for number, line in enumerate(written[:whole].splitlines(), start=1):
+            try:
+                json.loads(line)
+            except ValueError:
+                raise BenchError(
+                    f"{path}:{number} is damaged. Remove the file: what was measured stands in "
+                    "the rows, the trials of the search alone begin anew"
+                ) from None
+        return JournalStorage(JournalFileBackend(str(path), lock))
+    except OSError as error:
+        raise BenchError(
+            f"cannot write the journal {path}: {error.strerror}; "
+            "free or mend the folder, or choose another with --results"
+        ) from error
+
+
+def open_server(text: str) -> BaseStorage:
+    """A PostgreSQL database, its schema made if need be, with a heartbeat for each trial."""
+    from optuna.storages import RDBStorage
+
+    url = checked(text)
+    with talking(text):
+        for left in reversed(range(TRIES)):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # the heartbeat is experimental
+                    return RDBStorage(
+                        url.render_as_string(hide_password=False),
+                        engine_kwargs={"pool_pre_ping": True},
+                        heartbeat_interval=HEARTBEAT_S,
+                        grace_period=GRACE_S,
+                    )
+            except Exception as error:
+                made_by_another = "already exists" in str(error) or "duplicate key" in str(error)
+                if not (left and made_by_another):
+                    raise
+                time.sleep(0.5)
+    raise AssertionError  # the loop returns or raises
+
+
+def checked(text: str) -> URL:
+    """The URL with its driver; BenchError for other servers than PostgreSQL."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    wanted = "expected postgresql://USER:PASSWORD@HOST/DATABASE, or none for a journal file"
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise BenchError(f"--storage is not a URL; {wanted}") from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        raise BenchError(
+            "--storage sqlite: several processes break it (they race for its schema and its "
+            "locks); leave --storage out, the journal file serves many workers, or take postgresql"
+        )
+    if kind != "postgresql":
+        raise BenchError(f"--storage {kind}: {wanted}")
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise BenchError(
+            "--storage postgresql needs psycopg: pip install 'htpbench[postgresql]'"
+        ) from None
+    return url.set(drivername="postgresql+psycopg")
+
+
+@contextmanager
+def talking(text: str | None) -> Iterator[None]:
+    """What the server refuses becomes a BenchError without the password."""
+    if text is None:
+        yield
+        return
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        url = checked(text)
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        said = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+        if url.password:
+            said = said.replace(str(url.password), "***")
+        raise BenchError(
+            f"--storage {url.render_as_string(hide_password=True)}: {said}; "
+            "check the address, or leave --storage out for a journal file"
+        ) from None

@@ -1,0 +1,167 @@
+"""Many workers, killed at random moments: every key once, nothing left behind."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import pytest
+import small
+from optuna.trial import TrialState
+from test_sweep import LONG, SPACE, bench, trials
+
+from htpbench import workers
+from htpbench.combination import parse
+from htpbench.errors import BenchError
+from htpbench.meters import accuracy
+from htpbench.rows import Store
+
+
+def planned(path, results, names):
+    """The keys that a study asks for, without the controls."""
+    here = bench(path, results)
+    return {
+        key
+        for name in names
+        for meter in here.study.meters
+        for key in here.keys(parse(name), meter).values()
+    }
+
+
+def clean(path, results, names):
+    """Every key of the plan once and ok, no claim left; returns the rows."""
+    store = Store(results)
+    rows = store.read()
+    assert store.problems == []
+    counted = Counter(row.key for row in rows if row.status == "ok")
+    control = {row.key for row in rows if row.combination.startswith("control")}
+    assert len(control) == 2 * len(accuracy.METRICS)
+    assert counted.keys() - control >= planned(path, results, names)
+    assert set(counted.values()) == {1}, "measured twice"
+    assert list(results.rglob("claims/*")) == []
+    return rows
+
+
+def count(results):
+    return sum(file.read_bytes().count(b"\n") for file in results.rglob("*.jsonl"))
+
+
+def killed(path, folder, arguments, kills, seed):
+    """Two workers, one after the other killed at random moments and replaced, then the last."""
+    rng, results = random.Random(seed), folder / "results"
+    command = ("-m", "htpbench", "sweep", path, "--as-worker", *arguments)
+    running = [small.started(*command, cwd=folder) for _ in range(2)]
+    early = 0
+    try:
+        for _ in range(kills):
+            index = rng.randrange(2)
+            victim, before = running[index], count(results)
+            if rng.random() < 0.7:  # most kills while rows are written, some while it starts
+                limit = time.monotonic() + 30
+                while count(results) == before and time.monotonic() < limit:
+                    time.sleep(0.005)
+            time.sleep(rng.random() * 0.3)
+            victim.send_signal(signal.SIGKILL)
+            early += small.finished(victim)[0] == 0
+            running[index] = small.started(*command, cwd=folder)
+    finally:
+        for process in running:
+            process.kill()
+            small.finished(process)
+    return early
+
+
+def test_twenty_kills_lose_nothing_and_measure_nothing_twice(tmp_path):
+    names = [*LONG, *(name.replace("tiny-9", "tiny-27") for name in LONG)]
+    text = SPACE.format(6)
+    path = small.study(tmp_path, text, combinations=names, meters=("cost", "time", "accuracy"))
+    early = killed(path, tmp_path, [], 20, seed=0)
+    code, _, err = small.finished(small.started("-m", "htpbench", "sweep", path, cwd=tmp_path))
+    assert code == 0, err
+    assert early <= 10, "most kills must hit a worker at work"
+    rows = clean(path, tmp_path / "results", names)
+    assert {row.status for row in rows} <= {"ok", "pruned", "failed"}
+    found = trials(tmp_path / "results")
+    states = Counter(trial.state for trial in found)
+    assert states[TrialState.RUNNING] == 0
+    ended = [t for t in found if t.params and t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    assert len(ended) == 6
+
+
+def test_two_workers_and_one_who_joins_share_the_work(tmp_path):
+    path = small.study(tmp_path, combinations=LONG, meters=("cost", "accuracy"))
+    command = ("-m", "htpbench", "sweep", path)
+    joined = small.started(*command, cwd=tmp_path)
+    code, out, err = small.finished(small.started(*command, "--workers", 2, cwd=tmp_path))
+    assert code == 0 and all(name in out for name in LONG), err
+    assert f"{len(LONG)}/{len(LONG)}" in err
+    other = small.finished(joined)
+    assert other[0] == 0 and other[1] == out, "both report everything"
+    rows = clean(path, tmp_path / "results", LONG)
+    assert all(row.status == "ok" for row in rows)
+    shares = [file.read_bytes().count(b"\n") for file in (tmp_path / "results").rglob("*.jsonl")]
+    assert sum(share > 1 for share in shares) >= 2, "one did everything"
+    (file,) = {file.name for file in (tmp_path / "results").rglob("*.journal")}
+    told = [trial.user_attrs["combination"] for trial in trials(tmp_path / "results")]
+    assert Counter(told) == Counter(LONG) and file == "small.journal"
+
+
+def test_sigterm_ends_all_workers(tmp_path):
+    path = small.study(tmp_path, combinations=LONG, meters=("time",))
+    sweep = small.started("-m", "htpbench", "sweep", path, "--workers", 2, cwd=tmp_path)
+    limit = time.monotonic() + 60
+    while count(tmp_path / "results") < 3:
+        assert time.monotonic() < limit and sweep.poll() is None
+        time.sleep(0.01)
+    claimed = children(sweep.pid)
+    assert len(claimed) == 2
+    sweep.send_signal(signal.SIGTERM)
+    code, _, err = small.finished(sweep)
+    assert code == 143 and "the same command resumes" in err and "Traceback" not in err
+    assert not any(os.path.exists(f"/proc/{child}") for child in claimed)
+    assert list((tmp_path / "results").rglob("claims/*")) == []
+    assert all(trial.state != TrialState.RUNNING for trial in trials(tmp_path / "results"))
+
+
+def children(process):
+    with open(f"/proc/{process}/task/{process}/children") as file:
+        return file.read().split()
+
+
+def test_a_worker_s_error_ends_the_sweep_and_is_told(tmp_path):
+    path = small.study(tmp_path, meters=("accuracy",))
+    (tmp_path / "motion.npz").write_bytes(b"no archive")
+    code, _, err = small.finished(
+        small.started("-m", "htpbench", "sweep", path, "--workers", 2, cwd=tmp_path)
+    )
+    assert code == 2 and "motion.npz" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("wrong", [("--workers", "0"), ("--timeout", "-1")])
+def test_wrong_numbers_are_refused(tmp_path, monkeypatch, capsys, wrong):
+    assert small.call(monkeypatch, "sweep", small.study(tmp_path), *wrong) == 2
+    assert "more than 0" in capsys.readouterr().err
+
+
+def test_jobs_of_a_cluster(tmp_path, monkeypatch):
+    """submitit's own executor runs them here; a Slurm server is not needed."""
+    pytest.importorskip("submitit", reason="the extra htpbench[slurm] is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(small.ROOT))
+    path = small.study(tmp_path, combinations=LONG[:4])
+    monkeypatch.setattr("sys.argv", ["htpbench", "sweep", str(path), "--slurm", "any"])
+    command, ticks = workers.same_command(), []
+    workers.submit(
+        command, 2, "any", tmp_path / "logs", lambda *tick: ticks.append(tick), cluster="local"
+    )
+    assert ticks and ticks[0][1] == 2
+    found = Store(tmp_path / "results").read()
+    assert Counter(row.key for row in found) == Counter(
+        planned(path, tmp_path / "results", LONG[:4])
+    )
+    with pytest.raises(BenchError, match="logs are in"):
+        workers.submit(
+            [*command[:2], "htpbench", "sweep", "gone", "--as-worker"], 1, "any",
+            tmp_path / "logs", lambda *tick: None, cluster="local",
+        )  # fmt: skip
