@@ -1,0 +1,68 @@
+"""What Optuna draws for a search: samplers by name, combinations from trials, constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import optuna
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+
+from htpbench import constraint, space
+from htpbench.combination import Combination, Part, parse
+from htpbench.rows import Row
+from htpbench.study import Search
+
+GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials
+POPULATION = 4, 50  # the least that can cross over, and Optuna's default
+
+
+def sampler(search: Search | None, seed: int) -> BaseSampler:
+    """The sampler that a search names; both know several objectives and constraints.
+
+    Brute force needs none: its combinations are listed (space.listed).
+    """
+    if search is not None and search.sampler == "nsga2":
+        least, most = POPULATION
+        size = min(max((search.trials or 0) // GENERATIONS, least), most)
+        return NSGAIISampler(population_size=size, seed=seed)
+    return TPESampler(seed=seed)
+
+
+def suggest(trial: optuna.Trial, search: Search) -> Combination:
+    """A combination of the space; r are sorted falling and b rising, repeats dropped.
+
+    So every draw is valid and the space keeps one shape; several draws may name one combination.
+    """
+    base = parse(search.backbone)
+    stages = trial.suggest_int("stages", 1, space.deepest(search))
+    kept = {suggest_rank(trial, f"r{stage}", search) for stage in range(stages)}
+    before = {suggest_of(trial, f"b{stage}", space.places(search)) for stage in range(stages)}
+    schedule = tuple(zip(sorted(kept, reverse=True), sorted(before), strict=False))
+    pruner = trial.suggest_categorical("pruner", search.pruners)
+    recoverer = trial.suggest_categorical("recoverer", search.recoverers)
+    return replace(base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer))
+
+
+def suggest_rank(trial: optuna.Trial, name: str, search: Search) -> int:
+    """An r: from the given ones, or any from the least up on a logarithmic scale."""
+    known = space.ranks(search)
+    return (
+        suggest_of(trial, name, known)
+        if search.r
+        else trial.suggest_int(name, known[0], known[-1], log=True)
+    )
+
+
+def suggest_of(trial: optuna.Trial, name: str, known: Sequence[int]) -> int:
+    """One of the rising numbers, drawn by its index: their order means something to a sampler."""
+    return known[trial.suggest_int(f"{name}_index", 0, len(known) - 1)]
+
+
+def constrain(trial: optuna.Trial, search: Search | None, found: Mapping[str, Row]) -> None:
+    """Tell Optuna how far each constraint is passed, as far as its metric is known."""
+    for text in search.constraints if search else ():
+        one = constraint.parse(text)
+        row = found.get(one.metric)
+        if row is not None and row.status == "ok":
+            trial.set_constraint(text, one.excess(row.value))  # type: ignore[arg-type]

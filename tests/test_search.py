@@ -1,0 +1,224 @@
+"""Search: constraints in words, the space, samplers, brute force, costs without tracing each."""
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import optuna
+import pytest
+import small
+import torch
+
+from htpbench import constraint, space
+from htpbench.combination import parse
+from htpbench.errors import BenchError
+from htpbench.lifter import build
+from htpbench.meters import additive, cost
+from htpbench.meters.additive import Costs, ranked
+from htpbench.rows import Row, Store
+from htpbench.run import Bench
+from htpbench.search import constrain, sampler, suggest
+from htpbench.study import Search, load
+from htpbench.sweep import sweep
+
+BASE = {"backbone": "mixste.tiny-9", "pruners": ["tps", "tpc"], "recoverers": ["tri", "tra"]}
+
+
+def search(**changes):
+    return Search(**{**BASE, "trials": 5, **changes})
+
+
+def brute(**changes):
+    return Search(**{**BASE, "sampler": "brute", **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [("cost.flops <= 0.2e9", 2e8, 2.1e8), (" time.speedup>=1.2 ", 1.2, 1.1)],
+)
+def test_a_constraint_is_read_and_says_how_far_it_is_passed(text, inside, outside):
+    read = constraint.parse(text)
+    assert read.excess(inside) <= 0 < read.excess(outside)
+    assert constraint.parse(str(read)) == read
+
+
+@pytest.mark.parametrize("text", ["cost.flops < 1", "cost.flops <= x", "<= 1", "a <= nan", ""])
+def test_what_is_no_constraint_is_refused(text):
+    with pytest.raises(BenchError, match="expected METRIC <= NUMBER"):
+        search(constraints=[text])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"r": [9]}, "search.r has .9.: expected numbers from 1 to 8"),
+        ({"b": [4, 0]}, "search.b has .4.: expected numbers from 0 to 3"),
+        ({"r": [3, 3]}, "each number once"),
+        ({"r": [3], "least": 2}, "search.least goes without search.r"),
+        ({"pruners": ["tps", "tps"]}, "each once"),
+        ({"trials": None}, "search.trials"),
+        ({"sampler": "brute"}, "not with \"brute\""),
+    ],
+)  # fmt: skip
+def test_a_space_that_makes_no_sense_is_refused(changes, words):
+    with pytest.raises(BenchError, match=words):
+        search(**changes)
+
+
+def test_a_constraint_on_what_no_meter_measures_ends_the_sweep(tmp_path):
+    text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri"]\n'
+    text += 'trials = 1\nconstraints = ["cost.flop <= 1"]'
+    bench = Bench(load(str(small.study(tmp_path, text))), tmp_path / "r")
+    with pytest.raises(BenchError, match=r"unknown metric of a constraint 'cost.flop'.*cost.flops"):
+        sweep(bench)
+
+
+@pytest.mark.parametrize(
+    "space_of",
+    [
+        brute(),
+        brute(stages=2, r=[5, 3], b=[3, 1, 0]),
+        brute(stages=9, r=[8, 4, 1], pruners=["tps"]),
+        brute(least=8, stages=1, recoverers=["tri"]),
+    ],
+)
+def test_the_whole_space_once(space_of):
+    every = list(space.enumerated(space_of))
+    assert len(every) == len(set(every)) == space.size(space_of)
+    assert all(parse(str(one)) == one for one in every), "each is valid"
+    for one in every:
+        assert 1 <= len(one.schedule) <= space_of.stages
+        assert {r for r, _ in one.schedule} <= set(space.ranks(space_of))
+        assert {b for _, b in one.schedule} <= set(space.places(space_of))
+
+
+def test_five_r_before_eight_blocks_make_1230_schedules():
+    paper = brute(
+        backbone="mixste-243",
+        stages=4,
+        r=[189, 121, 81, 49, 27],
+        pruners=["tps"],
+        recoverers=["tri"],
+    )
+    assert space.size(paper) == len(set(space.enumerated(paper))) == 1230
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+def test_samplers_draw_from_the_lists_and_hear_of_constraints(name):
+    asked = search(sampler=name, trials=30, r=[7, 5, 3], b=[2, 0], constraints=["cost.flops <= 8"])
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    trials = optuna.create_study(directions=["minimize"] * 2, sampler=sampler(asked, 0))
+    drawn = set()
+    for _ in range(30):
+        trial = trials.ask()
+        combination = suggest(trial, asked)
+        drawn.add(combination)
+        size = sum(combination.lengths())
+        constrain(trial, asked, {"cost.flops": row("cost.flops", size)})
+        trials.tell(trial, [size, -size])
+        assert trials.trials[-1].constraints == {"cost.flops <= 8": size - 8}
+    inside = set(space.enumerated(brute(r=[7, 5, 3], b=[2, 0])))
+    assert drawn <= inside and len(drawn) > 8
+    assert trials.sampler.__class__.__name__ == {"tpe": "TPESampler"}.get(name, "NSGAIISampler")
+
+
+def row(metric, value):
+    named = {"study": "s", "combination": "c", "environment": "e"}
+    return Row(key=metric, metric=metric, value=value, unit="1", **named)
+
+
+def test_what_was_not_measured_is_no_constraint_value():
+    asked = search(constraints=["cost.flops <= 8", "time.speedup >= 2"])
+    trials = optuna.create_study(sampler=sampler(asked, 0))
+    trial = trials.ask()
+    constrain(trial, asked, {"cost.flops": row("cost.flops", 5.0)})
+    trials.tell(trial, 1.0)
+    assert trials.trials[0].constraints == {"cost.flops <= 8": -3.0}
+
+
+def test_brute_force_measures_each_of_the_space_once_and_then_nothing(tmp_path, monkeypatch):
+    text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri", "tra"]\n'
+    text += 'sampler = "brute"\nstages = 2\nr = [5, 3]\nb = [1, 3]'
+    monkeypatch.setattr(cost, "measure", small.quick_cost)
+    path = small.study(tmp_path, text)
+    rows = sweep(Bench(load(str(path)), tmp_path / "r"))
+    expected = {str(one) for one in space.enumerated(load(str(path)).search)}
+    assert len(expected) == (4 + 1) * 2
+    expected |= {small.NETWORK, small.PRUNED}
+    held = Store(tmp_path / "r").read()
+    assert Counter((r.combination, r.metric) for r in held) == Counter(
+        (name, metric) for name in expected for metric in cost.METRICS
+    )
+    asked = []
+    monkeypatch.setattr(Bench, "measurements", lambda *arguments: asked.append(arguments))
+    again = sweep(Bench(load(str(path)), tmp_path / "r"))
+    assert again == rows and asked == []
+
+
+def drawn(backbone, count, seed):
+    """Random combinations of one backbone: all parts, also unpruned and seq2frame."""
+    rng = random.Random(seed)
+    base = parse(backbone)
+    blocks = base.card.variants[base.variant].blocks
+    names = [backbone]
+    for _ in range(count):
+        stages = rng.randint(1, min(4, blocks))
+        kept = sorted(rng.sample(range(1, base.frames), stages), reverse=True)
+        before = sorted(rng.sample(range(blocks), stages))
+        schedule = ",".join(f"{r}@{b}" for r, b in zip(kept, before, strict=True))
+        recoverer = rng.choice(["+tri", "+tra", "", "+tri:5", "+tra:5"])
+        names.append(f"{backbone}+{rng.choice(['tps', 'tpc'])}:{schedule}{recoverer}")
+    return [parse(name) for name in names]
+
+
+def traced(combination):
+    """The same costs, of the whole network."""
+    with torch.device("meta"):
+        lifter = cost.freeze(build(combination))
+    with cost.published_counter(lifter) as published, cost.everything_counter() as counter:
+        lifter(*lifter.example(device="meta"))
+    params = sum(one.numel() for one in lifter.parameters())
+    return params, 2 * sum(published), counter.get_total_flops()
+
+
+@pytest.mark.parametrize(("backbone", "count"), [("mixste.tiny-27", 5), ("mixste-81", 2)])
+def test_costs_put_together_are_those_traced_as_a_whole(backbone, count):
+    costs = Costs(parse(backbone))
+    combinations = drawn(backbone, count, seed=count)
+    first = [costs.of(combination) for combination in combinations]
+    expected = [
+        dict(zip(additive.METRICS, traced(combination), strict=True))
+        for combination in combinations
+    ]
+    assert first == expected
+    assert [costs.of(combination) for combination in combinations] == first, "all met before"
+
+
+def test_a_rank_is_by_cost_and_blocks_are_not_traced_again(monkeypatch):
+    plan = list(space.enumerated(brute(stages=3, r=[7, 5, 3], pruners=["tpc"])))
+    made = []
+    monkeypatch.setattr(additive, "Costs", lambda base: made.append(Costs(base)) or made[-1])
+    order = ranked(plan)
+    assert {one for _, one in order} == set(plan)
+    assert all(one[0] <= other[0] for one, other in pairwise(order))
+    (costs,) = made
+    blocks = [key for key in costs.known if isinstance(key[0], int)]
+    assert len(blocks) <= 4 * 4, "4 blocks, 4 lengths"
+    with pytest.raises(BenchError, match=r"expected a combination of mixste.tiny-9"):
+        costs.of(parse("mixste.tiny-27"))
+
+
+def test_plan_counts_a_space_and_ranks_it(monkeypatch, capsys, tmp_path):
+    text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri"]\n'
+    path = small.study(
+        tmp_path, text + 'sampler = "brute"\nr = [7, 3]\nb = [1, 3]', combinations=[]
+    )
+    assert small.call(monkeypatch, "plan", "--study", path, "--rank", 2) == 0
+    out = capsys.readouterr().out
+    assert "the search space has 5 combinations" in out
+    assert [line.split()[0] for line in out.splitlines() if "+tps" in line] == [
+        "mixste.tiny-9+tps:3@1+tri",
+        "mixste.tiny-9+tps:7@1,3@3+tri",
+    ]
+    assert small.call(monkeypatch, "plan", small.NETWORK, "--rank", 2) == 2
+    assert "a --study with a [search] table" in capsys.readouterr().err
