@@ -17,6 +17,18 @@ class NotBuilt(BenchError):
     """A system that is known (it has a card) but has no code yet."""
 
 
+class OtherLengths(NotBuilt):
+    """Weights whose shapes depend on the schedule, and that were made for another one."""
+
+
+class Pruned(Exception):
+    """Not an error: a combination need not be measured further; its MPJPE is at least `least`."""
+
+    def __init__(self, reason: str, least: float) -> None:
+        super().__init__(reason)
+        self.least = least
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """The error for a name that nobody knows, with the nearest names that exist."""
     known = sorted(known)

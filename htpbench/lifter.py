@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from htpbench.combination import Combination, Part, parse
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.protocols import Backbone, Lifted, Pruner, Recoverer, Shapes, View
+from htpbench.protocols import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
 from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
 from htpbench.selection import even_positions, with_kept
 
@@ -57,7 +57,11 @@ class Lifter(nn.Module):
     ) -> Lifter:
         """The same parameters under another schedule, by default with the same parts."""
         if self.backbone.per_length:
-            raise BenchError(f"{type(self.backbone).__name__} serves only the lengths it has")
+            wanted = ",".join(f"{r}@{b}" for r, b in schedule)
+            raise BenchError(
+                f"{type(self.backbone).__name__} has parameters for each frame of its own "
+                f"schedule; build it anew for {wanted}"
+            )
         return Lifter(
             self.backbone,
             self.frames,
@@ -181,9 +185,14 @@ def build(
     if cls.dense and combination.pruner and (combination.recovered or not combination.recoverer):
         raise BenchError(f"{combination}: {combination.backbone} must return all F frames")
     if cls.per_length and any_schedule:
-        raise BenchError(f"{combination.backbone} cannot serve any schedule: it owns lengths")
+        raise BenchError(
+            f"{combination.backbone} cannot serve any schedule: it has parameters for each frame; "
+            "train it for one schedule"
+        )
     variant = combination.card.variants[combination.variant].parameters()
     backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
+    if combination.pruner and "attention" in PRUNERS.load(combination.pruner.name).needs:
+        check_attention(combination, backbone)
     ranks = None if any_schedule else [r for r, _ in combination.schedule]
     recoverer = combination.recoverer
     return Lifter(
@@ -197,6 +206,18 @@ def build(
         recovered=combination.recovered,
         centred=centred,
     )
+
+
+def check_attention(combination: Combination, backbone: Backbone) -> None:
+    """BenchError where a pruner would read the attention of a block that has none."""
+    readable = [type(block).received is not Block.received for block in backbone.blocks]  # type: ignore
+    for _, b in combination.schedule:
+        if not readable[b]:
+            places = ", ".join(str(i) for i in range(len(readable)) if readable[i])
+            raise BenchError(
+                f"{combination}: {combination.pruner} reads the attention of block {b}, which has "
+                f"none of frames to frames; expected b among {places or 'none'}"
+            )
 
 
 def build_pruner(part: Part) -> Pruner:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from htpbench import weights
+from htpbench.claims import in_turn
 from htpbench.combination import Combination
+from htpbench.devices import device_lock
 from htpbench.recipes import Recipe
 from htpbench.rows import Row
 from htpbench.run import Bench
@@ -61,25 +63,35 @@ def networks(study: Study) -> list[Network]:
 def sweep(bench: Bench, runs: Path, tick: Tick = lambda done, total, text: None) -> list[Row]:
     """Train what is missing below `runs`, then measure every combination with its networks.
 
-    Finished networks are not trained again, an interrupted one resumes, and nothing that has a row
-    is measured again.
+    Any number of processes may do this at once: each network has one trainer. Finished networks
+    are not trained again, an interrupted one resumes, and nothing that has a row is measured again.
     """
     plan = networks(bench.study)
-    rows: dict[str, Row] = {}
+    rows: dict[str, list[Row]] = {}
     with bench.writer() as writer:
-        for done, network in enumerate(plan):
 
-            def tell(text: str, done: int = done) -> None:
-                tick(done, len(plan), text)
+        def work(network: Network) -> None:
+            out = runs / network.folder
+            claim = f"training {out.resolve()}"
 
-            path = trained(bench, network, runs / network.folder, tell)
+            def tell(text: str) -> None:
+                bench.claims.renew(claim)  # training is long
+                tick(len(rows), len(plan), text)
+
+            with bench.claims.hold(claim, wait=False), device_lock(bench.device, shared=True):
+                path = trained(bench, network, out, tell)
             here = bench.under(weights=str(path))
+            found: list[Row] = []
             if bench.study.anchor().unpruned in network.serves:
-                rows |= {row.key: row for row in here.control(writer, tell)}
+                found += here.control(writer, tell)
             for combination in network.serves:
-                rows |= {row.key: row for row in here.measure(combination, writer, tell).values()}
-            tick(done + 1, len(plan), network.folder)
-    return list(rows.values())
+                found += here.measure(combination, writer, tell).values()
+            rows[network.folder] = found
+            tick(len(rows), len(plan), network.folder)
+
+        in_turn(plan, work)
+    ordered = [row for network in plan for row in rows[network.folder]]
+    return list({row.key: row for row in ordered}.values())
 
 
 def trained(bench: Bench, network: Network, out: Path, tell: Callable[[str], None]) -> Path:

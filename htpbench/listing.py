@@ -45,3 +45,14 @@ def plan_table(combinations: list[Combination]) -> Table:
         lengths = " ".join(str(length) for length in combination.lengths())
         table.add_row(str(combination), combination.pipeline(), lengths, state)
     return table
+
+
+def rank_table(search: study.Search, count: int) -> Table:
+    """The combinations of a space with the fewest operations."""
+    from htpbench.meters.additive import ranked
+    from htpbench.space import enumerated
+
+    table = Table("combination", Column("flops, M", justify="right"), box=SIMPLE_HEAD)
+    for flops, combination in ranked(enumerated(search))[:count]:
+        table.add_row(str(combination), f"{flops / 1e6:,.1f}")
+    return table

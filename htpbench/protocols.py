@@ -40,6 +40,7 @@ class Backbone(nn.Module, ABC):
     inputs: ClassVar[tuple[str, ...]] = ("poses2d",)  # inputs[0] is always the 2D clip
     channels: ClassVar[int] = 2  # 3 where the detection's confidence is an input
     per_length: ClassVar[bool] = False  # True: parameters depend on `lengths`
+    length_key: ClassVar[str]  # where per_length: a parameter of each block, one row a frame
     dense: ClassVar[bool] = False  # True: every call must return F frames (denoisers)
     joints: int = 17
     stacked: int = 17  # S

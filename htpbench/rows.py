@@ -7,10 +7,12 @@ was writing: a line counts once its newline is there. An environment is a line o
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,9 +103,9 @@ class Store:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
-        self.problems: list[
-            str
-        ] = []  # "file:line: what" of the lines that the last reading skipped
+        self.problems: list[str] = []  # "file:line: what" of the lines that `read` skipped
+        self.environments: dict[str, dict[str, Any]] = {}  # by id, of the rows that were read
+        self._seen: dict[Path, tuple[int, int]] = {}  # bytes and lines that `fresh` has read
 
     def read(self, study: str | None = None) -> list[Row]:
         """All rows, or those of one study; [] where nothing was measured yet.
@@ -111,30 +113,38 @@ class Store:
         Lines that are no row are skipped and listed in `problems`. Raises BenchError for a folder
         that cannot be read and for rows of a newer schema.
         """
-        rows = []
-        for place, line in self._lines():
+        self.problems = []
+        return [row for row in self._rows({}) if study in (None, row.study)]
+
+    def fresh(self) -> list[Row]:
+        """The rows that were appended, by whomever, since this was last asked."""
+        return list(self._rows(self._seen))
+
+    def writer(self, study: str, environment: dict[str, Any]) -> Writer:
+        """A context manager that appends to <study>.<number>.jsonl, a file of its own."""
+        return Writer(self.folder, study, environment)
+
+    def _rows(self, seen: dict[Path, tuple[int, int]]) -> Iterator[Row]:
+        for place, line in self._lines(seen):
             if line.get("kind") == "environment":
+                self.environments[str(line.get("id"))] = line
                 continue
             try:
-                row = Row(**line)
+                yield Row(**line)
             except (TypeError, ValueError) as error:
                 self.problems.append(f"{place}: not a row: {error}")
-                continue
-            if study in (None, row.study):
-                rows.append(row)
-        return rows
 
-    def writer(self, study: str, environment: dict[str, Any], writer: str = "0") -> Writer:
-        """A context manager that appends to <study>.<writer>.jsonl; no two may share that file."""
-        return Writer(self.folder / f"{study}.{writer}.jsonl", environment)
-
-    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each line that is a JSON object, with its place, in the order of file names."""
-        self.problems = []
+    def _lines(self, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each new line that is a JSON object, with its place, in the order of file names."""
         try:
             for path in self._files():
-                *lines, _cut = path.read_bytes().split(b"\n")  # what follows the last newline
-                for number, text in enumerate(lines, start=1):
+                offset, before = seen.get(path, (0, 0))
+                with path.open("rb") as file:
+                    file.seek(offset)
+                    new = file.read()
+                *lines, cut = new.split(b"\n")  # what follows the last newline
+                seen[path] = offset + len(new) - len(cut), before + len(lines)
+                for number, text in enumerate(lines, start=before + 1):
                     place = f"{path}:{number}"
                     try:
                         line = json.loads(text)
@@ -164,36 +174,45 @@ class Store:
 class Writer:
     """Appends rows to one file; each is on the disk once `append` returns.
 
-    Raises BenchError where the folder cannot be written or the disk is full.
+    The file is the first <study>.<number>.jsonl that no other writer holds: `number` counts the
+    writers at work. Raises BenchError where the folder cannot be written or the disk is full.
     """
 
-    def __init__(self, path: Path, environment: dict[str, Any]):
-        self.path = path
+    def __init__(self, folder: Path, study: str, environment: dict[str, Any]):
+        self.folder = folder
+        self.study = study
         self.environment = environment
-        self._lock = FileLock(path.with_suffix(".lock"))
 
     def __enter__(self) -> Writer:
+        self.path = self.folder / f"{self.study}.0.jsonl"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)  # the system lets go of it when a process is killed
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock, self.number = self._first_free()
+            self.path = self.folder / f"{self.study}.{self.number}.jsonl"
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            written = self._drop_cut_line()
-        except Timeout:
-            raise BenchError(
-                f"another htpbench writes to {self.path}; "
-                "wait for it, or choose another folder with --results"
-            ) from None
         except OSError as error:
-            self._lock.release()
             raise self._refused(error) from error
-        line = _line({"kind": "environment", **self.environment})
-        if line.rstrip() not in written.split(b"\n"):
-            self._write(line)
+        try:
+            written = self._drop_cut_line()
+            line = _line({"kind": "environment", **self.environment})
+            if line.rstrip() not in written.split(b"\n"):
+                self._write(line)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
         self._lock.release()
+
+    def _first_free(self) -> tuple[FileLock, int]:
+        for number in itertools.count():
+            lock = FileLock(self.folder / f"{self.study}.{number}.lock")
+            with suppress(Timeout):
+                lock.acquire(timeout=0)  # the system lets go of it when a process is killed
+                return lock, number
+        raise AssertionError  # numbers do not end
 
     def append(self, row: Row) -> None:
         """Write one row."""

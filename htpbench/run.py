@@ -3,52 +3,115 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from htpbench.claims import ELSEWHERE_S, Claims
 from htpbench.combination import Combination
+from htpbench.devices import TimedOut, deadline, device_lock
 from htpbench.environment import commit
-from htpbench.errors import BenchError, NotBuilt
+from htpbench.errors import BenchError, NotBuilt, Pruned
+from htpbench.known import ATTEMPTS, Known
 from htpbench.lifter import build
 from htpbench.meters import accuracy, cost
 from htpbench.meters.controls import mean_pose
 from htpbench.protocols import Measurement
-from htpbench.rows import Row, Store, Writer, latest, row_key
-from htpbench.setting import METERS, Setting
+from htpbench.rows import Row, Store, Writer, row_key
+from htpbench.setting import METERS, Setting, Watch
 from htpbench.study import Study
 
 # Controls stand where a combination stands; they are no networks.
 MEAN_POSE = "control: mean pose"
 EVERY_THIRD = "control: unpruned, every third frame"
+BOUNDED = "accuracy.mpjpe"
 Tell = Callable[[str], None]
+Ask = Callable[[], list[Measurement]]
+Until = Callable[[dict[str, Row], str], str | None]  # rows so far, a meter: why not to ask it
+
+
+class Unit(NamedTuple):
+    """What is claimed and measured at once: one meter of one combination, or a control."""
+
+    name: str
+    meter: str
+    keys: dict[str, str]  # metric -> key
+    told: dict[str, Any]  # conditions
+
+    @property
+    def claim(self) -> str:
+        """What a claim of it is called."""
+        return " ".join(sorted(self.keys.values()))
+
+
+def bound(stop: Pruned) -> Measurement:
+    """What is known of an MPJPE that was given up: no value, but how low it can be."""
+    return Measurement(BOUNDED, None, "mm", low=stop.least, note=str(stop))  # type: ignore[arg-type]
+
+
+def because(error: Exception) -> str:
+    """Why a measurement failed; what fills the memory says so in several ways."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said):
+        torch.cuda.empty_cache()  # nothing where CUDA was not used
+        return f"out of memory: {said.splitlines()[0]}"
+    return said
 
 
 class Bench(Setting):
-    """A setting with a store: what has a row is taken from there, the rest is measured and kept."""
+    """A setting with a store: what has a row is taken from there, the rest is measured and kept.
 
-    def __init__(self, study: Study, results: Path, device: str = "cpu", seed: int = 0) -> None:
+    A measurement that takes longer than `timeout` seconds is given up. What failed too often is
+    measured again with `retry` alone.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        results: Path,
+        device: str = "cpu",
+        seed: int = 0,
+        timeout: float | None = None,
+        retry: bool = False,
+    ) -> None:
         super().__init__(study, device, seed)
         self.folder = results / self.machine
         self.commit = commit()
+        self.timeout = timeout
+        self.known = Known(Store(self.folder), retry)
+        self.claims = Claims(self.folder / "claims", max(ELSEWHERE_S, 2 * (timeout or 0)))
 
     def writer(self) -> Writer:
         """The file that this run appends to."""
-        return Store(self.folder).writer(self.study.name, self.environment)
+        return self.known.store.writer(self.study.name, self.environment)
 
-    @cached_property
+    @property
     def held(self) -> dict[str, Row]:
-        """The row that holds for each key; read once, when no other sweep can write any more."""
-        return latest(Store(self.folder).read())
+        """The row that holds for each key."""
+        self.known.begin()
+        return self.known.rows
 
     def measure(
-        self, combination: Combination, writer: Writer, tell: Tell = lambda text: None
+        self,
+        combination: Combination,
+        writer: Writer,
+        tell: Tell = lambda text: None,
+        until: Until | None = None,
+        wait: bool = True,
+        watch: Watch | None = None,
     ) -> dict[str, Row]:
-        """All metrics of a combination, from the store or measured now; a failure is a row too."""
+        """All metrics of a combination, from the store or measured now; a failure is a row too.
+
+        Before each meter `until` is asked, with the rows so far and the meter's name; the reason
+        that it may return makes the meter's metrics `pruned`. `watch` gets poses as they come and
+        may raise Pruned. What another worker measures at this moment is waited for, or with `wait`
+        off raises Busy.
+        """
         found: dict[str, Row] = {}
         for meter in METERS:
             if meter not in self.study.meters:
@@ -56,50 +119,80 @@ class Bench(Setting):
             keys = self.keys(combination, meter)
             if not self.settled(keys):
                 tell(f"{combination}: {meter}")
-                told = self.conditions(combination, meter)
-                ask = partial(self.measurements, combination, meter)
-                self.write(writer, str(combination), keys, told, ask)
+                unit = Unit(str(combination), meter, keys, self.conditions(combination, meter))
+                ask = partial(self.measurements, combination, meter, watch)
+                why = partial(until, found, meter) if until else None
+                self.write(writer, unit, ask, why, wait)
             found |= {metric: self.held[key] for metric, key in keys.items() if key in self.held}
         return found
 
     def settled(self, keys: dict[str, str]) -> bool:
-        """Whether every key has an ok row."""
-        return all(key in self.held and self.held[key].status == "ok" for key in keys.values())
+        """Whether no key needs to be measured now."""
+        self.known.begin()
+        return all(map(self.known.settled, keys.values()))
 
     def write(
         self,
         writer: Writer,
-        name: str,
-        keys: dict[str, str],
-        told: dict[str, Any],
-        ask: Callable[[], list[Measurement]],
+        unit: Unit,
+        ask: Ask,
+        why: Callable[[], str | None] | None = None,
+        wait: bool = True,
     ) -> None:
         """Ask for measurements, then append a row for each metric that has no ok row yet."""
+        with self.claims.hold(unit.claim, wait) as deaths:
+            self.known.refresh()  # whoever held the claim before may have measured it
+            if self.settled(unit.keys):
+                return
+            reason = why() if why else None
+            if reason is None:
+                measured, status, reason = self.outcome(unit, ask, deaths)
+            else:
+                measured, status = {}, "pruned"
+            for metric, key in unit.keys.items():
+                before = self.held.get(key)
+                if before and before.status == "ok":
+                    continue
+                if before and before.status == status and status in ("pruned", "unsupported"):
+                    self.known.tried.add(key)  # it has been said
+                    continue
+                self.append(writer, unit, metric, key, measured.get(metric), status, reason)
+
+    def outcome(
+        self, unit: Unit, ask: Ask, deaths: int
+    ) -> tuple[dict[str, Measurement], str, str | None]:
+        """What was measured, or the status and the reason why nothing was.
+
+        Everything but time is measured on a device that is shared with other workers. The limit
+        does not count the waiting for it.
+        """
+        if deaths >= ATTEMPTS:
+            return {}, "failed", f"{deaths} processes died while measuring it (out of memory?)"
         try:
-            measured = {one.metric: one for one in ask()}
-            status, reason = "ok", None
+            with device_lock(self.device, unit.meter != "time"), deadline(self.timeout):
+                measured = {one.metric: one for one in ask()}
             for one in measured.values():
                 values = one.value if isinstance(one.value, list) else [one.value]
                 if not all(map(math.isfinite, values)):
                     raise ValueError(f"{one.metric} is not finite")
         except NotBuilt as error:
-            measured, status, reason = {}, "unsupported", str(error)
+            return {}, "unsupported", str(error)
         except BenchError:
             raise  # the user's to mend, and nothing to do with this combination alone
+        except TimedOut as error:
+            return {}, "timeout", str(error)
+        except Pruned as stop:
+            return {BOUNDED: bound(stop)}, "pruned", str(stop)
         except Exception as error:  # one broken combination must not end a sweep
-            measured, status, reason = {}, "failed", f"{type(error).__name__}: {error}"
-        for metric, key in keys.items():
-            if key in self.held and self.held[key].status == "ok":
-                continue
-            self.append(writer, name, metric, key, told, measured.get(metric), status, reason)
+            return {}, "failed", because(error)
+        return measured, "ok", None
 
     def append(
         self,
         writer: Writer,
-        name: str,
+        unit: Unit,
         metric: str,
         key: str,
-        told: dict[str, Any],
         one: Measurement | None,
         status: str = "ok",
         reason: str | None = None,
@@ -108,7 +201,7 @@ class Bench(Setting):
         row = Row(
             key=key,
             study=self.study.name,
-            combination=name,
+            combination=unit.name,
             metric=metric,
             value=one.value if one else None,
             unit=one.unit if one else "",
@@ -118,14 +211,16 @@ class Bench(Setting):
             axis=one.axis if one else None,
             status=status,
             reason=one.note if one else reason,
-            conditions=told,
+            conditions=unit.told,
             environment=self.environment["id"],
             commit=self.commit,
         )
         writer.append(row)
-        self.held[key] = row
+        self.known.add(row)
 
-    def control(self, writer: Writer, tell: Tell = lambda text: None) -> list[Row]:
+    def control(
+        self, writer: Writer, tell: Tell = lambda text: None, wait: bool = True
+    ) -> list[Row]:
         """What pruning must beat, on the anchor's windows; [] in a study without accuracy.
 
         The mean pose, the unpruned network, and that network on every third frame.
@@ -138,7 +233,7 @@ class Bench(Setting):
         evaluation, told = here.evaluation(base), here.conditions(base, "accuracy")
         blind = {**evaluation.card, "control": "mean pose"}
         thirds = {**told, "control": "every third frame"}
-        plan: list[tuple[str, dict, Callable[[], list[Measurement]]]] = [
+        plan: list[tuple[str, dict, Ask]] = [
             (MEAN_POSE, blind, lambda: accuracy.measure(mean_pose(evaluation), evaluation)),
             (str(base), told, lambda: here.measurements(base, "accuracy")),
             (EVERY_THIRD, thirds, lambda: here.every_third(base)),
@@ -149,7 +244,7 @@ class Bench(Setting):
             keys = {m: row_key(name, m, told, accuracy.VERSION) for m in metrics}
             if not self.settled(keys):
                 tell(f"{name}: accuracy")
-                self.write(writer, name, keys, told, ask)
+                self.write(writer, Unit(name, "accuracy", keys, told), ask, wait=wait)
             rows += [self.held[key] for key in keys.values()]
         return rows
 

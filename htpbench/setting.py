@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from htpbench import weights
@@ -27,6 +29,7 @@ from htpbench.protocols import Measurement
 from htpbench.rows import row_key
 from htpbench.study import Study
 
+Watch = Callable[[Evaluation, np.ndarray, np.ndarray], None]  # rows (n,), poses (n, J, 3)
 METERS = {"cost": cost, "time": timing, "accuracy": accuracy, "selection": selection}
 LISTS = {
     "time.breakdown",
@@ -34,6 +37,7 @@ LISTS = {
     "accuracy.frames_by_clip",
     "selection.frequency",
     "selection.kept",
+    "selection.windows",
 }  # metrics that are no single number
 
 
@@ -99,6 +103,7 @@ class Setting:
                 limit=settings.windows,
                 stride=settings.stride,
                 every=settings.downsample,
+                consecutive=settings.spread == "consecutive",
             )
         return self.prepared[key]
 
@@ -160,10 +165,14 @@ class Setting:
         if meter == "accuracy":
             whole = told["pipeline"] == "seq2frame" or combination.recovered is None
             metrics = accuracy.measurable(self.evaluation(combination), whole)
+        if meter == "selection":
+            metrics = selection.measurable(self.evaluation(combination))
         return {m: row_key(name, m, told, module.VERSION, machine) for m in metrics}
 
-    def measurements(self, combination: Combination, meter: str) -> list[Measurement]:
-        """Ask one meter about one combination."""
+    def measurements(
+        self, combination: Combination, meter: str, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """Ask one meter about one combination; `watch` gets poses as they come and may raise."""
         if meter == "cost":
             with torch.device("meta"):
                 return cost.measure(build(combination, self.study.pipeline))
@@ -177,7 +186,8 @@ class Setting:
         if meter == "selection":
             return selection.measure(lifter, evaluation, self.device)
         flip = self.study.evaluation.flip
-        found = predict(lifter, evaluation.views, evaluation.windows, flip, self.device)
+        told = (partial(watch, evaluation),) if watch else ()
+        found = predict(lifter, evaluation.views, evaluation.windows, flip, self.device, *told)
         return accuracy.measure(found, evaluation)
 
     def every_third(self, combination: Combination) -> list[Measurement]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from htpbench import constraint
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError, unknown
@@ -31,15 +32,23 @@ class Strict(BaseModel):
 
 
 class EvaluationSettings(Strict):
-    """What accuracy is measured on; `windows` keeps that many, evenly spaced."""
+    """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
 
     data: str = "synthetic"
     detections: str = "cpn"
     cameras: Literal["rotate", "all"] = "rotate"
     windows: int | None = Field(default=None, ge=1)
+    spread: Literal["even", "consecutive"] = "even"
     stride: int | None = Field(default=None, ge=1)
     downsample: int = Field(default=1, ge=1)  # 2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50
     flip: bool = True
+
+    @model_validator(mode="after")
+    def check(self) -> EvaluationSettings:
+        """Consecutive windows must be counted."""
+        if self.spread == "consecutive" and self.windows is None:
+            raise BenchError('spread = "consecutive" needs `windows`, the number of them')
+        return self
 
 
 class TimingSettings(Strict):
@@ -65,29 +74,62 @@ class Training(Strict):
 
 
 class Search(Strict):
-    """A space to search: 1 to `stages` stages, r from `least` up, before any block."""
+    """A space to search: 1 to `stages` stages, r from `least` up or one of `r`, before any block
+    or one of `b`, and what a combination must keep to.
+
+    Samplers: "tpe" and "nsga2" draw `trials` combinations, "brute" takes every one once. With
+    `cascade` a combination is not measured further once it cannot be on the front any more.
+    """
 
     backbone: str  # a combination without pruning
     pruners: list[str] = Field(min_length=1)
     recoverers: list[str] = Field(min_length=1)
     stages: int = Field(default=3, ge=1)
     least: int = Field(default=3, ge=1)
-    trials: int = Field(ge=1)
+    r: list[int] | None = Field(default=None, min_length=1)
+    b: list[int] | None = Field(default=None, min_length=1)
+    sampler: Literal["tpe", "nsga2", "brute"] = "tpe"
+    trials: int | None = Field(default=None, ge=1)
+    constraints: list[str] = []  # "cost.flops <= 0.2e9", "time.speedup >= 1.2"
+    cascade: bool = True
 
     @model_validator(mode="after")
     def check(self) -> Search:
-        """Names must exist and the space must not be empty."""
+        """Names must exist, the space must not be empty, and each sampler needs its length."""
         base = parse(self.backbone)
         if base.pruner:
             raise BenchError(f"search.backbone {self.backbone!r}: expected a backbone alone")
-        if self.least >= base.frames:
+        if self.r and "least" in self.model_fields_set:
+            raise BenchError("search.least goes without search.r, which lists every r")
+        if self.least >= base.frames and not self.r:
             raise BenchError(f"search.least = {self.least}: expected less than F = {base.frames}")
+        blocks = base.card.variants[base.variant].blocks
+        numbers("r", self.r, 1, base.frames - 1)
+        numbers("b", self.b, base.card.first, blocks - 1)
         for registry, names in ((PRUNERS, self.pruners), (RECOVERERS, self.recoverers)):
             for name in names:
                 if name not in registry.names():
                     raise unknown(registry.kind, name, registry.names())
                 registry.load(name)  # NotBuilt: a search would only collect failures
+            if len(set(names)) < len(names):
+                raise BenchError(f"search: {registry.kind}s {names}: expected each once")
+        if (self.sampler == "brute") == (self.trials is not None):
+            raise BenchError(
+                "search.trials is how many combinations a sampler draws; "
+                'expected with "tpe" and "nsga2", and not with "brute", which takes all'
+            )
+        for text in self.constraints:
+            constraint.parse(text)
         return self
+
+
+def numbers(name: str, given: list[int] | None, low: int, high: int) -> None:
+    """BenchError for numbers of a search outside low..high, or given twice."""
+    wrong = [one for one in given or () if not low <= one <= high]
+    if wrong:
+        raise BenchError(f"search.{name} has {wrong}: expected numbers from {low} to {high}")
+    if len(set(given or ())) < len(given or ()):
+        raise BenchError(f"search.{name} = {given}: expected each number once")
 
 
 class Study(Strict):

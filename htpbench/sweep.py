@@ -1,58 +1,86 @@
-"""Sweeps: Optuna asks, the bench answers from its rows or measures. The only importer of optuna."""
+"""Sweeps: what a study lists is measured, then Optuna asks and the bench answers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import replace
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from filelock import FileLock
+from optuna.storages import fail_stale_trials
+from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize does it
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from htpbench.combination import Combination, Part, parse
+from htpbench import constraint, space
+from htpbench.cascade import Cascade
+from htpbench.claims import PAUSE_S, alive, in_turn, myself
+from htpbench.combination import Combination, parse
 from htpbench.errors import unknown
 from htpbench.rows import Row
 from htpbench.run import Bench
+from htpbench.search import constrain, sampler, suggest
 from htpbench.setting import LISTS, METERS
-from htpbench.study import HIGHER_IS_BETTER, Search, Study
+from htpbench.storage import open_storage, talking
+from htpbench.study import HIGHER_IS_BETTER, Study
 
 Tick = Callable[[int, int, str], None]
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def sweep(bench: Bench, tick: Tick = lambda done, total, text: None) -> list[Row]:
+def sweep(
+    bench: Bench,
+    tick: Tick = lambda done, total, text: None,
+    storage: str | None = None,
+) -> list[Row]:
     """Measure the study's combinations, then search its space; returns the rows in that order.
 
-    The journal serves the search alone: what was measured stands in the rows, so a sweep that was
-    killed resumes, and nothing that has a row is measured again. BenchError while another sweep
-    of the same study writes to the same results.
+    Any number of processes may do this at once and share the work. The storage serves the search
+    alone: what was measured stands in the rows, so a sweep that was killed resumes, and nothing
+    that has a row is measured again.
     """
     check_objectives(bench.study)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    listed, search = bench.study.parsed(), bench.study.search
-    total = len(listed) + (search.trials if search else 0)
-    with bench.writer() as writer:
-        rows = {row.key: row for row in bench.control(writer, partial(tick, 0, total))}
-        trials = open_trials(bench)
-        told, searched = finished(trials)
-        plan: list[Combination | None] = [*listed, *searched]
-        plan += [None] * (total - len(plan))  # None: the search has still to say
-        for done, combination in enumerate(plan):
-            trial = None
-            if combination is None or str(combination) not in told:
-                trial = trials.ask()
-                combination = combination or suggest(trial, search)  # type: ignore[arg-type]
+    listed = space.listed(bench.study)
+    total = len(listed) + space.asked(bench.study)
+    rows: dict[Combination | None, list[Row]] = {}
+    with bench.writer() as writer, talking(storage):
+        trials = Trials(bench, storage, writer.number)
+        cascade = Cascade(bench, lambda: [*listed, *trials.searched()])
+
+        def work(combination: Combination | None) -> None:
+            tell = partial(tick, len(rows.keys() - {None}), total)
+            if combination is None:
+                rows[None] = bench.control(writer, tell, wait=False)
+                return
+            judge = cascade.judge(combination)
+            watch = judge and judge.watch
+            found = bench.measure(combination, writer, tell, judge, wait=False, watch=watch)
+            rows[combination] = list(found.values())
+            trials.note(combination, found)
+            tick(len(rows.keys() - {None}), total, str(combination))
+
+        in_turn([None, *listed], work)
+        for done, trial in trials.wanted():
+            tell = partial(tick, len(listed) + done, total)
+            tell("searching")
+            with trials.running(trial):
+                combination = suggest(trial, bench.study.search)  # type: ignore[arg-type]
                 trial.set_user_attr("combination", str(combination))
-            found = bench.measure(combination, writer, partial(tick, done, total))
-            rows |= {row.key: row for row in found.values()}
-            if trial is not None:
-                answer(trials, trial, found, bench.study.objectives)
-            tick(done + 1, total, str(combination))
-    return list(rows.values())
+                judge = cascade.judge(combination)
+                watch = judge and judge.watch
+                found = bench.measure(combination, writer, tell, judge, watch=watch)
+                trials.answer(trial, found)
+            rows[combination] = list(found.values())
+        in_turn([each for each in trials.searched() if each not in rows], work)  # of other workers
+    ordered = dict.fromkeys([None, *listed, *rows])
+    return list({row.key: row for place in ordered for row in rows[place]}.values())
 
 
 def check_objectives(study: Study) -> None:
@@ -63,65 +91,115 @@ def check_objectives(study: Study) -> None:
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):
             raise unknown("objective", objective, known)
+    for text in study.search.constraints if study.search else ():
+        metric = constraint.parse(text).metric
+        if metric not in known:
+            raise unknown("metric of a constraint", metric, known)
 
 
-def finished(trials: optuna.Study) -> tuple[set[str], list[Combination]]:
-    """Combinations that have a complete trial, and those of them that the search chose."""
-    complete = trials.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    told = {trial.user_attrs["combination"] for trial in complete}
-    searched = [parse(trial.user_attrs["combination"]) for trial in complete if trial.params]
-    return told, searched
+class Trials:
+    """The Optuna study of a bench's conditions, shared by all workers."""
+
+    def __init__(self, bench: Bench, storage: str | None, number: int) -> None:
+        self.study, self.objectives = bench.study, bench.study.objectives
+        conditions = bench.study.model_dump(exclude={"title"}), bench.seed, bench.device
+        digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
+        name = f"{bench.study.name}-{digest}"
+        # Whoever asks holds this lock, so that a RUNNING trial without an owner has a dead one.
+        self.lock = FileLock(bench.folder / f"{bench.study.name}.trials.lock", poll_interval=0.005)
+        with self.lock:
+            self.all = optuna.create_study(
+                storage=open_storage(storage, bench.folder / f"{bench.study.name}.journal"),
+                study_name=f"{bench.machine}/{name}" if storage else name,
+                directions=[
+                    StudyDirection.MAXIMIZE if name in HIGHER_IS_BETTER else StudyDirection.MINIMIZE
+                    for name in self.objectives
+                ],
+                load_if_exists=True,
+            )
+            self.bury()
+        # A sampler of its own for each start and worker: the same seed would draw the same again.
+        seed = bench.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number
+        self.all.sampler = sampler(bench.study.search, seed)
+        self.told = {trial.user_attrs["combination"] for trial in self.ended()}
+        self.failed = 0  # trials of this worker: they count, or it would never end
+
+    def ended(self) -> list[FrozenTrial]:
+        """The trials that have an answer."""
+        return self.all.get_trials(deepcopy=False, states=ENDED)
+
+    def searched(self) -> list[Combination]:
+        """What the search chose, each once."""
+        asked = [trial for trial in self.ended() if trial.params]
+        return list(dict.fromkeys(parse(trial.user_attrs["combination"]) for trial in asked))
+
+    def bury(self) -> None:
+        """Fail the RUNNING trials of dead workers; the lock must be held."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            fail_stale_trials(self.all)  # where the storage has a heartbeat
+        for trial in self.all.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            started = trial.datetime_start or datetime.now()
+            age_s = (datetime.now() - started).total_seconds()
+            worker = trial.user_attrs.get("worker")
+            if worker is None or not alive(worker, age_s):
+                self.all.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def wanted(self) -> Iterator[tuple[int, optuna.Trial]]:
+        """Trials to answer, after how many, until all workers together have enough."""
+        asked = space.asked(self.study)
+        while asked:
+            with self.lock:
+                self.bury()
+                done = sum(bool(trial.params) for trial in self.ended())
+                states = (TrialState.RUNNING,)
+                running = len(self.all.get_trials(deepcopy=False, states=states))
+                trial = None
+                if done + running + self.failed < asked:
+                    trial = self.all.ask()
+                    trial.set_user_attr("worker", myself())
+            if trial is not None:
+                yield done, trial
+            elif running:
+                time.sleep(PAUSE_S)  # its worker may die
+            else:
+                return
+
+    @contextmanager
+    def running(self, trial: optuna.Trial) -> Iterator[None]:
+        """Show that the trial's worker lives; whatever ends the block early fails the trial."""
+        try:
+            with get_heartbeat_thread(trial._trial_id, self.all._storage):
+                yield
+        except BaseException:
+            self.all.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            raise
+
+    def answer(self, trial: optuna.Trial, found: dict[str, Row]) -> None:
+        """Tell Optuna the objectives, or that the trial was pruned or failed."""
+        constrain(trial, self.study.search, found)
+        state, values = verdict(found, self.objectives)
+        self.all.tell(trial, values, state)
+        self.failed += state == TrialState.FAIL
+
+    def note(self, combination: Combination, found: dict[str, Row]) -> None:
+        """Add a combination that the search did not choose, for dashboards, unless it is there."""
+        state, values = verdict(found, self.objectives)
+        if str(combination) in self.told:
+            return
+        with self.lock:
+            self.told = {trial.user_attrs["combination"] for trial in self.ended()}
+            if str(combination) not in self.told:
+                named = {"combination": str(combination)}
+                frozen = optuna.trial.create_trial(state=state, values=values, user_attrs=named)
+                self.all.add_trial(frozen)
 
 
-def suggest(trial: optuna.Trial, search: Search) -> Combination:
-    """A combination of the space; r are sorted falling and b rising, repeats dropped.
-
-    So every draw is valid and the space keeps one shape; several draws may name one combination.
-    """
-    base = parse(search.backbone)
-    blocks = base.card.variants[base.variant].blocks
-    stages = trial.suggest_int("stages", 1, min(search.stages, blocks))
-    kept = {
-        trial.suggest_int(f"r{stage}", search.least, base.frames - 1, log=True)
-        for stage in range(stages)
-    }
-    before = {
-        trial.suggest_int(f"b{stage}", base.card.first, blocks - 1) for stage in range(stages)
-    }
-    schedule = tuple(zip(sorted(kept, reverse=True), sorted(before), strict=False))
-    pruner = trial.suggest_categorical("pruner", search.pruners)
-    recoverer = trial.suggest_categorical("recoverer", search.recoverers)
-    return replace(base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer))
-
-
-def answer(
-    trials: optuna.Study, trial: optuna.Trial, found: dict[str, Row], objectives: list[str]
-) -> None:
-    """Tell Optuna the objectives, or that the trial failed."""
+def verdict(found: dict[str, Row], objectives: list[str]) -> tuple[TrialState, list[float] | None]:
+    """A trial's state, and its values where all objectives were measured."""
     rows = [found.get(metric) for metric in objectives]
-    if all(row is not None and row.status == "ok" for row in rows):
-        trials.tell(trial, [row.value for row in rows])  # type: ignore[misc, union-attr]
-    else:
-        trials.tell(trial, state=TrialState.FAIL)
-
-
-def open_trials(bench: Bench) -> optuna.Study:
-    """The Optuna study of these conditions; trials of a killed process are failed."""
-    conditions = bench.study.model_dump(exclude={"title"}), bench.seed, bench.device
-    digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
-    backend = JournalFileBackend(str(bench.folder / f"{bench.study.name}.journal"))
-    trials = optuna.create_study(
-        storage=JournalStorage(backend),
-        study_name=f"{bench.study.name}-{digest}",
-        directions=[
-            StudyDirection.MAXIMIZE if name in HIGHER_IS_BETTER else StudyDirection.MINIMIZE
-            for name in bench.study.objectives
-        ],
-        load_if_exists=True,
-    )
-    # A sampler of its own for each start: the same seed would draw the first trials again.
-    started = len(trials.get_trials(deepcopy=False))
-    trials.sampler = optuna.samplers.TPESampler(seed=bench.seed + started)
-    for trial in trials.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        trials.tell(trial.number, state=TrialState.FAIL)
-    return trials
+    statuses = {row.status if row else "failed" for row in rows}
+    if statuses == {"ok"}:
+        return TrialState.COMPLETE, [row.value for row in rows]  # type: ignore[misc, union-attr]
+    pruned = "pruned" in statuses and statuses <= {"ok", "pruned"}
+    return TrialState.PRUNED if pruned else TrialState.FAIL, None

@@ -27,6 +27,7 @@ class Trainee(nn.Module):
         super().__init__()
         self.lifter = [build(combination, any_schedule=any_schedule)]  # hidden: no second names
         self.backbone = self.lifter[0].backbone
+        self.first = combination.card.first
         names = built("recoverer") if any_schedule else []
         self.recoverer = nn.ModuleDict()
         for name in names:
@@ -45,9 +46,9 @@ class Trainee(nn.Module):
         lifter = self.lifter[0]
         if not any_schedule or rng.random() < 0.25:
             return lifter
-        blocks = len(self.backbone.blocks)
-        stages = int(rng.integers(1, min(3, blocks) + 1))
-        before = np.sort(rng.choice(blocks, size=stages, replace=False))
+        places = len(self.backbone.blocks) - self.first
+        stages = int(rng.integers(1, min(3, places) + 1))
+        before = self.first + np.sort(rng.choice(places, size=stages, replace=False))
         logs = rng.uniform(math.log(LEAST), math.log(lifter.frames - 1), stages)
         kept = {round(float(r)) for r in np.exp(logs)}
         schedule = tuple(zip(sorted(kept, reverse=True), map(int, before), strict=False))

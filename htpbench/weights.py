@@ -17,7 +17,7 @@ from torch import Tensor
 
 from htpbench.combination import Combination
 from htpbench.data import data_folder
-from htpbench.errors import BenchError, unknown
+from htpbench.errors import BenchError, OtherLengths, unknown
 from htpbench.lifter import Lifter
 from htpbench.registry import BACKBONES, RECOVERERS
 
@@ -95,7 +95,10 @@ def official_key(key: str, combination: Combination) -> str:
 
 
 def fill(lifter: Lifter, tensors: dict[str, Tensor], what: str) -> None:
-    """Load a state dict that must match key by key and shape by shape."""
+    """Load a state dict that must match key by key and shape by shape.
+
+    BenchError lists what does not; OtherLengths where lengths are among it that the weights own.
+    """
     expected = lifter.state_dict()
     missing = sorted(expected.keys() - tensors.keys())
     extra = sorted(tensors.keys() - expected.keys())
@@ -107,5 +110,22 @@ def fill(lifter: Lifter, tensors: dict[str, Tensor], what: str) -> None:
     if missing or extra or shapes:
         kinds = (("missing", missing), ("not known", extra), ("wrong shape", shapes))
         faults = [f"{kind}: {', '.join(keys[:5])} ({len(keys)})" for kind, keys in kinds if keys]
-        raise BenchError(f"the weights do not fit {what}: {'; '.join(faults)}")
+        error = BenchError
+        if lifter.backbone.per_length:
+            theirs, ours = (lengths_in(one, lifter) for one in (tensors, expected))
+            if theirs and theirs != ours:
+                error = OtherLengths
+                faults = [f"as frames@block the file serves {theirs} alone, not {ours}"]
+        raise error(f"the weights do not fit {what}: {'; '.join(faults)}")
     lifter.load_state_dict(tensors)
+
+
+def lengths_in(tensors: dict[str, Tensor], lifter: Lifter) -> str:
+    """The frames that a file's blocks have parameters for, as frames@block where they change."""
+    found, present = [], None
+    for block in range(len(lifter.backbone.blocks)):
+        rows = tensors.get(f"backbone.blocks.{block}.{lifter.backbone.length_key}")
+        if rows is not None and len(rows) != present:
+            present = len(rows)
+            found.append(f"{present}@{block}")
+    return ", ".join(found)

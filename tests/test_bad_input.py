@@ -267,7 +267,9 @@ def test_folders_that_cannot_be_written(refused, tmp_path, monkeypatch, capsys, 
     small.study(tmp_path)
     (tmp_path / "file").write_text("in the way")
     if "--reports" in arguments:  # its rows and its table come first
-        monkeypatch.setattr("htpbench.cli.out", type("Nowhere", (), {"print": lambda *_, **__: 0}))
+        nowhere = type("Nowhere", (), {"print": lambda *_, **__: 0})
+        monkeypatch.setattr("htpbench.cli.reading.out", nowhere)
+        monkeypatch.setattr("htpbench.cli.measuring.out", nowhere)
     message = refused(*arguments)
     says(message, "file", "Not a directory")
     assert re.search(r"choose another|name another|mend", message)
@@ -330,7 +332,7 @@ TRAIN = ["--data", "motion.npz"]
         (["mixste.tiny-9", "--rate", "-1"], ["--rate -1", "above 0"]),
         (["mixste.tiny-9", "--rate", "nan"], ["--rate nan", "above 0"]),
         (["mixste.tiny-9", "--seed", "-3"], ["--seed -3", "0 or more"]),
-        (["mhformer-27"], ["mhformer", "not built"]),
+        (["d3dp-27"], ["d3dp", "not built"]),
         (["mixste.tiny-9", "--device", "gpu"], ["device 'gpu'", "try cpu"]),
     ],
     ids=lambda value: " ".join(value) if value[0].startswith("m") else None,

@@ -12,12 +12,14 @@ PACKAGE = ROOT / "htpbench"
 LAYERS = [
     {"cli", "testing", "__main__"},
     {"sweep", "lineage", "report", "train", "doctor", "listing", "progress"}
+    | {"storage", "workers"}
     | {"check", "pinned", "tolerance"},
-    {"run", "study", "compare", "checkpoint", "trainee", "history", "setting"},
-    {"lifter", "meters", "weights", "environment", "rows", "diffusion"},
+    {"run", "study", "compare", "verdicts", "checkpoint", "trainee", "history", "setting"}
+    | {"search", "space", "cascade"},
+    {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "losses", "metrics", "statistics"},
-    {"registry", "combination", "cards", "recipes", "rates"},
+    {"layers", "selection", "losses", "metrics", "statistics", "claims", "devices"},
+    {"registry", "combination", "cards", "recipes", "rates", "constraint"},
     {"protocols", "errors", "data", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
@@ -28,11 +30,12 @@ ONLY = {
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS | {"motion"},
-    "report": READING | {"report", "compare"},
+    "report": READING | {"report", "compare", "verdicts"},
     "compare": READING,
+    "verdicts": READING | {"compare"},
 }
 # Third parties that only these may import, wherever the import stands.
-RESERVED = {"optuna": {"sweep"}, "fvcore": {"meters"}, "ptflops": {"meters"}}
+RESERVED = {"optuna": {"sweep", "search", "storage"}, "fvcore": {"meters"}, "ptflops": {"meters"}}
 # Modules that must come up without these, because a command line must answer at once.
 LIGHT = {
     "cli": {"torch", "pandas", "seaborn", "matplotlib", "optuna"},
@@ -40,8 +43,10 @@ LIGHT = {
     "registry": {"torch", "numpy", "pandas", "optuna"},
     "recipes": {"torch", "numpy", "pandas", "optuna"},
     "study": {"torch", "pandas", "optuna"},
+    "space": {"torch", "pandas", "optuna"},
     "rows": {"torch", "pandas", "optuna"},
     "compare": {"torch", "optuna"},
+    "verdicts": {"torch", "pandas", "optuna"},
     "report": {"torch", "optuna"},
 }
 

@@ -62,7 +62,7 @@ def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkey
     assert len(Store(tmp_path / "results").read()) == len(rows)
     assert small.call(monkeypatch, "report", path) == 0
     after = sorted(file.read_bytes() for file in (tmp_path / "reports" / "small").iterdir())
-    assert after == before and len(after) == 4
+    assert after == before and len(after) == 6
 
 
 def test_another_recipe_is_refused_with_its_remedy(tmp_path, monkeypatch, capsys):

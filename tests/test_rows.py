@@ -21,9 +21,9 @@ def row(key: str = "k", value: float | list | None = 0.0122, **changes) -> Row:
     return Row(**{**facts, "key": key, "value": value, **changes})
 
 
-def write(folder, *rows: Row, study: str = "table4", **kind) -> Store:
+def write(folder, *rows: Row, study: str = "table4") -> Store:
     store = Store(folder)
-    with store.writer(study, MACHINE, **kind) as writer:
+    with store.writer(study, MACHINE) as writer:
         for one in rows:
             writer.append(one)
     return store
@@ -43,9 +43,13 @@ def test_rows_come_back_as_they_went(tmp_path):
 
 
 def test_a_store_reads_every_writer_of_every_machine_and_one_study_when_asked(tmp_path):
-    write(tmp_path / "one", row("a"))
-    write(tmp_path / "one", row("b"), writer="1")
+    with Store(tmp_path / "one").writer("table4", MACHINE) as first:
+        write(tmp_path / "one", row("b"))  # beside the first: a file of its own
+        first.append(row("a"))
     write(tmp_path / "two", row("c", study="demo"), study="demo")
+    assert {path.name for path in tmp_path.rglob("*.jsonl")} == {
+        "table4.0.jsonl", "table4.1.jsonl", "demo.0.jsonl"
+    }  # fmt: skip
     assert [r.key for r in Store(tmp_path).read()] == ["a", "b", "c"]
     assert [r.key for r in Store(tmp_path).read("demo")] == ["c"]
     assert Store(tmp_path / "none").read() == []
@@ -71,6 +75,21 @@ def test_a_cut_last_line_is_ignored_and_cut_off_when_reopened(tmp_path):
     assert [r.key for r in store.read()] == ["a", "c"]
     assert store.problems == []
     assert b'"stu' not in path.read_bytes().replace(b'"study"', b"")
+
+
+def test_a_store_tells_what_others_appended_since_it_was_last_asked(tmp_path):
+    store = write(tmp_path, row("a"))
+    assert [r.key for r in store.fresh()] == ["a"]
+    assert store.fresh() == []
+    with (tmp_path / "table4.0.jsonl").open("ab") as file:
+        file.write(b'{"schema": 1, "key": "cut')
+    assert store.fresh() == []
+    with Store(tmp_path).writer("table4", MACHINE) as first:  # cuts it off
+        write(tmp_path, row("b"))
+        first.append(row("c"))
+    assert [r.key for r in store.fresh()] == ["c", "b"], "in the order of files"
+    assert store.fresh() == [] and store.problems == []
+    assert [r.key for r in store.read()] == ["a", "c", "b"]
 
 
 @pytest.mark.parametrize(

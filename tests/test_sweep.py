@@ -1,4 +1,4 @@
-"""Sweeps: to the end, resumed, killed, interrupted, with failures, and two at once."""
+"""Sweeps: to the end, resumed, killed, interrupted, with failures."""
 
 import json
 import random
@@ -15,12 +15,12 @@ from optuna.trial import TrialState
 
 from htpbench import setting
 from htpbench.combination import parse
-from htpbench.errors import BenchError
+from htpbench.devices import TimedOut, deadline, device_lock
+from htpbench.errors import BenchError, NotBuilt
 from htpbench.meters import accuracy, cost, selection, timing
 from htpbench.motion.clip import Motion
 from htpbench.rows import Store
 from htpbench.run import EVERY_THIRD, MEAN_POSE, Bench
-from htpbench.setting import METERS
 from htpbench.study import load
 from htpbench.sweep import sweep
 
@@ -57,7 +57,9 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     out, err = capsys.readouterr()
     assert small.PRUNED in out and "MPJPE" in out and "front" in out and "2/2" in err
     written = {file.name for file in (tmp_path / "reports" / "small").iterdir()}
-    assert written == {"small.md", "small.csv", "small.png", "small.svg"}
+    kinds = ("", "-speedup", "-time")
+    figures = {f"small{kind}{end}" for kind in kinds for end in (".png", ".svg")}
+    assert written >= {"small.md", "small.csv", *figures}
     assert all(f"reports/small/{name}" in out for name in written)
     assert (tmp_path / "reports" / "small" / "small.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -152,7 +154,8 @@ def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monk
             search(tmp_path, 8)
     first = trials(tmp_path / "r")
     stopped = Counter(trial.state for trial in first)
-    assert stopped[TrialState.RUNNING] == 1 and stopped[TrialState.COMPLETE] >= 4
+    assert stopped[TrialState.RUNNING] == 0 and stopped[TrialState.FAIL] == 1
+    assert stopped[TrialState.COMPLETE] >= 4
     done = stopped[TrialState.COMPLETE]
     _, told = search(tmp_path, 8)
     states = Counter(trial.state for trial in told)
@@ -189,11 +192,101 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
     assert len(added) == len(accuracy.METRICS), "what was ok is not written again"
 
 
-def test_a_system_that_is_not_built_is_a_row_too(tmp_path):
-    path = small.study(tmp_path, combinations=[small.NETWORK, "mhformer-27"])
-    rows = [row for row in sweep(bench(path, tmp_path / "r")) if row.combination != small.NETWORK]
-    assert {(row.status, row.combination) for row in rows} == {("unsupported", "mhformer-27")}
-    assert all("not built" in row.reason for row in rows)
+def test_a_system_that_is_not_built_is_a_row_once(tmp_path, monkeypatch):
+    def build(combination, *arguments):
+        raise NotBuilt(f"{combination} is not built")
+
+    monkeypatch.setattr(setting, "build", build)
+    path = small.study(tmp_path, combinations=[small.NETWORK])
+    for _ in range(2):
+        rows = sweep(bench(path, tmp_path / "r"))
+        assert {(row.status, row.reason) for row in rows} == {
+            ("unsupported", f"{small.NETWORK} is not built")
+        }
+    assert len(Store(tmp_path / "r").read()) == len(cost.METRICS)
+
+
+def failing(path, results, **changes):
+    """How often a study's accuracy is asked for in a sweep where it fails."""
+    asked = []
+
+    def predict(*arguments):
+        asked.append(1)
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried\nto")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(setting, "predict", predict)
+        rows = sweep(bench(path, results, **changes))
+    return len(asked), {row.reason for row in rows if row.status == "failed"}
+
+
+def test_what_failed_three_times_is_left_alone_unless_asked_for(tmp_path):
+    path = small.study(tmp_path, meters=("accuracy",), combinations=[small.NETWORK])
+    told = {"out of memory: RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried"}
+    tries = [failing(path, tmp_path / "r") for _ in range(4)]
+    assert tries == [(1, told), (1, told), (1, told), (0, told)]
+    assert failing(path, tmp_path / "r", retry=True) == (1, told)
+    rows = sweep(bench(path, tmp_path / "r", retry=True))
+    assert {row.status for row in rows} == {"ok"}
+
+
+def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
+    path = small.study(tmp_path, meters=("accuracy",))
+    real = setting.predict
+
+    def slow(lifter, *arguments):
+        if lifter.schedule:
+            time.sleep(30)
+        return real(lifter, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(setting, "predict", slow)
+        rows = sweep(bench(path, tmp_path / "r", timeout=3.0))
+    late = [row for row in rows if row.status != "ok"]
+    assert {(row.combination, row.metric) for row in late} == {
+        (small.PRUNED, metric) for metric in accuracy.METRICS
+    }
+    assert {(row.status, row.reason) for row in late} == {("timeout", "took longer than 3 s")}
+    assert {row.status for row in sweep(bench(path, tmp_path / "r"))} == {"ok"}
+
+
+def test_the_wait_for_a_device_does_not_count(tmp_path):
+    waiting = bench(small.study(tmp_path, meters=("time",)), tmp_path / "r", timeout=20.0)
+    code = "import time; from htpbench.devices import device_lock as lock\n"
+    code += "with lock('cpu', shared=True): print('held', flush=True); time.sleep(60)"
+    other = small.started("-c", code, cwd=tmp_path)
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(TimedOut), deadline(0.3), device_lock("cpu"):
+        pytest.fail("another process holds it")
+    with device_lock("cpu", shared=True):
+        pass
+    other.kill()
+    small.finished(other)
+    assert {row.status for row in sweep(waiting)} == {"ok"}
+
+
+def test_until_prunes_with_its_reason_and_is_asked_again(tmp_path):
+    path = small.study(tmp_path, meters=("cost", "accuracy"))
+    seen = []
+
+    def until(rows, meter):
+        seen.append((meter, sorted(rows)))
+        return "too dear" if meter == "accuracy" else None
+
+    def measure(until=None):
+        here = bench(path, tmp_path / "r")
+        with here.writer() as writer:
+            return here.measure(parse(small.PRUNED), writer, until=until)
+
+    found = measure(until)
+    told = {(row.metric.split(".")[0], row.status) for row in found.values()}
+    assert told == {("cost", "ok"), ("accuracy", "pruned")}
+    assert {row.reason for row in found.values() if row.status == "pruned"} == {"too dear"}
+    assert seen == [("cost", []), ("accuracy", sorted(cost.METRICS))]
+    before = row_file(tmp_path / "r").read_bytes()
+    assert measure(until) == found and seen[2:] == seen[1:2]
+    assert row_file(tmp_path / "r").read_bytes() == before, "it has been said"
+    assert {row.status for row in measure().values()} == {"ok"}
 
 
 def test_bad_input_ends_a_sweep(tmp_path, monkeypatch):
@@ -263,39 +356,27 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
     assert states[TrialState.RUNNING] == 0 and states[TrialState.COMPLETE] == len(LONG)
 
 
-def test_ctrl_c_ends_cleanly_and_the_same_command_resumes(tmp_path):
-    path = small.study(tmp_path, combinations=LONG[:4])
-    code, out, err = stopped_in_the_middle(path, tmp_path, signal.SIGINT, random.Random(1), most=5)
-    assert code == 130 and "the same command resumes" in err
+@pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_ends_cleanly_and_the_same_command_resumes(tmp_path, sent, expected):
+    path = small.study(tmp_path, combinations=LONG)
+    code, out, err = stopped_in_the_middle(path, tmp_path, sent, random.Random(1), most=5)
+    assert code == expected and "the same command resumes" in err
     assert "Traceback" not in out + err
+    assert list((tmp_path / "results").rglob("claims/*")) == []
+    assert all(t.state != TrialState.RUNNING for t in trials(tmp_path / "results"))
     seen = lines(tmp_path / "results")
     names = [row.combination for row in sweep(bench(path, tmp_path / "results"))]
-    assert set(names) == set(LONG[:4])
+    assert set(names) == set(LONG)
     assert lines(tmp_path / "results")[: len(seen)] == seen
-    assert len(lines(tmp_path / "results")) == 1 + len(cost.METRICS) * 4  # 1: the environment
-
-
-def test_two_sweeps_at_once(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    path, codes = small.study(tmp_path), []
-    real = METERS["cost"].measure
-
-    def measure(lifter):
-        codes.append(small.call(monkeypatch, "sweep", path))
-        return real(lifter)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(METERS["cost"], "measure", measure)
-        assert small.call(monkeypatch, "sweep", path) == 0
-    err = capsys.readouterr().err
-    assert codes == [2, 2] and "another htpbench writes to" in err and "--results" in err
-    assert small.call(monkeypatch, "sweep", path) == 0, "the first let go"
+    assert len(lines(tmp_path / "results")) == 1 + len(cost.METRICS) * len(
+        LONG
+    )  # 1: the environment
 
 
 def test_a_sweep_that_failed_lets_the_next_one_start(tmp_path, monkeypatch):
     path = small.study(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr("htpbench.sweep.open_trials", lambda bench: 1 / 0)
+        patched.setattr("htpbench.sweep.Trials", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError) as held:  # its traceback keeps the frames alive
             sweep(bench(path, tmp_path / "r"))
     assert len(sweep(bench(path, tmp_path / "r"))) == 2 * len(cost.METRICS)

@@ -191,6 +191,13 @@ def test_every_drawn_schedule_is_valid(frames):
     assert {len(c.schedule) for c in drawn} >= ({1, 2, 3} if frames > 5 else {1})
 
 
+def test_no_schedule_is_drawn_below_the_first_place_of_a_backbone():
+    trained = Trainee(parse("ktpformer.tiny-9"), any_schedule=True)
+    rng = np.random.default_rng(0)
+    drawn = [trained.draw(rng, any_schedule=True).schedule for _ in range(60)]
+    assert {b for schedule in drawn for _, b in schedule} == {1, 2, 3}
+
+
 def test_without_a_recoverer_the_targets_are_those_of_the_kept_frames(data, tmp_path, monkeypatch):
     asked = recipe(data, "mixste.tiny-9+tpc:3@1", steps=1)
     pairs, batches = [], []

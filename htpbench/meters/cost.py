@@ -21,7 +21,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from htpbench.lifter import Lifter
@@ -122,10 +124,26 @@ def count_fvcore(lifter: Lifter, inputs: tuple[Tensor, ...]) -> tuple[int, int, 
     analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
-    with quiet():
+    with quiet(), ConvolutionsAsProducts():
         by_operator = analysis.by_operator()
         norms = sum(count for name, count in by_operator.items() if "norm" in name)
         return int(analysis.total()), int(norms), sorted(analysis.unsupported_ops())
+
+
+class ConvolutionsAsProducts(TorchFunctionMode):
+    """On meta, tracing trips over torch's own checks of nn.Conv1d; a product counts the same."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is not torch.conv1d:
+            return func(*args, **(kwargs or {}))
+        x, weight, bias, (stride,), (padding,), (dilation,), groups = args  # as nn.Conv1d calls it
+        reach = dilation * (weight.shape[2] - 1) + 1
+        windows = functional.pad(x, (padding, padding)).unfold(2, reach, stride)[..., ::dilation]
+        grouped = windows.unflatten(1, (groups, -1)), weight.unflatten(0, (groups, -1))
+        out = torch.einsum("ngilk,goik->ngol", *grouped).flatten(1, 2)
+        return out if bias is None else out + bias[:, None]
 
 
 def count_ptflops(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:

@@ -47,14 +47,17 @@ def prepare(
     stride: int | None = None,
     every: int = 1,
     seed: int = 0,
+    consecutive: bool = False,
 ) -> Evaluation:
-    """Cut the test split into windows; `limit` keeps that many, evenly spaced.
+    """Cut the test split into windows; `limit` keeps that many, evenly spaced or consecutive.
 
     `every` keeps each `every`-th frame of the 50 Hz: 2, 3 and 4 are H2OT's Table 9.
     """
     views = downsample(make_views(motion.split("test"), detections, cameras, seed), every)
     windows = cut(views, frames, pipeline, stride)
-    thinned = windows if limit is None else windows.thin(limit)
+    thinned = windows
+    if limit is not None:
+        thinned = windows.consecutive(limit) if consecutive else windows.thin(limit)
     seen = "train" if any(clip.split == "train" for clip in motion.clips) else "test"
     train = make_views(motion.split(seen), "gt", "rotate", seed)
     card = {
@@ -74,5 +77,6 @@ def prepare(
         "root": "pelvis, set to 0",
         "mean_over": "frames",
     }
+    card |= {"spread": "consecutive"} if consecutive else {}  # older rows do not have the field
     card |= {} if seen == "train" else {"mean_pose": "of the test views: there are no others"}
     return Evaluation(views, thinned, train.poses3d.mean(axis=0), card)

@@ -59,9 +59,12 @@ def predict(
     windows: Windows,
     augment: bool = True,
     device: str = "cpu",
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    watch: Callable[[np.ndarray, np.ndarray], None] = lambda rows, poses: None,
 ) -> Prediction:
-    """Poses of the frames that the windows score, as far as the lifter returns them."""
+    """Poses of the frames that the windows score, as far as the lifter returns them.
+
+    `watch` gets the rows and poses of each batch and may raise.
+    """
     lifter = lifter.eval().to(device)
     rows, poses = [], []
     for first in range(0, len(windows.index), BATCH):
@@ -73,6 +76,6 @@ def predict(
         scored = np.take_along_axis(windows.scored[first : first + BATCH], frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
         poses.append(lifted[scored])
-        tick(first + len(index), len(windows.index))
+        watch(rows[-1], poses[-1])
     found, where = np.unique(np.concatenate(rows), return_index=True)
     return Prediction(found, np.concatenate(poses)[where])

@@ -18,18 +18,25 @@ from htpbench.statistics import mean_interval
 
 VERSION = 1
 METRICS = ("selection.frequency", "selection.kept", "selection.frame_noise")
+WINDOWS = "selection.windows"  # measured on consecutive windows alone
 SHOWN = 4  # windows whose kept frames are told one by one: enough to see a pruner change
+
+
+def measurable(evaluation: Evaluation) -> tuple[str, ...]:
+    """The metrics that these windows have."""
+    return (*METRICS, WINDOWS) if "spread" in evaluation.card else METRICS
 
 
 def measure(lifter: Lifter, evaluation: Evaluation, device: str = "cpu") -> list[Measurement]:
     """How often each frame is kept, what the first windows keep, and the kept frames' 2D noise.
 
-    Nothing when unpruned.
+    Consecutive windows tell all that they keep. Nothing when unpruned.
     """
     if not lifter.schedule:
         return []
     kept = survivors(lifter, evaluation, device)
-    return [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
+    found = [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
+    return [*found, all_kept(kept)] if WINDOWS in measurable(evaluation) else found
 
 
 @torch.inference_mode()
@@ -57,6 +64,13 @@ def first_kept(kept: np.ndarray) -> Measurement:
     axis = [f"window {w}, rank {rank}" for w, rank in np.ndindex(shown.shape)]
     value = shown.flatten().astype(float).tolist()
     return Measurement("selection.kept", value, "1", samples=len(shown), axis=axis)
+
+
+def all_kept(kept: np.ndarray) -> Measurement:
+    """The frames that every window keeps, each with its window's number."""
+    axis = [str(window) for window, _ in np.ndindex(kept.shape)]
+    value = kept.flatten().astype(float).tolist()
+    return Measurement(WINDOWS, value, "1", samples=len(kept), axis=axis)
 
 
 def frame_noise(kept: np.ndarray, evaluation: Evaluation) -> Measurement:

@@ -7,17 +7,15 @@ hits every lifter alike; intervals are bootstrapped over rounds, never over sing
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
+from htpbench.devices import device_lock
 from htpbench.lifter import Lifter
 from htpbench.protocols import Measurement
 from htpbench.statistics import median_interval
@@ -34,15 +32,6 @@ METRICS = (
     "time.overhead",
 )
 WARM_UP_S = 2.0  # at the most
-
-
-@contextmanager
-def device_lock(device: str) -> Iterator[None]:
-    """Nothing else of ours runs on the device while it is timed."""
-    named = torch.device(device)
-    name = f"htpbench-{named.type}-{named.index or 0}.lock"
-    with FileLock(Path(tempfile.gettempdir()) / name, mode=0o666):
-        yield
 
 
 def current(device: str) -> AbstractContextManager:

@@ -29,6 +29,17 @@ class Windows:
         keep = (2 * np.arange(count) + 1) * len(self.index) // (2 * count)
         return Windows(self.index[keep], self.scored[keep], self.view[keep])
 
+    def consecutive(self, count: int) -> Windows:
+        """The first `count` windows of the first view that has so many."""
+        held = np.bincount(self.view)  # windows of each view
+        if count > held.max():
+            raise BenchError(
+                f"no clip has {count} consecutive windows; the longest has {held.max()}: lower "
+                "`windows`, or `stride`"
+            )
+        keep = np.flatnonzero(self.view == np.argmax(held >= count))[:count]
+        return Windows(self.index[keep], self.scored[keep], self.view[keep])
+
 
 def cut(views: Views, frames: int, pipeline: str = "seq2seq", stride: int | None = None) -> Windows:
     """Windows of `frames` frames, `stride` apart (default: `frames` in seq2seq, 1 in seq2frame).

@@ -1,0 +1,57 @@
+"""What there is, what a string means, whether the installation is well."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from htpbench.cli.shared import Combinations, Results, StudyName, app, chosen, out
+from htpbench.errors import BenchError
+
+
+@app.command(sort_key=1)
+def ls() -> None:
+    """List backbones, pruners, recoverers, studies and weights."""
+    from htpbench.listing import listing
+
+    for table in listing():
+        out.print(table)
+
+
+@app.command(sort_key=2)
+def plan(
+    combinations: Combinations | None = None,
+    *,
+    study: StudyName = None,
+    rank: Annotated[
+        int | None, Parameter(help="The so many cheapest of the study's search space.")
+    ] = None,
+) -> None:
+    """Say what combinations mean, and whether they can be run, without running them."""
+    from htpbench.listing import plan_table, rank_table
+    from htpbench.space import size
+    from htpbench.study import load
+
+    search = load(study).search if study else None
+    if rank is not None and (search is None or rank < 1):
+        raise BenchError("--rank: expected 1 or more, and a --study with a [search] table")
+    if search is None or combinations or load(study).combinations:  # type: ignore[arg-type]
+        out.print(plan_table(chosen(combinations, study)))
+    if search:
+        out.print(f"the search space has {size(search):,} combinations", highlight=False)
+    if search and rank:
+        out.print(rank_table(search, rank))
+
+
+@app.command(sort_key=10)
+def doctor(*, results: Results = Path("results")) -> None:
+    """Check this installation: versions, devices, shipped files, a writable results folder."""
+    from htpbench.doctor import examine
+
+    table, healthy = examine(results)
+    out.print(table)
+    if not healthy:
+        sys.exit(2)

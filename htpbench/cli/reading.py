@@ -1,0 +1,100 @@
+"""Verbs that read rows: reports, comparisons, the gate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from htpbench.cli.shared import Reports, Results, app, err, out, reread
+from htpbench.errors import BenchError
+
+
+@app.command(sort_key=7)
+def report(
+    study: Annotated[str, Parameter(help="A shipped study or a .toml file.")],
+    *,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
+    from htpbench.report.build import report_study
+    from htpbench.study import load
+
+    reread(results)
+    tables, files = report_study(load(study), results, reports)
+    for table in tables:
+        out.print(table)
+    for file in files:
+        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+
+
+@app.command(sort_key=8)
+def compare(
+    a: Annotated[str, Parameter(help="The combination to compare with.")],
+    b: Annotated[str, Parameter(help="The combination that is judged.")],
+    *,
+    metric: Annotated[
+        list[str] | None, Parameter(negative="", help="Default: all with an interval.")
+    ] = None,
+    study: Annotated[
+        str | None, Parameter(help="Take the rows of its report alone: a name or a .toml file.")
+    ] = None,
+    format: Literal["table", "csv", "json", "markdown"] = "table",
+    results: Results = Path("results"),
+) -> None:
+    """Say metric by metric whether B is better than A, the same, worse, or unsure, from rows.
+
+    Exit codes: 0 all compared, 2 wrong usage, rows that are missing or conditions that differ.
+    """
+    from htpbench.combination import parse
+    from htpbench.report.comparison import render
+    from htpbench.report.current import current
+    from htpbench.study import load
+    from htpbench.verdicts import compare as judge
+
+    a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
+    rows, _ = reread(results)
+    found, refused = judge(a, b, current(load(study), rows) if study else rows, metric or ())
+    if found:
+        text = render(found, a, b, format)
+        out.print(text) if format == "table" else print(text)
+    if refused:
+        raise BenchError("\n".join(refused))
+
+
+@app.command(sort_key=9)
+def check(
+    *,
+    against: Annotated[
+        Path | None, Parameter(help="Pinned rows. Default: baselines/gate.jsonl.")
+    ] = None,
+    pin: Annotated[bool, Parameter(negative="", help="Write that file instead.")] = False,
+    fail: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="Another rule: METRIC:+NUMBER, accuracy.mpjve:+2%, ..."),
+    ] = None,
+) -> None:
+    """Measure the study "gate" afresh; fail where cost or accuracy fell behind the pinned rows.
+
+    Exit codes: 0 as pinned, 1 a regression, 2 wrong usage, 3 not measured, 4 an unreadable file.
+    """
+    from htpbench import check as gate
+    from htpbench import pinned
+    from htpbench.study import load
+
+    path = against or pinned.pinned_file()
+    if pin and fail:
+        raise BenchError("--pin judges nothing; leave --fail out")
+    with err.status("measuring") as status:
+        if pin:
+            pinned.write(path, gate.measure(load("gate"), status.update))
+            code, said = 0, [f"pinned: {path}"]
+        else:
+            code, said = gate.check(path, fail or [], status.update)
+    for each in said:
+        out.print(each, highlight=False, markup=False)
+    if code:
+        sys.exit(code)

@@ -1,0 +1,83 @@
+"""What the verbs share: the application, its consoles, arguments, and what several of them do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from htpbench import __version__
+from htpbench.errors import BenchError
+
+if TYPE_CHECKING:
+    from htpbench.rows import Row
+
+app = App(
+    name="htpbench",
+    version=__version__,
+    help="Measure any backbone x pruner x recoverer x (r, b) of video pose transformers.",
+    sort_key=None,
+    suppress_keyboard_interrupt=False,  # `main` says that the same command resumes
+)
+app.meta.suppress_keyboard_interrupt = False
+WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
+out, err = Console(width=WIDTH), Console(stderr=True)
+
+Combinations = Annotated[
+    list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...", negative="")
+]
+StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) or a .toml file.")]
+Results = Annotated[Path, Parameter(help="Folder of the rows.")]
+Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
+Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
+Data = Annotated[
+    str | None, Parameter(help='"synthetic", the path of an .npz of motion, or "bvh:PATH".')
+]
+Weights = Annotated[
+    str | None, Parameter(help='Shipped weights, a .safetensors file, or "random".')
+]
+Pipeline = Annotated[
+    Literal["seq2seq", "seq2frame"] | None, Parameter(help="Default: what the combination says.")
+]
+Format = Literal["table", "csv", "json", "markdown", "latex"]
+Meter = Literal["cost", "time", "accuracy", "selection"]
+
+
+def chosen(combinations: list[str] | None, study: str | None) -> list:
+    """The combinations named one by one and those of a study; BenchError where there are none."""
+    from htpbench.combination import parse
+    from htpbench.study import load
+
+    parsed = [parse(text) for text in combinations or []]
+    parsed += load(study).parsed() if study else []
+    if not parsed:
+        raise BenchError("nothing to do: name a combination, or a study with --study")
+    return list(dict.fromkeys(parsed))
+
+
+def reread(results: Path) -> tuple[list[Row], dict[str, dict]]:
+    """Rows and environments as they are now; a line on stderr where some cannot be read."""
+    from htpbench.rows import Store
+
+    store = Store(results)
+    rows = store.read()
+    if store.problems:
+        err.print(
+            f"warning: lines of the results that could not be read: {len(store.problems)}; "
+            f"the first: {store.problems[0]}",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    return rows, store.environments
+
+
+def natural(seed: int) -> int:
+    """A seed that numpy accepts."""
+    if not 0 <= seed < 2**32:
+        raise BenchError(f"--seed {seed}: expected 0 or more, at most {2**32 - 1}")
+    return seed

@@ -1,0 +1,54 @@
+"""The verb that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from htpbench.cli.shared import Device, app, err, natural
+
+
+@app.command(sort_key=6)
+def train(
+    combination: Annotated[str, Parameter(help="What to train, for example mixste.tiny-81.")],
+    *,
+    data: Annotated[list[str], Parameter(help="As in sweep; repeat to mix.")],
+    out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
+    steps: Annotated[int | None, Parameter(help="Default: what the recipe says.")] = None,
+    epochs: Annotated[int | None, Parameter(help="Instead of --steps.")] = None,
+    batch: Annotated[int | None, Parameter(help="Windows a step; default: the recipe's.")] = None,
+    rate: Annotated[float | None, Parameter(help="Peak; default: the recipe's.")] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        Parameter(help="Of the forward pass; default: bfloat16 on CUDA that has it, else float32."),
+    ] = None,
+    any_schedule: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    device: Device = "cpu",
+) -> None:
+    """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
+    from htpbench.history import ends
+    from htpbench.progress import bar
+    from htpbench.recipes import Recipe
+    from htpbench.setting import check_device
+    from htpbench.train import train as learn
+    from htpbench.train import usual_precision
+
+    check_device(device)
+    recipe = Recipe.of(
+        combination,
+        tuple(data),
+        steps=steps,
+        epochs=epochs,
+        batch=batch,
+        rate=rate,
+        precision=precision or usual_precision(device),
+        any_schedule=any_schedule,
+        seed=natural(seed),
+    )
+    with bar(err) as tick:
+        path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
+    err.print(ends(path), highlight=False, soft_wrap=True)
+    err.print(f"written: {path}", highlight=False, soft_wrap=True)
