@@ -1,6 +1,7 @@
 """Small things that several test files run: motion of a few frames, studies, the command line."""
 
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -99,6 +100,8 @@ def started(*arguments, cwd):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job ignores Ctrl-C and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
