@@ -151,9 +151,10 @@ class Trials:
         while asked:
             with self.lock:
                 self.bury()
-                done = sum(bool(trial.params) for trial in self.ended())
-                states = (TrialState.RUNNING,)
-                running = len(self.all.get_trials(deepcopy=False, states=states))
+                # One look: what ends between two would be in neither.
+                seen = self.all.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
+                running = sum(trial.state == TrialState.RUNNING for trial in seen)
+                done = sum(trial.state in ENDED and bool(trial.params) for trial in seen)
                 trial = None
                 if done + running + self.failed < asked:
                     trial = self.all.ask()
