@@ -86,14 +86,18 @@ class Claims:
         Where a live worker has it: waits for its end, or with `wait` off raises Busy.
         """
         key = hashlib.sha256(what.encode()).hexdigest()[:16]
-        while (deaths := self.take(key)) is None:
-            if not wait:
-                raise Busy(what)
-            time.sleep(PAUSE_S)
-        try:
+        try:  # from here on: Ctrl-C may come between the file and the next line
+            while (deaths := self.take(key)) is None:
+                if not wait:
+                    raise Busy(what)
+                time.sleep(PAUSE_S)
             yield deaths
         finally:
-            self.release(key)
+            try:
+                self.release(key)
+            except KeyboardInterrupt:
+                self.release(key)
+                raise
 
     def take(self, key: str) -> int | None:
         """Owners that died with this claim, which is now ours; None where a live one has it."""
@@ -106,9 +110,10 @@ class Claims:
                     return None
                 deaths = before.get("deaths", 0) + 1
                 path.unlink()
+            owner = json.dumps({**myself(), "deaths": deaths}).encode()
             file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
             try:
-                os.write(file, json.dumps({**myself(), "deaths": deaths}).encode())
+                os.write(file, owner)
             finally:
                 os.close(file)
         return deaths
