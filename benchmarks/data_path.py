@@ -18,9 +18,9 @@ from htpbench.motion import open_motion
 from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
-from htpbench.recipes import Recipe
-from htpbench.train import OPTIMISERS, advance
-from htpbench.trainee import Sampler, Trainee
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import OPTIMISERS, advance
+from htpbench.training.trainee import Sampler, Trainee
 
 ROUNDS = 7
 BATCHES = 40  # a round

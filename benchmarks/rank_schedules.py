@@ -12,7 +12,7 @@ import torch
 from htpbench.lifter import build
 from htpbench.meters import cost
 from htpbench.meters.additive import METRICS, Costs, ranked
-from htpbench.space import enumerated, size
+from htpbench.search.space import enumerated, size
 from htpbench.study import Search
 
 torch.set_num_threads(1)

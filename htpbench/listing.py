@@ -50,7 +50,7 @@ def plan_table(combinations: list[Combination]) -> Table:
 def rank_table(search: study.Search, count: int) -> Table:
     """The combinations of a space with the fewest operations."""
     from htpbench.meters.additive import ranked
-    from htpbench.space import enumerated
+    from htpbench.search.space import enumerated
 
     table = Table("combination", Column("flops, M", justify="right"), box=SIMPLE_HEAD)
     for flops, combination in ranked(enumerated(search))[:count]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -18,19 +18,20 @@ from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from htpbench import constraint, space
-from htpbench.cascade import Cascade
+from htpbench import constraint
 from htpbench.claims import PAUSE_S, alive, in_turn, myself
 from htpbench.combination import Combination, parse
 from htpbench.errors import unknown
+from htpbench.progress import Tick
 from htpbench.rows import Row
 from htpbench.run import Bench
-from htpbench.search import constrain, sampler, suggest
+from htpbench.search import space
+from htpbench.search.cascade import Cascade
+from htpbench.search.suggest import constrain, sampler, suggest
 from htpbench.setting import LISTS, METERS
 from htpbench.storage import open_storage, talking
 from htpbench.study import HIGHER_IS_BETTER, Study
 
-Tick = Callable[[int, int, str], None]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +18,11 @@ from typing import TYPE_CHECKING
 from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
+    from htpbench.progress import Tick
     from htpbench.rows import Row
     from htpbench.run import Bench
     from htpbench.study import Study
 
-Tick = Callable[[int, int, str], None]
 STOP_S = 30.0  # how long a worker may take to end cleanly
 LOOK_S = 0.1
 
@@ -33,7 +32,7 @@ def measured(
 ) -> list[Row]:
     """The rows of a study, measured by this process, or by `count` others before it."""
     if bench.study.training:
-        from htpbench.lineage import sweep as train_and_measure
+        from htpbench.training.lineage import sweep as train_and_measure
 
         sweep = partial(train_and_measure, bench, runs / bench.study.name, tick)
     else:

@@ -5,7 +5,7 @@ import torch
 
 from htpbench.cards import shipped
 from htpbench.lifter import build
-from htpbench.trainee import built
+from htpbench.training.trainee import built
 
 FRAMES, CENTRE = 27, 13
 STAGES = (13, 9, 5)  # frames kept

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import small
 
-from htpbench import cascade, setting
-from htpbench.cascade import Cascade, ends
+from htpbench import setting
 from htpbench.combination import parse
 from htpbench.errors import Pruned
 from htpbench.meters import cost
 from htpbench.rows import Row, Store
 from htpbench.run import Bench
+from htpbench.search import cascade
+from htpbench.search.cascade import Cascade, ends
 from htpbench.study import HIGHER_IS_BETTER, Study, load
 from htpbench.sweep import sweep
 

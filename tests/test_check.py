@@ -8,10 +8,11 @@ import pytest
 import small
 import torch
 
-from htpbench import check, lifter, pinned, tolerance, weights
+from htpbench import lifter, weights
 from htpbench.backbones.mixste import MixSTE
 from htpbench.combination import parse
 from htpbench.errors import BenchError
+from htpbench.gate import check, pinned, tolerance
 from htpbench.lifter import build
 from htpbench.meters import selection
 from htpbench.meters.evaluation import prepare

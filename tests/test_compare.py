@@ -253,6 +253,7 @@ def test_the_verb_prints_what_it_compared_and_exits_2_for_the_rest(monkeypatch, 
     assert call(monkeypatch, "compare", A, B, "--results", FROZEN) == 0
     said = capsys.readouterr().out
     assert "+0.70 [+0.12, +1.31]" in said and "paired by clip" in said and "+1.8 %" in said
+    assert "accuracy: synthetic (test subjects), cpn detections, weights mixste.tiny-81" in said
     control = "control: unpruned, every third frame"
     assert call(monkeypatch, "compare", control, B, "--results", FROZEN, "--format", "csv") == 0
     lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

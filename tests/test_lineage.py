@@ -4,10 +4,11 @@ import pandas
 import pytest
 import small
 
-from htpbench import lineage, study
+from htpbench import study
 from htpbench.errors import BenchError
 from htpbench.report.lineages import agreement, lineage_table, scores
 from htpbench.rows import Store
+from htpbench.training import lineage
 
 OTHER = "mixste.tiny-9+tps:5@1+tri"
 TRAINING = (

@@ -8,13 +8,14 @@ from typing import get_args
 import pytest
 from paths import ROOT
 
-from htpbench import cards, recipes
+from htpbench import cards
 from htpbench.combination import parse
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.losses import LOSSES
-from htpbench.rates import Cosine, Halving, PerEpoch
-from htpbench.recipes import Recipe
-from htpbench.train import OPTIMISERS
+from htpbench.training import recipes
+from htpbench.training.losses import LOSSES
+from htpbench.training.rates import Cosine, Halving, PerEpoch
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import OPTIMISERS
 
 # Table 1 of the H2OT paper, as printed.
 FIELDS = ("epochs", "batch", "rate", "optimiser")

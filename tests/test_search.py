@@ -9,7 +9,7 @@ import pytest
 import small
 import torch
 
-from htpbench import constraint, space
+from htpbench import constraint
 from htpbench.combination import parse
 from htpbench.errors import BenchError
 from htpbench.lifter import build
@@ -17,7 +17,8 @@ from htpbench.meters import additive, cost
 from htpbench.meters.additive import Costs, ranked
 from htpbench.rows import Row, Store
 from htpbench.run import Bench
-from htpbench.search import constrain, sampler, suggest
+from htpbench.search import space
+from htpbench.search.suggest import constrain, sampler, suggest
 from htpbench.study import Search, load
 from htpbench.sweep import sweep
 

@@ -13,21 +13,22 @@ import torch
 from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file
 
-from htpbench import history, trainee, weights
-from htpbench import train as training
+from htpbench import weights
 from htpbench.backbones.mixste import MixSTE
 from htpbench.combination import Combination, Part, parse
 from htpbench.lifter import build
-from htpbench.losses import LOSSES
 from htpbench.meters.prediction import flip, predict
 from htpbench.motion.views import make_views
-from htpbench.rates import Cosine, PerEpoch
-from htpbench.recipes import Recipe
 from htpbench.registry import BACKBONES
 from htpbench.run import Bench
 from htpbench.study import load
-from htpbench.train import train
-from htpbench.trainee import Sampler, Trainee
+from htpbench.training import history, trainee
+from htpbench.training import train as training
+from htpbench.training.losses import LOSSES
+from htpbench.training.rates import Cosine, PerEpoch
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import train
+from htpbench.training.trainee import Sampler, Trainee
 
 FILES = ("weights.safetensors", "weights.json", "best.safetensors", "best.json")
 

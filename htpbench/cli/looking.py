@@ -32,7 +32,7 @@ def plan(
 ) -> None:
     """Say what combinations mean, and whether they can be run, without running them."""
     from htpbench.listing import plan_table, rank_table
-    from htpbench.space import size
+    from htpbench.search.space import size
     from htpbench.study import load
 
     search = load(study).search if study else None

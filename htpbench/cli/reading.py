@@ -81,8 +81,8 @@ def check(
 
     Exit codes: 0 as pinned, 1 a regression, 2 wrong usage, 3 not measured, 4 an unreadable file.
     """
-    from htpbench import check as gate
-    from htpbench import pinned
+    from htpbench.gate import check as gate
+    from htpbench.gate import pinned
     from htpbench.study import load
 
     path = against or pinned.pinned_file()

@@ -29,12 +29,12 @@ def train(
     device: Device = "cpu",
 ) -> None:
     """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
-    from htpbench.history import ends
     from htpbench.progress import bar
-    from htpbench.recipes import Recipe
     from htpbench.setting import check_device
-    from htpbench.train import train as learn
-    from htpbench.train import usual_precision
+    from htpbench.training.history import ends
+    from htpbench.training.recipes import Recipe
+    from htpbench.training.train import train as learn
+    from htpbench.training.train import usual_precision
 
     check_device(device)
     recipe = Recipe.of(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas
 
+from htpbench.report.captions import data, source
 from htpbench.report.console import plain_lines
 from htpbench.report.tables import COLUMNS, Column, amount, markdown
 from htpbench.verdicts import FLOOR, Verdict
@@ -66,7 +67,16 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
     ]
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
+        if "data" in verdict.conditions:
+            told += [f"{meter}: {on_what(verdict.conditions)}"]
         told += [
             f"{meter}: {k} is {x!r} for A, {y!r} for B" for k, (x, y) in verdict.differing.items()
         ]
     return list(dict.fromkeys(told))
+
+
+def on_what(card: dict[str, Any]) -> str:
+    """The motion that two combinations were compared on, and the weights if they share them."""
+    if "weights" in card:
+        return f"{data(card)}), {source(card)}"
+    return f"{data(card)}), {card['detections']} detections"

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import torch
 
-from htpbench import losses, metrics
+from htpbench import metrics
 from htpbench.layers import CrossAttention
 from htpbench.meters.prediction import flip
 from htpbench.motion.cameras import rig
 from htpbench.selection import density_peaks, top
+from htpbench.training import losses
 from official.common import close
 
 

@@ -8,8 +8,8 @@ import torch
 
 from htpbench import weights
 from htpbench.errors import BenchError
-from htpbench.recipes import Recipe
-from htpbench.trainee import Trainee
+from htpbench.training.recipes import Recipe
+from htpbench.training.trainee import Trainee
 
 Points = list[tuple[int, float]]  # (steps done, MPJPE in mm)
 

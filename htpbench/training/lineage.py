@@ -11,13 +11,12 @@ from htpbench import weights
 from htpbench.claims import in_turn
 from htpbench.combination import Combination
 from htpbench.devices import device_lock
-from htpbench.recipes import Recipe
+from htpbench.progress import Tick
 from htpbench.rows import Row
 from htpbench.run import Bench
 from htpbench.study import Study
-from htpbench.train import train
-
-Tick = Callable[[int, int, str], None]
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import train
 
 
 @dataclass

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from htpbench import metrics, weights
-from htpbench.checkpoint import Points
 from htpbench.combination import parse
 from htpbench.meters import accuracy
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion.clip import Motion
-from htpbench.recipes import Recipe
-from htpbench.trainee import Trainee
+from htpbench.training.checkpoint import Points
+from htpbench.training.recipes import Recipe
+from htpbench.training.trainee import Trainee
 
 CHECKS = 10  # scores a run: enough to see a plateau
 WINDOWS = 40  # that a score takes at most, evenly spaced over the test split

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from htpbench.errors import BenchError, unknown
-from htpbench.pinned import KEPT
+from htpbench.gate.pinned import KEPT
 from htpbench.rows import Row
 from htpbench.study import HIGHER_IS_BETTER
 

@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from htpbench import weights
-from htpbench.checkpoint import resume, save
 from htpbench.combination import parse
 from htpbench.errors import BenchError
-from htpbench.history import History, final_scores
-from htpbench.losses import LOSSES
-from htpbench.recipes import Precision, Recipe
-from htpbench.trainee import LEAST, Sampler, Trainee
+from htpbench.training.checkpoint import resume, save
+from htpbench.training.history import History, final_scores
+from htpbench.training.losses import LOSSES
+from htpbench.training.recipes import Precision, Recipe
+from htpbench.training.trainee import LEAST, Sampler, Trainee
 
 SAVE_EVERY_S = 60.0
 CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it

@@ -12,15 +12,16 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from htpbench import pinned
 from htpbench.combination import parse
-from htpbench.pinned import KEPT, Rows
+from htpbench.compare import unlike
+from htpbench.gate import pinned
+from htpbench.gate.pinned import KEPT, Rows
+from htpbench.gate.tolerance import Rule, default_rule, parse_rules
 from htpbench.registry import PRUNERS
 from htpbench.rows import Row, Store, row_key
 from htpbench.run import Bench, run
 from htpbench.setting import METERS
 from htpbench.study import Study, load
-from htpbench.tolerance import Rule, default_rule, parse_rules
 
 REGRESSION, INCOMPLETE = 1, 3  # exit codes; 0 passes, 2 is wrong usage, 4 an unreadable file
 WEIGHTS = {"weights_sha256", "training", "training_seed"}  # others may be shipped: they are judged
@@ -91,11 +92,12 @@ def obstacle(before: Row, after: Row) -> str:
     """Why two rows cannot be compared; "" where they can."""
     if after.status != "ok":
         return f"{after.status}: {after.reason}"
-    was, now = ({**row.conditions, "unit": row.unit} for row in (before, after))
+    differing = unlike(after, before, WEIGHTS)
+    if before.unit != after.unit:
+        differing["unit"] = (after.unit, before.unit)
     said = [
-        f"{name}: {json.dumps(now.get(name))}, pinned {json.dumps(was.get(name))}"
-        for name in sorted(was.keys() | now.keys())
-        if was.get(name) != now.get(name) and name not in WEIGHTS
+        f"{name}: {json.dumps(now)}, pinned {json.dumps(was)}"
+        for name, (now, was) in sorted(differing.items())
     ]
     version = METERS[before.metric.partition(".")[0]].VERSION
     if row_key(before.combination, before.metric, before.conditions, version) != before.key:

@@ -15,7 +15,7 @@ from htpbench.meters.prediction import flip
 from htpbench.motion import open_motion
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
-from htpbench.recipes import Recipe
+from htpbench.training.recipes import Recipe
 
 LEAST = 3  # frames that training for any schedule keeps
 

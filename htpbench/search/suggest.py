@@ -8,9 +8,10 @@ from dataclasses import replace
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
-from htpbench import constraint, space
+from htpbench import constraint
 from htpbench.combination import Combination, Part, parse
 from htpbench.rows import Row
+from htpbench.search import space
 from htpbench.study import Search
 
 GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials

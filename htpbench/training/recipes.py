@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.rates import Cosine, PerEpoch
+from htpbench.training.rates import Cosine, PerEpoch
 
 Optimiser = Literal["adamw", "adam", "amsgrad"]
 LossName = Literal["mixste", "mpjpe", "motionbert"]
@@ -76,7 +76,7 @@ class Recipe:
     """All that decides a training run; a checkpoint resumes only under the same recipe.
 
     An epoch is as many steps as whole batches fit into the training windows, which start a
-    quarter of a window apart: see `htpbench.trainee.Sampler`.
+    quarter of a window apart: see `htpbench.training.trainee.Sampler`.
     """
 
     combination: str

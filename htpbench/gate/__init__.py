@@ -1,0 +1,1 @@
+"""The gate: what is measured now against what was pinned."""

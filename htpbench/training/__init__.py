@@ -1,0 +1,1 @@
+"""Training: the loop, its draws, its state, its scores, and recipes as data."""
