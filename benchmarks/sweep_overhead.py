@@ -44,7 +44,7 @@ def study(count, meters):
         combinations=combinations(count),
         objectives=["cost.flops", "accuracy.mpjpe" if "accuracy" in meters else "cost.params"],
         weights="random",
-        evaluation={"windows": 64, "flip": False},
+        evaluation={"flip": False},
     )
 
 
@@ -79,7 +79,6 @@ def shared(folder):
     path.write_text(
         f'title = "Overhead"\nmeters = ["cost", "accuracy"]\nweights = "random"\n'
         f"objectives = {asked.objectives}\ncombinations = [{names}]\n"
-        "[evaluation]\nwindows = 64\nflip = false\n"
     )
     seconds = {}
     for workers in (1, 2):

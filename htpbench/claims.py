@@ -73,11 +73,27 @@ def alive(owner: dict[str, Any], age_s: float, longest_s: float = ELSEWHERE_S) -
 
 
 class Claims:
-    """The claims below one folder. Raises BenchError where it cannot be written."""
+    """The claims below one folder. Raises BenchError where it cannot be written.
+
+    As a context manager it ends with none of this process left. A signal may raise between any two
+    instructions, so that a `with` that had begun never ends.
+    """
 
     def __init__(self, folder: Path, longest_s: float = ELSEWHERE_S) -> None:
         self.folder = folder
         self.longest_s = longest_s
+        # One for all: it is taken again by a process that a signal left with it, where another
+        # object would wait for ever, and no signal is lost in the code that ends a lock's life.
+        self._lock = FileLock(folder.with_suffix(".lock"), poll_interval=0.005)
+
+    def __enter__(self) -> Claims:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder.is_dir():
+            with self._locked():
+                for path in list(self.folder.iterdir()):
+                    self.release(path.name)
 
     @contextmanager
     def hold(self, what: str, wait: bool = True) -> Iterator[int]:
@@ -86,18 +102,14 @@ class Claims:
         Where a live worker has it: waits for its end, or with `wait` off raises Busy.
         """
         key = hashlib.sha256(what.encode()).hexdigest()[:16]
-        try:  # from here on: Ctrl-C may come between the file and the next line
+        try:
             while (deaths := self.take(key)) is None:
                 if not wait:
                     raise Busy(what)
                 time.sleep(PAUSE_S)
             yield deaths
         finally:
-            try:
-                self.release(key)
-            except KeyboardInterrupt:
-                self.release(key)
-                raise
+            self.release(key)
 
     def take(self, key: str) -> int | None:
         """Owners that died with this claim, which is now ours; None where a live one has it."""
@@ -110,12 +122,9 @@ class Claims:
                     return None
                 deaths = before.get("deaths", 0) + 1
                 path.unlink()
-            owner = json.dumps({**myself(), "deaths": deaths}).encode()
-            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            try:
-                os.write(file, owner)
-            finally:
-                os.close(file)
+            owner = json.dumps({**myself(), "deaths": deaths})
+            with path.open("x") as file:
+                file.write(owner)
         return deaths
 
     def renew(self, what: str) -> None:
@@ -125,17 +134,19 @@ class Claims:
             os.utime(self.folder / key)
 
     def release(self, key: str) -> None:
-        """Give a claim back, if it still is ours."""
+        """Give a claim back, if it still is ours; one that says of no owner is nobody's."""
         path, mine = self.folder / key, myself()
         with self._locked():
-            if path.exists() and mine.items() <= _read(path).items():
-                path.unlink()
+            if path.exists():
+                owner = _read(path)
+                if "process" not in owner or mine.items() <= owner.items():
+                    path.unlink()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder.with_suffix(".lock"), poll_interval=0.005):
+            with self._lock:
                 yield
         except OSError as error:
             raise BenchError(

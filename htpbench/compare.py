@@ -9,14 +9,20 @@ import numpy as np
 
 from htpbench.errors import BenchError
 from htpbench.rows import Row
-from htpbench.statistics import mean_interval
+from htpbench.statistics import group_mean, mean_interval
 
 # What is compared, not how it was measured.
 WEIGHTS = {"weights", "weights_sha256", "weights_seed", "training", "training_seed"}
 SYSTEM = {*WEIGHTS, "trained", "code", "control"}
 # How clips were cut; they may differ where the same number of frames of each clip was scored.
 CUT = {"stride", "windows"}
+MPJPE, ACTION_MEAN = "accuracy.mpjpe", "accuracy.mpjpe_action_mean"
 BY_CLIP, FRAMES = "accuracy.mpjpe_by_clip", "accuracy.frames_by_clip"
+ACTIONS = "accuracy.actions_by_clip"
+COUNTS = {  # what means of a clip are averaged over, where it is not frames
+    "accuracy.mpjve": "accuracy.velocities_by_clip",
+    "accuracy.acceleration_error": "accuracy.accelerations_by_clip",
+}
 
 
 def unlike(row: Row, other: Row, skipped: Collection[str] = ()) -> dict[str, tuple[Any, Any]]:
@@ -29,8 +35,10 @@ def unlike(row: Row, other: Row, skipped: Collection[str] = ()) -> dict[str, tup
     return {f: pair for f, pair in pairs.items() if f not in skipped and pair[0] != pair[1]}
 
 
-def difference(mine: Mapping[str, Row], base: Mapping[str, Row]) -> tuple[float, float, float]:
-    """MPJPE minus the base's in mm and its 95 % interval, paired clip by clip.
+def difference(
+    mine: Mapping[str, Row], base: Mapping[str, Row], metric: str = MPJPE
+) -> tuple[float, float, float]:
+    """A metric minus the base's and its 95 % interval, paired clip by clip; see `paired`.
 
     Both map metrics to ok rows of one combination. BenchError names the fields of the evaluation
     cards that differ.
@@ -39,11 +47,36 @@ def difference(mine: Mapping[str, Row], base: Mapping[str, Row]) -> tuple[float,
     if found:
         told = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {told}")
-    ours, theirs = by_clip(mine), by_clip(base)
-    frames = {clip: count for clip, (_, count) in theirs.items()}
-    counts = np.array([frames[clip] for clip in frames])  # (clips,)
-    sums = np.array([ours[clip][0] - theirs[clip][0] for clip in frames]) * counts
-    return sums.sum() / counts.sum(), *mean_interval(sums, counts)
+    values, weights, *actions = by_clip_rows(metric)
+    ours, theirs, weight = labelled(mine[values]), labelled(base[values]), labelled(base[weights])
+    counts = np.array([weight[clip] for clip in theirs])  # (clips,)
+    sums = np.array([ours[clip] - theirs[clip] for clip in theirs]) * counts
+    action = labelled(base[actions[0]]) if actions else dict.fromkeys(theirs, 0.0)
+    groups = np.array([action[clip] for clip in theirs])
+    return float(group_mean(sums, counts, groups)), *mean_interval(sums, counts, groups)
+
+
+def paired(metric: str, mine: Mapping[str, Row], base: Mapping[str, Row]) -> bool:
+    """Whether rows tell a metric clip by clip, over as many frames of the same clips.
+
+    Rows of older meters tell MPJPE alone.
+    """
+    needed = by_clip_rows(metric)
+    if not set(needed) <= mine.keys() & base.keys():
+        return False
+    return all(labelled(mine[name]) == labelled(base[name]) for name in needed[1:])
+
+
+def by_clip_rows(metric: str) -> tuple[str, ...]:
+    """The rows that pair a metric: means of clips, over how many, and of actions the clips' own."""
+    if metric == ACTION_MEAN:
+        return BY_CLIP, FRAMES, ACTIONS
+    return f"{metric}_by_clip", COUNTS.get(metric, FRAMES)
+
+
+def labelled(row: Row) -> dict[str, float]:
+    """Clip -> its number in a row that holds one for each."""
+    return dict(zip(row.axis, row.value, strict=True))  # type: ignore[arg-type]
 
 
 def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[Any, Any]]:
@@ -51,22 +84,18 @@ def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[A
 
     Clips may be cut otherwise where the same number of frames of each was scored.
     """
-    ours, theirs = by_clip(mine), by_clip(base)
+    counts, expected = frames(mine), frames(base)
     row, other = mine[BY_CLIP], base[BY_CLIP]
     blind = {"flip", "flip_selection"} if "flip" not in row.conditions else set()  # the mean pose
     found = unlike(row, other, SYSTEM | CUT | blind)
-    counts, expected = ({clip: n for clip, (_, n) in one.items()} for one in (ours, theirs))
     if not found and counts != expected:
         sums = sum(counts.values()), sum(expected.values())
         found = unlike(row, other, SYSTEM | blind) or {"frames scored": sums}
     return found
 
 
-def by_clip(rows: Mapping[str, Row]) -> dict[str, tuple[float, float]]:
-    """Clip -> its MPJPE in mm and its number of scored frames."""
+def frames(rows: Mapping[str, Row]) -> dict[str, float]:
+    """Clip -> its number of scored frames."""
     if not {BY_CLIP, FRAMES} <= rows.keys():
         raise BenchError(f"{BY_CLIP} was not measured; measure it with the meter accuracy")
-    mean, frames = rows[BY_CLIP], rows[FRAMES]
-    counts: dict[str, float] = dict(zip(frames.axis, frames.value, strict=True))  # type: ignore
-    values: dict[str, float] = dict(zip(mean.axis, mean.value, strict=True))  # type: ignore
-    return {clip: (values[clip], counts[clip]) for clip in values}
+    return labelled(rows[FRAMES])

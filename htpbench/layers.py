@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,17 +31,11 @@ class Attention(nn.Module):
         mixed = functional.scaled_dot_product_attention(*self.split(x), attn_mask=mask)
         return self.projection(mixed.transpose(1, 2).flatten(2))  # (N, L, C)
 
-    def received(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """(N, L): attention that each position receives, mean over heads and queries."""
+    def received(self, x: Tensor) -> Tensor:
+        """(N, L, C) -> (N, L): attention each position receives, mean over heads and queries."""
         q, k, _ = self.split(x)
         scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5  # (N, heads, L, L)
-        if keys is not None:
-            scores = scores.masked_fill(~keys[:, None, None, :], float("-inf"))
-        weights = scores.softmax(dim=-1).mean(dim=1)  # (N, L, L)
-        if keys is None:
-            return weights.mean(dim=1)
-        queries = keys.to(weights.dtype)  # masked frames do not vote either
-        return (weights * queries[:, :, None]).sum(dim=1) / queries.sum(dim=1, keepdim=True)
+        return scores.softmax(dim=-1).mean(dim=(1, 2))
 
 
 class CrossAttention(nn.Module):
@@ -117,9 +113,17 @@ class Layer(nn.Module):
         x = x + self.drop_path(self.attention(self.norm1(x), keys))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
-    def received(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """(N, L): attention that each position receives; see Attention."""
-        return self.attention.received(self.norm1(x), keys)
+    def received(self, x: Tensor) -> Tensor:
+        """(N, L, C) -> (N, L): attention that each position receives; see Attention."""
+        return self.attention.received(self.norm1(x))
+
+
+def sinusoid(time: Tensor, width: int) -> Tensor:
+    """(N,) -> (N, C): sines, then cosines, of a step number; frequencies from 1 to 1 / 10000."""
+    half = width // 2
+    scale = torch.arange(half, device=time.device) * (-math.log(10000.0) / (half - 1))
+    angle = time[:, None] * scale.exp()  # (N, C / 2)
+    return torch.cat((angle.sin(), angle.cos()), dim=-1)
 
 
 def fold(tokens: Tensor) -> Tensor:
@@ -160,11 +164,11 @@ class Stream(nn.Module):
             return self.over_joints(self.over_frames(tokens, keys))
         return self.over_frames(self.over_joints(tokens), keys)
 
-    def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, tokens: Tensor) -> Tensor:
         """(B, f): attention that each frame receives, mean over joints."""
         batch, _, joints, _ = tokens.shape
         x = fold(tokens if self.frames_first else self.over_joints(tokens))  # (B J, f, C)
-        received = self.temporal.received(x, repeat(keys, joints))  # type: ignore[operator]
+        received = self.temporal.received(x)  # type: ignore[operator]
         return received.unflatten(0, (batch, joints)).mean(dim=1)
 
 

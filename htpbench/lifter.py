@@ -22,6 +22,8 @@ class Lifter(nn.Module):
 
     recovered: f, how many evenly spaced frames the recoverer brings back.
     centred: the centre frame (F - 1) // 2 survives every pruning (seq2frame).
+    masked: the first pruning leaves all frames in place and bars attention from those it dropped,
+    until the next pruning or the end; what comes out is the same.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Lifter(nn.Module):
         recoverer: Recoverer | None = None,
         recovered: int | None = None,
         centred: bool = False,
+        masked: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -42,7 +45,8 @@ class Lifter(nn.Module):
         self.frames = frames
         self.recovered = recovered or frames
         self.centred = centred
-        self.span: Span = lambda name: nullcontext()  # a meter may time "prune" and "recover"
+        self.masked = masked
+        self.span: Span = lambda name: nullcontext()  # a meter times parts by name
 
     @property
     def centre(self) -> int:
@@ -55,53 +59,75 @@ class Lifter(nn.Module):
         pruner: Pruner | None = None,
         recoverer: Recoverer | None = None,
     ) -> Lifter:
-        """The same parameters under another schedule, by default with the same parts."""
+        """The same parameters under another schedule, by default with the same parts.
+
+        BenchError as in `build`: lengths that own parameters, attention that is not there.
+        """
         if self.backbone.per_length:
             wanted = ",".join(f"{r}@{b}" for r, b in schedule)
             raise BenchError(
                 f"{type(self.backbone).__name__} has parameters for each frame of its own "
                 f"schedule; build it anew for {wanted}"
             )
+        pruner = pruner or self.pruner
+        if pruner and "attention" in pruner.needs:
+            check_attention(type(pruner).__name__, schedule, self.backbone)
         return Lifter(
             self.backbone,
             self.frames,
-            pruner or self.pruner,
+            pruner,
             schedule,
             recoverer or self.recoverer,
             self.recovered,
             self.centred,
+            self.masked,
         )
 
     def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
         """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses)."""
         poses2d = inputs[0]
-        tokens = self.backbone.embed(*inputs)  # (B, F, S, C)
+        with self.span("embed"):
+            tokens = self.backbone.embed(*inputs)  # (B, F, S, C)
         kept = torch.arange(self.frames, device=tokens.device).expand(len(tokens), -1)  # (B, F)
         stages = {block: (stage, r) for stage, (r, block) in enumerate(self.schedule)}
         trail: list[Tensor] = []
+        alive: Tensor | None = None  # (B, F) bool while frames are masked
         for index, block in enumerate(self.backbone.blocks):
             if index in stages:
                 stage, r = stages[index]
                 with self.span("prune"):
+                    if alive is not None:
+                        tokens, kept, alive = chosen(tokens, trail[-1]), trail[-1], None
                     if selection is None:
                         view = self.view(tokens, poses2d, kept, index, stage)
                         positions = self.pruner.select(view, r)  # type: ignore[union-attr]
                         check(positions, (len(tokens), r), self.pruner)
                     else:
                         positions = torch.searchsorted(kept.contiguous(), selection[stage])
-                    tokens = tokens.gather(1, widen(positions, tokens))  # (B, r, S, C)
-                    kept = kept.gather(1, positions)  # (B, r)
+                    whole, before = tokens, kept
+                    tokens = chosen(whole, positions)  # (B, r, S, C)
+                    kept = before.gather(1, positions)  # (B, r)
                 if self.recoverer is not None:
                     with self.span("recover"):
                         tokens = self.recoverer.mark(tokens, kept, stage)
                 trail.append(kept)
-            tokens = block(tokens)
+                if self.masked and stage == 0:
+                    there = torch.ones_like(positions, dtype=torch.bool)  # (B, r)
+                    alive = torch.zeros_like(before, dtype=torch.bool).scatter(1, positions, there)
+                    tokens = whole.scatter(1, widen(positions, whole), tokens)  # (B, F, S, C)
+                    kept = before
+            tokens = block(tokens, alive)
+        if alive is not None:
+            tokens, kept = (
+                chosen(tokens, trail[-1]),
+                trail[-1],
+            )  # of F, a frame's number is its place
         return self.finish(tokens, kept, tuple(trail))
 
     def finish(self, tokens: Tensor, kept: Tensor, trail: tuple[Tensor, ...]) -> Lifted:
         """Recover before or after the head, as the recoverer declares."""
         if self.recoverer is None:
-            return Lifted(self.backbone.head(tokens), kept, trail)
+            return Lifted(self.head(tokens), kept, trail)
         wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
         if self.centred:
             centre = wanted.new_tensor([self.centre])
@@ -109,14 +135,26 @@ class Lifter(nn.Module):
         if self.recoverer.where == "tokens":
             with self.span("recover"):
                 tokens = self.recoverer(tokens, kept, wanted)  # (B, f, S, C)
-            poses = self.backbone.head(tokens)
+            poses = self.head(tokens)
         else:
-            poses = self.backbone.head(tokens)
+            poses = self.head(tokens)
             with self.span("recover"):
                 poses = self.recoverer(poses, kept, wanted)  # (B, f, J, 3)
         return Lifted(poses, wanted.expand(len(poses), -1), trail)
 
-    def view(self, tokens: Tensor, poses2d: Tensor, kept: Tensor, block: int, stage: int) -> View:
+    def head(self, tokens: Tensor) -> Tensor:
+        """Poses (B, f, J, 3) of tokens (B, f, S, C)."""
+        with self.span("head"):
+            return self.backbone.head(tokens)
+
+    def view(
+        self,
+        tokens: Tensor,
+        poses2d: Tensor,
+        kept: Tensor,
+        block: int,
+        stage: int,
+    ) -> View:
         """What the pruner of one stage may look at."""
         keep = (kept == self.centre).int().argmax(dim=1) if self.centred else None  # (B,)
         return View(
@@ -126,7 +164,6 @@ class Lifter(nn.Module):
             block=block,
             stage=stage,
             keep=keep,
-            alive=None,
             summary=self.backbone.summary,
             attention=self.backbone.blocks[block].received,  # type: ignore[arg-type]
         )
@@ -149,11 +186,15 @@ class Lifter(nn.Module):
         )
 
     def example(self, batch: int = 1, device: str = "cpu", seed: int = 0) -> tuple[Tensor, ...]:
-        """A random 2D clip (B, F, J, channels) of the right shape."""
-        shape = (batch, self.frames, self.backbone.joints, self.backbone.channels)
+        """Random inputs of the right shapes: a 2D clip (B, F, J, channels), what else is asked."""
+        clip = (batch, self.frames, self.backbone.joints)
+        channels = self.backbone.channels
+        known = {"poses2d": (*clip, channels), "noisy3d": (*clip, 3), "time": (batch,)}
+        shapes = [known[name] for name in self.backbone.inputs]
         if device == "meta":
-            return (torch.empty(shape, device="meta"),)
-        return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(device),)
+            return tuple(torch.empty(shape, device="meta") for shape in shapes)
+        generator = torch.Generator().manual_seed(seed)
+        return tuple(torch.rand(shape, generator=generator).to(device) for shape in shapes)
 
 
 def check(positions: Tensor, shape: tuple[int, int], pruner: object) -> None:
@@ -168,13 +209,21 @@ def widen(positions: Tensor, tokens: Tensor) -> Tensor:
     return positions[:, :, None, None].expand(-1, -1, *tokens.shape[2:])
 
 
+def chosen(tokens: Tensor, positions: Tensor) -> Tensor:
+    """(B, n, S, C), (B, r) -> (B, r, S, C)."""
+    return tokens.gather(1, widen(positions, tokens))
+
+
 def build(
-    combination: Combination | str, pipeline: str | None = None, any_schedule: bool = False
+    combination: Combination | str,
+    pipeline: str | None = None,
+    any_schedule: bool = False,
+    masked: bool = False,
 ) -> Lifter:
     """Assemble a combination with fresh weights, drawn from torch's global generator.
 
-    any_schedule: the recoverer's parameters do not depend on the schedule. BenchError where the
-    parts refuse each other, NotBuilt where one has no code.
+    any_schedule: the recoverer's parameters do not depend on the schedule. masked: see Lifter.
+    BenchError where the parts refuse each other, NotBuilt where one has no code.
     """
     if isinstance(combination, str):
         combination = parse(combination)
@@ -189,10 +238,12 @@ def build(
             f"{combination.backbone} cannot serve any schedule: it has parameters for each frame; "
             "train it for one schedule"
         )
+    if cls.per_length and masked:
+        raise BenchError(f"{combination.backbone} cannot be masked: its blocks fit one length each")
     variant = combination.card.variants[combination.variant].parameters()
     backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
     if combination.pruner and "attention" in PRUNERS.load(combination.pruner.name).needs:
-        check_attention(combination, backbone)
+        check_attention(f"{combination}: {combination.pruner}", combination.schedule, backbone)
     ranks = None if any_schedule else [r for r, _ in combination.schedule]
     recoverer = combination.recoverer
     return Lifter(
@@ -205,18 +256,24 @@ def build(
         else None,
         recovered=combination.recovered,
         centred=centred,
+        masked=masked,
     )
 
 
-def check_attention(combination: Combination, backbone: Backbone) -> None:
+def readable(backbone: Backbone) -> list[int]:
+    """The blocks whose temporal attention a pruner can read."""
+    blocks = enumerate(backbone.blocks)
+    return [i for i, block in blocks if type(block).received is not Block.received]  # type: ignore
+
+
+def check_attention(who: str, schedule: tuple[tuple[int, int], ...], backbone: Backbone) -> None:
     """BenchError where a pruner would read the attention of a block that has none."""
-    readable = [type(block).received is not Block.received for block in backbone.blocks]  # type: ignore
-    for _, b in combination.schedule:
-        if not readable[b]:
-            places = ", ".join(str(i) for i in range(len(readable)) if readable[i])
+    places = readable(backbone)
+    for _, b in schedule:
+        if b not in places:
             raise BenchError(
-                f"{combination}: {combination.pruner} reads the attention of block {b}, which has "
-                f"none of frames to frames; expected b among {places or 'none'}"
+                f"{who} reads the attention of block {b}, which has none of frames to frames; "
+                f"expected b among {', '.join(map(str, places)) or 'none'}"
             )
 
 

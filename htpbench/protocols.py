@@ -25,7 +25,7 @@ class Block(nn.Module, ABC):
     def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
         """(B, f, S, C) -> (B, f, S, C); keys (B, f) bool: frames temporal attention may look at."""
 
-    def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, tokens: Tensor) -> Tensor:
         """(B, f): temporal attention that each frame receives in this block, summing to 1."""
         raise NotImplementedError(f"{type(self).__name__} has no temporal self-attention to read")
 
@@ -70,9 +70,8 @@ class View:
     block: int
     stage: int
     keep: Tensor | None  # (B,), position that must survive (the centre in seq2frame)
-    alive: Tensor | None  # (B, f) bool, selectable frames; None: all
     summary: Callable[[Tensor], Tensor]
-    attention: Callable[[Tensor, Tensor | None], Tensor]
+    attention: Callable[[Tensor], Tensor]
 
     @cached_property
     def features(self) -> Tensor:
@@ -87,7 +86,7 @@ class View:
 
     def received(self) -> Tensor:
         """(B, f): attention each frame receives in the block about to run."""
-        return self.attention(self.tokens, self.alive)
+        return self.attention(self.tokens)
 
 
 class Shapes(NamedTuple):
@@ -112,7 +111,7 @@ class Pruner(ABC):
 
     @abstractmethod
     def select(self, view: View, r: int) -> Tensor:
-        """(B, r) positions in the present sequence: sorted, unique, alive, `view.keep` in them."""
+        """(B, r) positions in the present sequence: sorted, unique, `view.keep` in them."""
 
 
 class Recoverer(nn.Module, ABC):

@@ -23,7 +23,7 @@ from htpbench.meters import accuracy, cost
 from htpbench.meters.controls import mean_pose
 from htpbench.protocols import Measurement
 from htpbench.rows import Row, Store, Writer, row_key
-from htpbench.setting import METERS, Setting, Watch
+from htpbench.setting import METERS, TIMED, Setting, Watch
 from htpbench.study import Study
 
 # Controls stand where a combination stands; they are no networks.
@@ -169,7 +169,7 @@ class Bench(Setting):
         if deaths >= ATTEMPTS:
             return {}, "failed", f"{deaths} processes died while measuring it (out of memory?)"
         try:
-            with device_lock(self.device, unit.meter != "time"), deadline(self.timeout):
+            with device_lock(self.device, unit.meter not in TIMED), deadline(self.timeout):
                 measured = {one.metric: one for one in ask()}
             for one in measured.values():
                 values = one.value if isinstance(one.value, list) else [one.value]
@@ -240,7 +240,8 @@ class Bench(Setting):
         ]
         rows = []
         for name, told, ask in plan:
-            metrics = accuracy.measurable(evaluation)
+            sampled = name != MEAN_POSE and bool(here.sampled(base))
+            metrics = accuracy.measurable(evaluation, sampled=sampled)
             keys = {m: row_key(name, m, told, accuracy.VERSION) for m in metrics}
             if not self.settled(keys):
                 tell(f"{name}: accuracy")

@@ -8,11 +8,10 @@ from torch import Tensor
 from htpbench.protocols import Shapes
 
 
-def even_positions(n: int | Tensor, r: int, device: torch.device | None = None) -> Tensor:
+def even_positions(n: int, r: int, device: torch.device | None = None) -> Tensor:
     """(r,): floor(i (n - 1) / (r - 1) + 1/2), in integers; the centre for r = 1.
 
     Both ends are kept and, for odd n and r, the centre. H2OT does not state a rule; this is ours.
-    One n a clip (B, 1) gives (B, r).
     """
     i = torch.arange(r, device=device)
     if r == 1:
@@ -28,13 +27,11 @@ def with_kept(positions: Tensor, keep: Tensor | None) -> Tensor:
     return positions.scatter(1, nearest, keep[:, None])
 
 
-def top(scores: Tensor, r: int, keep: Tensor | None, alive: Tensor | None = None) -> Tensor:
+def top(scores: Tensor, r: int, keep: Tensor | None) -> Tensor:
     """(B, r): sorted positions of the highest scores (B, n), ties to the lower position.
 
-    `keep` (B,) is always among them; positions that are not `alive` never are.
+    `keep` (B,) is always among them.
     """
-    if alive is not None:
-        scores = scores.masked_fill(~alive, float("-inf"))
     if keep is not None:
         scores = scores.scatter(1, keep[:, None], float("inf"))
     order = scores.argsort(dim=1, descending=True, stable=True)  # (B, n)

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,24 +17,33 @@ import torch
 from htpbench import weights
 from htpbench.cards import shipped
 from htpbench.combination import Combination
+from htpbench.diffusion.whole import Sampling
 from htpbench.environment import environment, machine_name
 from htpbench.errors import BenchError
 from htpbench.lifter import Lifter, build
-from htpbench.meters import accuracy, controls, cost, selection, timing
+from htpbench.meters import accuracy, controls, cost, sampling, selection, timing
 from htpbench.meters.evaluation import Evaluation, prepare
-from htpbench.meters.prediction import predict
+from htpbench.meters.prediction import Prediction, predict
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion
 from htpbench.protocols import Measurement
+from htpbench.registry import BACKBONES
 from htpbench.rows import row_key
 from htpbench.study import Study
 
 Watch = Callable[[Evaluation, np.ndarray, np.ndarray], None]  # rows (n,), poses (n, J, 3)
-METERS = {"cost": cost, "time": timing, "accuracy": accuracy, "selection": selection}
+METERS = {
+    "cost": cost,
+    "time": timing,
+    "sampling": sampling,
+    "accuracy": accuracy,
+    "selection": selection,
+}
+TIMED = ("time", "sampling")  # nothing else runs beside these; their numbers are the machine's
 LISTS = {
     "time.breakdown",
-    "accuracy.mpjpe_by_clip",
-    "accuracy.frames_by_clip",
+    *accuracy.BY_CLIP,
+    *(metric for metric in accuracy.RULED if metric.endswith("_by_clip")),
     "selection.frequency",
     "selection.kept",
     "selection.windows",
@@ -112,10 +121,18 @@ class Setting:
         tensors = self.trained[0]
         torch.manual_seed(self.seed)
         any_schedule = self.lineage(combination) == "any"
-        lifter = build(combination, self.study.pipeline, any_schedule)
+        lifter = self.built(combination, any_schedule)
         if tensors:
             weights.load_into(lifter, combination, tensors)
         return lifter
+
+    def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
+        """The combination as the study uses it, with fresh weights."""
+        return build(combination, self.study.pipeline, any_schedule, self.masked(combination))
+
+    def masked(self, combination: Combination) -> bool:
+        """Whether frames are masked: where the study says so and any are dropped."""
+        return self.study.masked and bool(combination.schedule)
 
     def under(self, **changes: Any) -> Self:
         """The same setting with fields of the study changed; what is prepared is shared."""
@@ -132,12 +149,16 @@ class Setting:
     def conditions(self, combination: Combination, meter: str) -> dict[str, Any]:
         """How a meter measures a combination: what two rows must share to be compared."""
         told: dict[str, Any] = {"pipeline": self.pipeline(combination)}
+        if self.masked(combination):
+            told["masked"] = True  # rows of gathered networks do not have the field
         code = foreign_code(combination)
         if code:
             told["code"] = code
         if meter == "cost":
             return {**told, "batch": 1}
-        if meter == "time":
+        sampled = self.sampled(combination)
+        if meter in TIMED:
+            told |= sampled | {"flip": self.study.evaluation.flip} if meter == "sampling" else {}
             return {
                 **told,
                 "environment": self.environment["id"],
@@ -148,23 +169,37 @@ class Setting:
                 "reference": str(self.study.anchor()),
                 **self.study.timing.model_dump(),
             }
-        told |= {**self.evaluation(combination).card, **self.trained[2]}
+        told |= {**self.evaluation(combination).card, **self.trained[2], **sampled}
         told["trained"] = self.lineage(combination)
         if meter == "selection":
             return told
         reused = "reused" if told["pipeline"] == "seq2frame" else "own"
         return {**told, "flip": self.study.evaluation.flip, "flip_selection": reused}
 
+    @property
+    def sampling(self) -> Sampling:
+        """How poses are drawn from a diffusion lifter."""
+        return Sampling(**self.study.sampling.model_dump(), seed=self.seed)
+
+    def sampled(self, combination: Combination) -> dict[str, Any]:
+        """How a combination's poses are drawn; {} where one pass gives them."""
+        drawn = "noisy3d" in BACKBONES.load(combination.backbone).inputs
+        return {"sampling": asdict(self.sampling)} if drawn else {}
+
     def keys(self, combination: Combination, meter: str) -> dict[str, str]:
         """The key of each metric that a meter has for a combination."""
         module, told = METERS[meter], self.conditions(combination, meter)
         if meter == "selection" and not combination.schedule:
             return {}
-        machine = self.machine if meter == "time" else None
+        if meter == "sampling" and not self.sampled(combination):
+            return {}
+        machine = self.machine if meter in TIMED else None
         name, metrics = str(combination), module.METRICS
         if meter == "accuracy":
             whole = told["pipeline"] == "seq2frame" or combination.recovered is None
-            metrics = accuracy.measurable(self.evaluation(combination), whole)
+            metrics = accuracy.measurable(
+                self.evaluation(combination), whole, bool(self.sampled(combination))
+            )
         if meter == "selection":
             metrics = selection.measurable(self.evaluation(combination))
         return {m: row_key(name, m, told, module.VERSION, machine) for m in metrics}
@@ -175,26 +210,33 @@ class Setting:
         """Ask one meter about one combination; `watch` gets poses as they come and may raise."""
         if meter == "cost":
             with torch.device("meta"):
-                return cost.measure(build(combination, self.study.pipeline))
-        if meter == "time":
+                return cost.measure(self.built(combination))
+        if meter in TIMED:
             settings, anchor = self.study.timing.model_dump(), self.study.anchor()
             alone = combination == anchor
             timed = [anchor] if alone else [anchor, combination]
-            lifters = [build(one, self.study.pipeline) for one in timed]
-            return timing.measure(lifters, self.device, **settings)[-1]
-        lifter, evaluation = self.lifter(combination), self.evaluation(combination)
+            lifters = [self.built(one) for one in timed]
+            if meter == "time":
+                return timing.measure(lifters, self.device, **settings)[-1]
+            flip = self.study.evaluation.flip
+            return sampling.measure(lifters, self.sampling, flip, self.device, **settings)
+        evaluation = self.evaluation(combination)
         if meter == "selection":
-            return selection.measure(lifter, evaluation, self.device)
-        flip = self.study.evaluation.flip
-        told = (partial(watch, evaluation),) if watch else ()
-        found = predict(lifter, evaluation.views, evaluation.windows, flip, self.device, *told)
-        return accuracy.measure(found, evaluation)
+            return selection.measure(self.lifter(combination), evaluation, self.device)
+        return accuracy.measure(self.prediction(combination, watch), evaluation)
+
+    def prediction(self, combination: Combination, watch: Watch | None = None) -> Prediction:
+        """The poses that accuracy is measured of, those of a diffusion lifter aggregated."""
+        lifter, evaluation = self.lifter(combination), self.evaluation(combination)
+        clips = evaluation.views, evaluation.windows, self.study.evaluation.flip, self.device
+        watching = {"watch": partial(watch, evaluation)} if watch else {}
+        return predict(lifter, *clips, sampling=self.sampling, **watching)
 
     def every_third(self, combination: Combination) -> list[Measurement]:
         """Accuracy at a third of the frame rate, poses interpolated."""
         lifter, evaluation = self.lifter(combination), self.evaluation(combination)
         flip = self.study.evaluation.flip
-        found = controls.every_third(lifter, evaluation, flip, self.device)
+        found = controls.every_third(lifter, evaluation, flip, self.device, self.sampling)
         return accuracy.measure(found, evaluation)
 
 

@@ -16,20 +16,21 @@ def draws(n: int, seed: int = 0) -> np.ndarray:
 def mean_interval(
     sums: np.ndarray, counts: np.ndarray, groups: np.ndarray | None = None
 ) -> tuple[float, float]:
-    """Interval of sum / count over items (n,), drawn whole; with groups (n,) of their mean.
-
-    A group that a draw left out does not count in that draw.
-    """
-    index = draws(len(sums))
+    """Interval of `group_mean` over items (n,), drawn whole; without groups there is one."""
+    index = draws(len(sums))  # (RESAMPLES, n)
     groups = np.zeros(len(sums)) if groups is None else groups
+    low, high = np.quantile(group_mean(sums[index], counts[index], groups[index]), BOUNDS)
+    return float(low), float(high)
+
+
+def group_mean(sums: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(...): mean over groups of sum / count of items (..., n); an empty group does not count."""
     means = []
     for group in np.unique(groups):
         inside = groups == group
-        drawn = (counts * inside)[index].sum(axis=1)  # (RESAMPLES,)
-        total = (sums * inside)[index].sum(axis=1)
-        means.append(np.divide(total, drawn, out=np.full(RESAMPLES, np.nan), where=drawn > 0))
-    low, high = np.quantile(np.nanmean(means, axis=0), BOUNDS)
-    return float(low), float(high)
+        total, number = (sums * inside).sum(axis=-1), (counts * inside).sum(axis=-1)
+        means.append(np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0))
+    return np.nanmean(means, axis=0)
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage
@@ -30,20 +30,69 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     return open_server(url) if url else open_journal(journal)
 
 
+def refused(path: Path, error: OSError) -> BenchError:
+    """What to say of a file that cannot be written."""
+    return BenchError(
+        f"cannot write {path}: {error.strerror}; "
+        "free or mend the folder, or choose another with --results"
+    )
+
+
 class SystemLock(JournalFileOpenLock):
     """A lock that the system takes from a process that dies; Optuna's own would stay 30 seconds."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.lock = FileLock(path.with_name(f"{path.name}.lock"), poll_interval=0.002)
 
     def acquire(self) -> bool:
         """Wait for it."""
-        self.lock.acquire()
+        try:
+            self.lock.acquire()
+        except OSError as error:
+            raise refused(self.path, error) from error
         return True
 
     def release(self) -> None:
         """Let go of it."""
         self.lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Journal(JournalFileBackend):
+    """Optuna's journal file; a killed process and a full disk leave whole lines alone."""
+
+    def __init__(self, path: Path, lock: SystemLock) -> None:
+        super().__init__(str(path), lock)
+        self.path, self.lock = path, lock
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append a line each: all or none. BenchError where the disk is full."""
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        try:
+            with self.lock, self.path.open("a+b", buffering=0) as file:
+                whole = cut(file)
+                if file.write(lines) < len(lines):
+                    file.truncate(whole)
+                    raise OSError(None, "the disk is full")
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise refused(self.path, error) from error
+
+
+def cut(file: IO[bytes]) -> int:
+    """Cut off what a killed worker left of its last line; returns the bytes that stay."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(end - 1, 0))
+    if file.read(1) in (b"\n", b""):
+        return end
+    file.seek(0)
+    return file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def open_journal(path: Path) -> BaseStorage:
@@ -51,13 +100,11 @@ def open_journal(path: Path) -> BaseStorage:
     lock = SystemLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with lock.lock, path.open("a+b") as file:
+        with lock, path.open("a+b", buffering=0) as file:
+            cut(file)
             file.seek(0)
             written = file.read()
-            whole = written.rfind(b"\n") + 1
-            if whole < len(written):
-                os.ftruncate(file.fileno(), whole)
-        for number, line in enumerate(written[:whole].splitlines(), start=1):
+        for number, line in enumerate(written.splitlines(), start=1):
             try:
                 json.loads(line)
             except ValueError:
@@ -65,12 +112,9 @@ def open_journal(path: Path) -> BaseStorage:
                     f"{path}:{number} is damaged. Remove the file: what was measured stands in "
                     "the rows, the trials of the search alone begin anew"
                 ) from None
-        return JournalStorage(JournalFileBackend(str(path), lock))
+        return JournalStorage(Journal(path, lock))
     except OSError as error:
-        raise BenchError(
-            f"cannot write the journal {path}: {error.strerror}; "
-            "free or mend the folder, or choose another with --results"
-        ) from error
+        raise refused(path, error) from error
 
 
 def open_server(text: str) -> BaseStorage:

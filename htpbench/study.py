@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,11 +15,14 @@ from htpbench.data import data_folder
 from htpbench.errors import BenchError, unknown
 from htpbench.registry import PRUNERS, RECOVERERS
 
-Meter = Literal["cost", "time", "accuracy", "selection"]
+Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 HIGHER_IS_BETTER = {
     "time.speedup",
     "time.clips_per_second",
     "time.frames_per_second",
+    "sampling.speedup",
+    "sampling.clips_per_second",
+    "sampling.frames_per_second",
     "accuracy.pck",
     "accuracy.auc",
 }
@@ -49,6 +52,18 @@ class EvaluationSettings(Strict):
         if self.spread == "consecutive" and self.windows is None:
             raise BenchError('spread = "consecutive" needs `windows`, the number of them')
         return self
+
+
+class SamplingSettings(Strict):
+    """How a diffusion lifter's poses are drawn: H, K, and the rule that makes one pose of H.
+
+    `replay`: the mirrored call keeps the frames of the first.
+    """
+
+    hypotheses: int = Field(default=5, ge=1)
+    iterations: int = Field(default=5, ge=1)
+    rule: Literal["p-agg", "j-agg"] = "p-agg"
+    replay: bool = False
 
 
 class TimingSettings(Strict):
@@ -144,10 +159,12 @@ class Study(Strict):
     reference: str | None = None  # speed-ups refer to it; default: the first combination
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
+    masked: bool = False  # the first pruning masks frames instead of removing them
     weights: str | None = None  # a shipped name, a path, or "random"
     training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
+    sampling: SamplingSettings = SamplingSettings()
 
     @model_validator(mode="after")
     def check(self) -> Study:
@@ -182,6 +199,28 @@ class Study(Strict):
         if self.reference:
             return parse(self.reference)
         return self.parsed()[0] if self.combinations else parse(self.search.backbone)  # type: ignore
+
+
+def by_hand(
+    combinations: list[Combination],
+    meters: list[Meter],
+    data: str | None,
+    sampling: Mapping[str, Any],
+    **settings: str | None,
+) -> Study:
+    """A study of what was named on the command line; BenchError for wrong numbers."""
+    try:
+        return Study(
+            name="run",
+            title="Measured by hand",
+            meters=meters,
+            combinations=[str(combination) for combination in combinations],
+            evaluation=EvaluationSettings(data=data) if data else EvaluationSettings(),
+            sampling=SamplingSettings(**sampling),
+            **settings,  # type: ignore[arg-type]
+        )
+    except ValidationError as error:
+        raise BenchError("; ".join(fault(item) for item in error.errors())) from error
 
 
 def names() -> list[str]:
@@ -219,6 +258,7 @@ def fault(item: Mapping) -> str:
         "training": Training,
         "evaluation": EvaluationSettings,
         "timing": TimingSettings,
+        "sampling": SamplingSettings,
     }
     model = owner.get(str(item["loc"][0]), Study) if len(item["loc"]) > 1 else Study
     return str(unknown("key", place, model.model_fields))

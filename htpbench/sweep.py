@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 
 import optuna
-from filelock import FileLock
 from optuna.storages import fail_stale_trials
 from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize does it
 from optuna.study import StudyDirection
@@ -29,7 +28,7 @@ from htpbench.search import space
 from htpbench.search.cascade import Cascade
 from htpbench.search.suggest import constrain, sampler, suggest
 from htpbench.setting import LISTS, METERS
-from htpbench.storage import open_storage, talking
+from htpbench.storage import SystemLock, open_storage, talking
 from htpbench.study import HIGHER_IS_BETTER, Study
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -107,7 +106,7 @@ class Trials:
         digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
         name = f"{bench.study.name}-{digest}"
         # Whoever asks holds this lock, so that a RUNNING trial without an owner has a dead one.
-        self.lock = FileLock(bench.folder / f"{bench.study.name}.trials.lock", poll_interval=0.005)
+        self.lock = SystemLock(bench.folder / f"{bench.study.name}.trials")
         with self.lock:
             self.all = optuna.create_study(
                 storage=open_storage(storage, bench.folder / f"{bench.study.name}.journal"),

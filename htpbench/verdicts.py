@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from htpbench.combination import parse
-from htpbench.compare import BY_CLIP, FRAMES, SYSTEM, WEIGHTS, apart, difference, unlike
+from htpbench.compare import BY_CLIP, FRAMES, SYSTEM, WEIGHTS, apart, difference, paired, unlike
 from htpbench.data import data_folder
 from htpbench.errors import BenchError, unknown
 from htpbench.rows import Row, latest
 from htpbench.study import HIGHER_IS_BETTER
 
 FLOOR = 0.005  # of A's value: what is nearer is the same for any practical purpose
-METERS = ("cost", "time", "accuracy", "selection")
+METERS = ("cost", "time", "sampling", "accuracy", "selection")
 Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
 
 
@@ -172,8 +172,8 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
     value = number(row) - number(other)
     if metric.startswith("cost."):
         return value, value, value, "exact"
-    if metric == "accuracy.mpjpe":
-        return *difference(mine, base), "paired by clip"
+    if paired(metric, mine, base):
+        return *difference(mine, base, metric), "paired by clip"
     if row.low is None or row.high is None or other.low is None or other.high is None:
         return value, None, None, "no interval"
     low = value - math.hypot(number(row) - row.low, other.high - number(other))

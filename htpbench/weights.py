@@ -9,7 +9,11 @@ import json
 import os
 import re
 import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -20,6 +24,15 @@ from htpbench.data import data_folder
 from htpbench.errors import BenchError, OtherLengths, unknown
 from htpbench.lifter import Lifter
 from htpbench.registry import BACKBONES, RECOVERERS
+
+
+class HasShape(Protocol):
+    """A tensor, or what a checkpoint says of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sizes."""
+        ...
 
 
 def shipped() -> dict[str, Path]:
@@ -57,14 +70,17 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
     """Save tensors and their card; each file appears whole or not at all."""
+    drafts = path.with_suffix(".part"), path.with_suffix(".json.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(card, indent=1) + "\n")
-        os.replace(draft, path.with_suffix(".json"))  # first: tensors never lack their card
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft)
-        os.replace(draft, path)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, drafts[0])
+        drafts[1].write_text(json.dumps(card, indent=1) + "\n")
+        os.replace(drafts[1], path.with_suffix(".json"))  # first: tensors never lack their card
+        os.replace(drafts[0], path)
     except (OSError, SafetensorError) as error:
+        for draft in drafts:
+            with suppress(OSError):
+                draft.unlink()
         raise BenchError(f"cannot write {path}: {error}; choose another folder") from error
 
 
@@ -81,17 +97,51 @@ def load_into(lifter: Lifter, combination: Combination, tensors: dict[str, Tenso
 
 def load_official(lifter: Lifter, combination: Combination, state: dict[str, Tensor]) -> None:
     """Fill a lifter from an official state dict; every key must find its place and be used."""
-    fill(lifter, {official_key(key, combination): t for key, t in state.items()}, str(combination))
+    named = {official_key(key, combination): tensor for key, tensor in state.items()}
+    named.pop("", None)  # what the card says follows from the hyper-parameters
+    fill(lifter, named, str(combination))
 
 
 def official_key(key: str, combination: Combination) -> str:
     """Our name of an official checkpoint key, by the rules of the cards."""
-    rules = list(BACKBONES.card(combination.backbone).keys)
-    if combination.recoverer:
-        rules += RECOVERERS.card(combination.recoverer.name).keys
-    for pattern, replacement in rules:
+    for pattern, replacement in rules(combination):
         key = re.sub(pattern, replacement, key)
     return key
+
+
+def rules(combination: Combination) -> list[tuple[str, str]]:
+    """What official keys are renamed by, in this order: regular expression, text."""
+    recoverer = combination.recoverer
+    own = RECOVERERS.card(recoverer.name).keys if recoverer else []
+    return [*BACKBONES.card(combination.backbone).keys, *own]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where tensors and the parameters of a lifter differ, by our names."""
+
+    expected: int  # keys
+    missing: list[str]
+    extra: list[str]
+    shapes: dict[str, str]  # key -> what it is and what it should be
+    lengths: str  # as frames@block where the tensors have other lengths than the lifter, else ""
+
+
+def fit(lifter: Lifter, tensors: Mapping[str, HasShape]) -> Fit:
+    """Compare key by key and shape by shape."""
+    expected = lifter.state_dict()
+    shapes = {
+        key: f"{list(tensors[key].shape)}, not {list(expected[key].shape)}"
+        for key in sorted(expected.keys() & tensors.keys())
+        if tuple(tensors[key].shape) != tuple(expected[key].shape)
+    }
+    lengths = ""
+    if shapes and lifter.backbone.per_length:
+        theirs, ours = (lengths_in(one, lifter) for one in (tensors, expected))
+        if theirs and theirs != ours:
+            lengths = f"as frames@block the file serves {theirs} alone, not {ours}"
+    missing = sorted(expected.keys() - tensors.keys())
+    return Fit(len(expected), missing, sorted(tensors.keys() - expected.keys()), shapes, lengths)
 
 
 def fill(lifter: Lifter, tensors: dict[str, Tensor], what: str) -> None:
@@ -99,33 +149,22 @@ def fill(lifter: Lifter, tensors: dict[str, Tensor], what: str) -> None:
 
     BenchError lists what does not; OtherLengths where lengths are among it that the weights own.
     """
-    expected = lifter.state_dict()
-    missing = sorted(expected.keys() - tensors.keys())
-    extra = sorted(tensors.keys() - expected.keys())
-    shapes = [
-        f"{key} is {list(tensors[key].shape)}, not {list(expected[key].shape)}"
-        for key in sorted(expected.keys() & tensors.keys())
-        if tensors[key].shape != expected[key].shape
-    ]
-    if missing or extra or shapes:
-        kinds = (("missing", missing), ("not known", extra), ("wrong shape", shapes))
+    found = fit(lifter, tensors)
+    if found.missing or found.extra or found.shapes:
+        shapes = [f"{key} is {said}" for key, said in found.shapes.items()]
+        kinds = (("missing", found.missing), ("not known", found.extra), ("wrong shape", shapes))
         faults = [f"{kind}: {', '.join(keys[:5])} ({len(keys)})" for kind, keys in kinds if keys]
-        error = BenchError
-        if lifter.backbone.per_length:
-            theirs, ours = (lengths_in(one, lifter) for one in (tensors, expected))
-            if theirs and theirs != ours:
-                error = OtherLengths
-                faults = [f"as frames@block the file serves {theirs} alone, not {ours}"]
-        raise error(f"the weights do not fit {what}: {'; '.join(faults)}")
+        error = OtherLengths if found.lengths else BenchError
+        raise error(f"the weights do not fit {what}: {found.lengths or '; '.join(faults)}")
     lifter.load_state_dict(tensors)
 
 
-def lengths_in(tensors: dict[str, Tensor], lifter: Lifter) -> str:
+def lengths_in(tensors: Mapping[str, HasShape], lifter: Lifter) -> str:
     """The frames that a file's blocks have parameters for, as frames@block where they change."""
     found, present = [], None
     for block in range(len(lifter.backbone.blocks)):
         rows = tensors.get(f"backbone.blocks.{block}.{lifter.backbone.length_key}")
-        if rows is not None and len(rows) != present:
-            present = len(rows)
-            found.append(f"{present}@{block}")
+        if rows is not None and rows.shape[:1] != present:
+            present = rows.shape[:1]
+            found.append(f"{present[0] if present else 0}@{block}")
     return ", ".join(found)

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +26,12 @@ if TYPE_CHECKING:
     from htpbench.study import Study
 
 STOP_S = 30.0  # how long a worker may take to end cleanly
-LOOK_S = 0.1
 
 
 def measured(
     bench: Bench, runs: Path, storage: str | None, tick: Tick, count: int = 1
 ) -> list[Row]:
-    """The rows of a study, measured by this process, or by `count` others before it."""
+    """The rows of a study, measured by `count` processes of which this is one."""
     if bench.study.training:
         from htpbench.training.lineage import sweep as train_and_measure
 
@@ -39,11 +40,11 @@ def measured(
         from htpbench.sweep import sweep as search
 
         sweep = partial(search, bench, tick, storage)
+    bench.known.begin()  # what the other workers will fail at, they failed at in this sweep
     if count > 1:
-        bench.known.begin()  # what the workers will fail at, they failed at in this sweep
         prepare(storage)
-        run(same_command(), count, tick)
-    return sweep()
+    with helped(same_command(), count - 1), bench.claims:
+        return sweep()
 
 
 def distributed(
@@ -70,15 +71,16 @@ def same_command() -> list[str]:
 
 
 def printed(done: int, total: int, text: str) -> None:
-    """How a worker tells its progress; one whose parent is gone stops."""
+    """What a worker says to who started it; one whose parent is gone stops."""
     try:
         print(done, total, text, sep="\t", flush=True)
     except BrokenPipeError:
         raise KeyboardInterrupt from None
 
 
-def run(command: list[str], count: int, tick: Tick) -> None:
-    """Run `count` processes of a command to their end; none outlives this call.
+@contextmanager
+def helped(command: list[str], count: int) -> Iterator[None]:
+    """Have `count` processes of a command beside the body; they end by themselves, or with it.
 
     A killed worker's work is done by the others. BenchError, with what it said, for one that ended
     in an error.
@@ -88,18 +90,16 @@ def run(command: list[str], count: int, tick: Tick) -> None:
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
             for _ in range(count)
         ]
-        furthest = [0]
         readers = [
-            threading.Thread(target=follow, args=(process, furthest, tick), daemon=True)
+            threading.Thread(target=process.stdout.read, daemon=True)  # type: ignore[union-attr]
             for process in started
         ]
         try:
             for reader in readers:
                 reader.start()
-            while any(process.poll() is None for process in started):
-                if any((process.returncode or 0) > 0 for process in started):
-                    break  # a bad input: the others will meet it too
-                time.sleep(LOOK_S)
+            yield
+            for process in started:
+                process.wait()
         finally:
             stop(started)
             for reader in readers:
@@ -108,14 +108,6 @@ def run(command: list[str], count: int, tick: Tick) -> None:
         if codes and codes[0] != 143:  # 143: we stopped it
             said.seek(0)
             raise BenchError(f"a worker ended with code {codes[0]}: {said.read().strip()[-4000:]}")
-
-
-def follow(process: subprocess.Popen, furthest: list[int], tick: Tick) -> None:
-    """Hand on what a worker prints; the bar never goes back."""
-    for line in process.stdout or ():
-        done, total, text = line.rstrip("\n").split("\t", 2)
-        furthest[0] = max(furthest[0], int(done))
-        tick(furthest[0], int(total), text)
 
 
 def stop(processes: list[subprocess.Popen]) -> None:

@@ -19,6 +19,7 @@ from htpbench.protocols import Measurement
 
 NETWORK = "mixste.tiny-9"
 PRUNED = "mixste.tiny-9+tps:3@1+tri"
+UNBUILT = "stcformer-27"  # known, and without code
 OBJECTIVES = {
     "cost": ("cost.flops", "cost.params"),
     "time": ("time.forward", "time.first"),

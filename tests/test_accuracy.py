@@ -54,7 +54,7 @@ class Teacher(torch.nn.Module):
         super().__init__()
         views, index = evaluation.views, evaluation.windows.index
         self.known = {views.poses2d[row][..., :2].tobytes(): views.poses3d[row] for row in index}
-        self.backbone = SimpleNamespace(channels=2)
+        self.backbone = SimpleNamespace(channels=2, inputs=("poses2d",))
         self.centred = frames is not None
         self.frames, self.offset = frames, offset
         self.centre = (index.shape[1] - 1) // 2
@@ -183,7 +183,7 @@ def test_seq2frame_scores_the_centre_of_every_window():
 class Halves(torch.nn.Module):
     """Says joint 1 is 1 m off in x, whichever way the clip is mirrored."""
 
-    backbone = SimpleNamespace(channels=2)
+    backbone = SimpleNamespace(channels=2, inputs=("poses2d",))
     centred = False
 
     def forward(self, poses2d, selection=None):
@@ -294,6 +294,25 @@ def test_measurements_weigh_frames_and_name_clips(evaluation):
     assert by_clip.value == pytest.approx([1.0, 4.0], 1e-4) and frames.value == [2.0, 1.0]
     assert by_clip.axis == frames.axis == [clip.name for clip in evaluation.views.clips]
     assert not set(measured) & set(accuracy.MOTION), "no three frames follow each other"
+
+
+def test_every_mean_is_that_of_its_clips(evaluation):
+    rows = np.concatenate([np.arange(3, 9), np.arange(11, 15), np.arange(22, 45)])  # with a gap
+    torch.manual_seed(0)
+    poses = evaluation.views.poses3d[rows] + 20 * torch.randn(len(rows), 17, 3).numpy()
+    measured = {one.metric: one for one in accuracy.measure(Prediction(rows, poses), evaluation)}
+    counts = {"mpjve": "velocities", "acceleration_error": "accelerations"}
+    for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc", *counts):
+        means = measured[f"accuracy.{name}_by_clip"]
+        weights = measured[f"accuracy.{counts.get(name, 'frames')}_by_clip"]
+        assert means.axis == weights.axis and means.unit == measured[f"accuracy.{name}"].unit
+        whole = np.average(means.value, weights=weights.value)
+        assert whole == pytest.approx(measured[f"accuracy.{name}"].value, rel=1e-6), name
+    assert measured["accuracy.velocities_by_clip"].value == [5 + 3, 22]
+    assert measured["accuracy.accelerations_by_clip"].value == [4 + 2, 21]
+    actions = dict(zip(means.axis, measured["accuracy.actions_by_clip"].value, strict=True))
+    named = sorted({clip.action for clip in evaluation.views.clips})
+    assert actions == {clip.name: named.index(clip.action) for clip in evaluation.views.clips}
 
 
 def test_motion_errors_stay_within_clips_and_know_the_rate():

@@ -255,9 +255,9 @@ def test_a_constraint_on_cost_spares_the_accuracy_but_not_of_what_is_listed(tmp_
     asked = []
     predicted = setting.predict
 
-    def predict(lifter, *arguments):
+    def predict(lifter, *arguments, **settings):
         asked.append(lifter.schedule)
-        return predicted(lifter, *arguments)
+        return predicted(lifter, *arguments, **settings)
 
     monkeypatch.setattr(setting, "predict", predict)
     monkeypatch.setattr(cost, "measure", small.quick_cost)

@@ -48,6 +48,56 @@ def test_a_claim_is_held_once_and_given_back(tmp_path):
     assert list((tmp_path / "claims").iterdir()) == []
 
 
+INTERRUPTED = """
+import itertools, sys
+from pathlib import Path
+from htpbench import claims
+
+CODE = claims.__file__, "contextlib", "filelock", "pathlib"
+
+def run(here, at):
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        if not any(part in frame.f_code.co_filename for part in CODE):
+            return None
+        count += event == "line"
+        if count == at:
+            raise KeyboardInterrupt  # tracing ends with it
+        return trace
+
+    try:
+        sys.settrace(trace)
+        with here.hold("a"):
+            pass
+        sys.settrace(None)
+    except KeyboardInterrupt as stop:
+        return stop
+    assert count < at, "it was swallowed"
+
+stops = []  # with the frames of each, and locks in them, as while a process ends
+for at in itertools.count(1, 3):  # all would take long
+    with claims.Claims(Path(f"claims/{at}")) as here:
+        stops.append(run(here, at))
+        if stops[-1] is None:
+            break
+    assert not list(here.folder.glob("*")), (at, stops[-1].__traceback__)
+print(at, flush=True)
+"""
+
+
+def test_ctrl_c_at_any_moment_leaves_no_claim_and_no_lock(tmp_path):
+    """Before every third line of claims.py, and of the locks and files that it uses."""
+    process = small.started("-c", INTERRUPTED, cwd=tmp_path)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert int(out) > 500
+
+
 @pytest.mark.parametrize("left", ["dead", "reused", "zombie", "cut", "old"])
 def test_what_the_dead_held_is_free_and_their_number_is_told(tmp_path, left):
     here, path = Claims(tmp_path / "claims"), tmp_path / "claims" / "k"

@@ -87,20 +87,21 @@ def test_ls_lists_all_there_is(call):
 
 
 def test_plan_says_what_each_block_sees_and_what_is_missing(call):
-    code, out, _ = call("plan", "mixste-243+tps:121@0,81@3+tri", "mixste-243+tpc:81@3", "d3dp-27")
+    hot = "mixste-243+tpc:81@3"
+    code, out, _ = call("plan", "mixste-243+tps:121@0,81@3+tri", hot, small.UNBUILT)
     first, second, third = [line for line in out.splitlines() if "-2" in line]
     assert code == 0
     assert "seq2seq" in first and "121 121 121 81 81 81 81 81" in first and "ready" in first
-    assert "seq2frame" in second and "not built: d3dp" in third
+    assert "seq2frame" in second and "not built: stcformer" in third
     code, out, _ = call("plan", "--study", "table4", "mixste-243+tps:81@3+tri:243")
     names = [line.split()[0] for line in out.splitlines() if "mixste-" in line]
     assert len(names) == len(set(names)) == 19, "one spelling, each once"
 
 
 def test_cost_in_json_is_plain_numbers_and_pure(call):
-    code, out, err = call("cost", small.NETWORK, small.PRUNED, "d3dp-27", "--format", "json")
+    code, out, err = call("cost", small.NETWORK, small.PRUNED, small.UNBUILT, "--format", "json")
     rows = json.loads(out)
-    assert code == 0 and "left out: d3dp-27" in err
+    assert code == 0 and f"left out: {small.UNBUILT}" in err
     assert [row["combination"] for row in rows] == [small.NETWORK, small.PRUNED]
     for row in rows:
         for name in ("params", "flops_published", "flops", "macs_fvcore", "macs_ptflops"):
@@ -127,7 +128,7 @@ def test_cost_in_the_other_formats(call):
 
 
 def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch):
-    study, counts = small.study(tmp_path, combinations=(small.NETWORK, "d3dp-27")), []
+    study, counts = small.study(tmp_path, combinations=(small.NETWORK, small.UNBUILT)), []
     measure = cost.measure
     monkeypatch.setattr(
         METERS["cost"], "measure", lambda lifter: counts.append(1) or measure(lifter)

@@ -193,7 +193,7 @@ def test_lengths_are_the_frames_that_each_block_sees(text, lengths):
 
 def test_what_is_not_built_is_named_in_order():
     assert parse("mixste-243+tps:81@3+tri").missing() == []
-    assert parse("d3dp-243+htp:81@3+tra").missing() == ["d3dp", "htp"]
+    assert parse("stcformer-243+tps:81@3+tra").missing() == ["stcformer"]
     assert str(parse("mixste.tiny-27+tps:9@2+tri").unpruned) == "mixste.tiny-27"
 
 

@@ -7,17 +7,23 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import small
 from paths import ROOT
 from small import call
 
-from htpbench.compare import difference, unlike
+from htpbench.compare import ACTION_MEAN, difference, paired, unlike
 from htpbench.errors import BenchError
+from htpbench.meters import accuracy
+from htpbench.meters.evaluation import prepare
+from htpbench.meters.prediction import Prediction
 from htpbench.rows import Row
 from htpbench.verdicts import compare
 
 CARD = {"data": "a", "detections": "cpn", "flip": True, "windows": "2 of 2", "stride": 81}
 FIRST = [50.0, 150.0], [10.0, 30.0]
+MPJPE = "accuracy.mpjpe_by_clip"
 
 
 def rows(name, values, frames, **conditions):
@@ -56,6 +62,43 @@ def test_clips_are_paired_by_name():
 def test_unlike_cards_are_refused_by_field(conditions, told):
     with pytest.raises(BenchError, match=told):
         difference(rows("b", *FIRST, **conditions), rows("a", *FIRST))
+
+
+def listed(card, **metrics):
+    """A card with further numbers of its clips."""
+    return card | {
+        f"accuracy.{name}": replace(card[MPJPE], metric=f"accuracy.{name}", value=value)
+        for name, value in metrics.items()
+    }
+
+
+def test_every_metric_is_paired_over_its_own_counts():
+    pck = "accuracy.pck"
+    a, b = (
+        listed(rows(name, *FIRST), pck_by_clip=values)
+        for name, values in (("a", [90.0, 80.0]), ("b", [94.0, 80.0]))
+    )
+    assert paired(pck, b, a) and difference(b, a, pck)[0] == pytest.approx(4 * 10 / 40)
+    mpjve = "accuracy.mpjve"
+    assert not paired(mpjve, b, a)
+    a = listed(a, mpjve_by_clip=[1.0, 2.0], velocities_by_clip=[9.0, 1.0])
+    b = listed(b, mpjve_by_clip=[2.0, 2.0], velocities_by_clip=[9.0, 1.0])
+    assert paired(mpjve, b, a) and difference(b, a, mpjve)[0] == pytest.approx(0.9)
+    assert not paired(mpjve, listed(b, velocities_by_clip=[8.0, 1.0]), a)
+    assert not paired(mpjve, rows("b", *FIRST), a), "an older meter told MPJPE alone"
+
+
+def test_means_of_actions_are_paired_too():
+    """Two clips of one action, 10 and 30 frames, and one of another, 5 frames."""
+    frames, actions = [10.0, 30.0, 5.0], [0, 0, 1]
+    a = listed(rows("a", [50.0, 150.0, 90.0], frames), actions_by_clip=actions)
+    b = listed(rows("b", [54.0, 150.0, 98.0], frames), actions_by_clip=actions)
+    value, low, high = difference(b, a, ACTION_MEAN)
+    assert value == pytest.approx((4 * 10 / 40 + 8) / 2)
+    assert (low, high) == pytest.approx((0, 8)), "draws of one clip alone"
+    even = listed(rows("b", [52.0, 152.0, 92.0], frames), actions_by_clip=actions)
+    assert difference(even, a, ACTION_MEAN) == pytest.approx((2, 2, 2))
+    assert not paired(ACTION_MEAN, rows("b", [1.0, 2.0, 3.0], frames), a)
 
 
 def test_other_frames_are_refused():
@@ -189,6 +232,41 @@ def test_clips_are_paired():
     (found,), refused = compare(A, B, held)  # all that can be judged is the MPJPE
     assert (found.metric, found.verdict, refused) == ("accuracy.mpjpe", "worse", [])
     assert (found.difference, found.low, found.high) == pytest.approx((2, 2, 2))
+
+
+def test_what_a_meter_tells_by_clip_is_judged_by_clip():
+    """Clips lie far apart; what is compared differs by a tenth on each."""
+    evaluation = prepare(small.motion(), 9, "seq2seq")
+    truth, rows = evaluation.views.poses3d, evaluation.rows
+    noise = np.random.default_rng(0).normal(size=truth.shape).astype("float32")
+    noise[:22] *= 3.0  # the first clip
+    held = [
+        Row(
+            key=f"{name}{found.metric}",
+            study="s",
+            combination=name,
+            metric=found.metric,
+            value=found.value,
+            unit=found.unit,
+            low=found.low,
+            high=found.high,
+            axis=found.axis,
+            conditions=CARD,
+            environment="e",
+        )
+        for name, scale in ((A, 30.0), (B, 33.0))
+        for found in accuracy.measure(Prediction(rows, truth + scale * noise), evaluation)
+    ]
+    found = {one.metric: one for one in compare(A, B, held)[0]}
+    single = {metric for metric in accuracy.METRICS if metric not in accuracy.BY_CLIP}
+    assert found.keys() == single and {one.how for one in found.values()} == {"paired by clip"}
+    for one in found.values():
+        assert one.difference == pytest.approx(one.b - one.a, rel=1e-4, abs=1e-6)
+        assert one.verdict == "worse"
+    old = [row for row in held if row.metric in {*single, MPJPE, "accuracy.frames_by_clip"}]
+    was = {one.metric: one for one in compare(A, B, old)[0]}
+    assert [m for m, one in was.items() if one.how == "paired by clip"] == ["accuracy.mpjpe"]
+    assert was["accuracy.p_mpjpe"].verdict == "unsure"
 
 
 def test_the_newest_alike_pair_counts_and_the_same_weights_come_first():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from paths import REAL_MOTION, needs_real_motion
 
+from htpbench.backbones.d3dp import D3DP
 from htpbench.backbones.ktpformer import KTPFormer
 from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
@@ -17,7 +18,12 @@ from htpbench.motion.clip import Clip, Motion
 from htpbench.motion.cmu17 import read
 from htpbench.motion.synthetic import generate
 from htpbench.protocols import Pruner
+from htpbench.pruners.htp import HTP
+from htpbench.pruners.mgptp import MGPTP
+from htpbench.pruners.tcep import TCEP
+from htpbench.pruners.tpa import TPA
 from htpbench.pruners.tpc import TPC
+from htpbench.pruners.tpmo import TPMo
 from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA
 from htpbench.recoverers.tri import TRI
@@ -39,6 +45,11 @@ class TestMixSTE(BackboneContract):
 
 TWO_STREAMS = dict(blocks=3, width=16, heads=2, mlp_ratio=2.0, representation=8)
 NEIGHBOURS = dict(neighbours=2)
+
+
+class TestD3DP(BackboneContract):
+    backbone = D3DP
+    variant = TestMixSTE.variant
 
 
 class TestMotionBERT(BackboneContract):
@@ -80,6 +91,34 @@ class TestTPC(PrunerContract):
 
 class TestTPCWithThreeNeighbours(PrunerContract):
     pruner = TPC(k=3)
+
+
+class TestTPA(PrunerContract):
+    pruner = TPA()
+
+
+class TestTCEP(PrunerContract):
+    pruner = TCEP()
+
+
+class TestMGPTP(PrunerContract):
+    pruner = MGPTP()
+
+
+class TestHTP(PrunerContract):
+    pruner = HTP()
+
+
+class TestTPAAsPrinted(PrunerContract):
+    pruner = TPA(rule="printed")
+
+
+class TestTPMo(PrunerContract):
+    pruner = TPMo()
+
+
+class TestTPMoAsPrinted(PrunerContract):
+    pruner = TPMo(rule="printed")
 
 
 class TestTRA(RecovererContract):
@@ -134,11 +173,6 @@ class Drawn(TPC):
         return super().select(view, r)
 
 
-class BlindToMask(TPS):
-    def select(self, view, r):
-        return super().select(replace(view, alive=None), r)
-
-
 class BlindToCentre(TPS):
     def select(self, view, r):
         return super().select(replace(view, keep=None), r)
@@ -157,7 +191,7 @@ class Writer(TPC):
 
 class Undeclared(Pruner):
     def select(self, view, r):
-        return top(view.received(), r, view.keep, view.alive)
+        return top(view.received(), r, view.keep)
 
 
 class ValueShapes(TPS):
@@ -174,7 +208,6 @@ class NotStatic(TPC):
     ("pruner", "test"),
     [
         (Unsorted, "positions_are_sorted_unique_and_allowed"),
-        (BlindToMask, "positions_are_sorted_unique_and_allowed"),
         (BlindToCentre, "positions_are_sorted_unique_and_allowed"),
         (Undeclared, "positions_are_sorted_unique_and_allowed"),
         (Drawn, "same_view_same_positions"),
@@ -205,7 +238,7 @@ class BlindPair(Pair):
     def forward(self, tokens, keys=None):
         return super().forward(tokens)
 
-    def received(self, tokens, keys=None):
+    def received(self, tokens):
         return 2 * super().received(tokens)
 
 

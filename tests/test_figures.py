@@ -178,8 +178,8 @@ def test_bars_are_milliseconds_and_show_every_part(tmp_path, drawn):
 
 
 def test_the_figure_knows_every_part_that_the_meter_tells():
-    (_, told, _) = timing.breakdown(np.array([[0.1, 0.1, 1.0]]), 1.0)
-    assert set(told.axis or ()) <= set(breakdown.PARTS)
+    (_, told, _) = timing.breakdown(np.array([[0.1, 0.1, 0.1, 0.1, 1.0]]), 1.0)
+    assert told.axis == PARTS and set(PARTS) <= set(breakdown.PARTS)
 
 
 def test_cells_of_the_grid_and_those_that_are_missing(tmp_path, drawn):

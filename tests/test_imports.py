@@ -11,8 +11,9 @@ PACKAGE = ROOT / "htpbench"
 # Top-level names of the package; a name may import its own row and the rows below it.
 LAYERS = [
     {"cli", "testing", "__main__"},
-    {"sweep", "storage", "workers", "training", "gate", "report", "doctor", "listing", "progress"},
-    {"run", "study", "search", "compare", "verdicts", "setting"},
+    {"sweep", "storage", "workers", "training", "convert", "gate"}
+    | {"report", "doctor", "listing", "poses", "progress"},
+    {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
     {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "metrics", "statistics", "claims", "devices"},

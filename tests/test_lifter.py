@@ -177,13 +177,13 @@ def test_spans_are_called_in_order():
     lifter = made("mixste.tiny-27+tps:13@0,9@2+tri")
     lifter.span = span
     lifter(*lifter.example())
-    once = ["prune starts", "prune ends", "recover starts", "recover ends"]
-    assert names == [*once, *once, "recover starts", "recover ends"]
+    parts = ["embed", *["prune", "recover"] * 2, "head", "recover"]
+    assert names == [f"{part} {what}" for part in parts for what in ("starts", "ends")]
     names.clear()
     lifter = made("mixste.tiny-27+tps:9@2")
     lifter.span = span
     lifter(*lifter.example())
-    assert names == ["prune starts", "prune ends"]
+    assert names[::2] == ["embed starts", "prune starts", "head starts"]
 
 
 def test_the_pose_of_one_frame():
@@ -194,8 +194,8 @@ def test_the_pose_of_one_frame():
 
 
 def test_what_is_not_built_is_named():
-    with pytest.raises(NotBuilt, match=r"d3dp, tpa not built yet"):
-        build("d3dp-243+tpa:117@1")
+    with pytest.raises(NotBuilt, match=r"stcformer not built yet"):
+        build("stcformer-243+tps:117@1")
 
 
 class Attentive(TPS):

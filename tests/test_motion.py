@@ -217,7 +217,17 @@ def views_of(*lengths):
     clip = Clip("c", "s", "a", "train", np.zeros((1, 17, 3), np.float32))
     empty = np.zeros((stop[-1], 17, 3), np.float32)
     number = np.arange(len(lengths))
-    return Views(empty, empty, stop - lengths, stop, number, number, (clip,) * len(lengths), "gt")
+    return Views(
+        empty,
+        empty,
+        empty[:, 0],
+        stop - lengths,
+        stop,
+        number,
+        number,
+        (clip,) * len(lengths),
+        "gt",
+    )
 
 
 @pytest.mark.parametrize("frames", [9, 27, 81, 243])

@@ -1,6 +1,8 @@
 """Reports as HTML and LaTeX, where each number came from, and a store of long ago."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -10,7 +12,7 @@ from paths import ROOT
 from small import NETWORK, PRUNED, call, study
 
 from htpbench.report.current import in_order
-from htpbench.report.latex import tabular, write_latex
+from htpbench.report.latex import fitting, typeset, write_latex
 from htpbench.report.origin import machine, origin, published_origins, summary, sweep_origins
 from htpbench.report.page import write_page
 from htpbench.report.tables import head, published_table, side_by_side, sweep_parts, sweep_table
@@ -96,6 +98,18 @@ def test_cells_of_a_page_say_it_on_hover_and_empty_ones_why(tmp_path):
     assert flops_b[0] == "4.00" and forward_b[0] == "" and "too slow" in forward_b[1]
 
 
+def test_columns_of_words_stand_left_heads_too_and_powers_above(tmp_path):
+    rows = {"row": ["1", "2"], "rows": ["5, 17", "3"], "x (m/s^2)": ["95.9 (95.6, 96.2)", "-1e-05"]}
+    part = pandas.DataFrame({**rows, "why": ["", "word " * 10]})
+    text = write_page([part], tmp_path, "p", "t").read_text()
+    assert [
+        re.findall(r"<t[hd]\b[^>]*?(?: class=.(\w+).)?>", line)
+        for line in text.splitlines()
+        if line.startswith(("<thead>", "<tr>"))
+    ] == [["", "text", "", "long"]] * 3
+    assert "x (m/s<sup>2</sup>)" in text
+
+
 def test_texts_of_users_are_no_markup(tmp_path):
     rows = [
         row("cost.flops", 5e9, f"control: {EVIL}", conditions={"data": EVIL}),
@@ -133,27 +147,26 @@ def test_latex_is_a_tabular_with_units_small_intervals_and_notes_below():
         row("cost.flops", 5e9),
         row("accuracy.delta", -1.0),
         row("time.forward", 0.5, low=0.4, high=0.75),
-        row("time.prune_share", None, B, status="failed", reason="50 % of #1_a\nfor $x^2$"),
+        row("time.prune_share", None, B, status="failed", reason="50 % of #1_a\nfor $x^2$ `a --b`"),
     ]
-    text = tabular(sweep_parts(sweep_table(rows))[0])
-    lines = text.splitlines()
-    assert lines[0] == r"\begin{tabular}{lrrr}" and lines[1] == r"\toprule"
-    above = lines[2 : lines.index(r"\midrule")]
+    lines = typeset(sweep_parts(sweep_table(rows))[0]).splitlines()
+    assert lines[2:4] == [r"\begin{tabular}{@{}lrrr@{}}", r"\toprule"]
+    above, below = lines[4 : lines.index(r"\midrule")], lines[lines.index(r"\midrule") + 1 :]
     assert above[-2:] == [
         r"combination & counted & forward time & reference's \\",
         r" & (G) & (ms) & (mm) \\",
     ]
-    assert all(
-        line.count("&") == 3 for line in [*above, *lines[lines.index(r"\midrule") + 1 :][:2]]
-    )
-    first = lines[lines.index(r"\midrule") + 1]
-    assert first == (
+    assert all(line.count("&") == 3 for line in [*above, *below[:2]])
+    assert below[0] == (
         r"\texttt{mixste.tiny-81} & 5.00 & 500.00 {\scriptsize [400.00, 750.00]} & $-$1.00 \\"
     )
-    assert lines[-2:] == [
+    assert below[2:] == [
+        r"\bottomrule",
         r"\end{tabular}",
-        r"\par{\footnotesize \texttt{mixste.tiny-81+tps:9@1+tri}: time.prune\_share: failed: "
-        r"50 \% of \#1\_a for \$x\textsuperscript{2}\$}",
+        r"\par\medskip",
+        r"\noindent\raggedright \texttt{mixste.tiny-81+tps:9@1+tri}: time.prune\_share: failed: "
+        r"50 \% of \#1\_a for \$x\textsuperscript{2}\$ 'a -{}-b'\par",
+        "}",
     ]
 
 
@@ -162,7 +175,49 @@ def test_latex_escapes_all_that_has_a_meaning(tmp_path):
     text = write_latex([frame], tmp_path, "t").read_text()
     assert r"\texttt{a\textbackslash{}b\textasciitilde{}k=1}" in text and r"(\%)" in text
     told = r"\textless{}\{\textasciicircum{}\textbar{}\}\textgreater{}"
-    assert told in text and "1.5e$-$05" in text and r"{llr}" in text
+    assert told in text and "1.5e$-$05" in text and r"{@{}llr@{}}" in text
+
+
+def test_what_a_line_has_no_room_for_goes_below_with_the_first_column():
+    numbers = {
+        f"{n} ({u})": ["12.34"] for n in ("one", "two", "three") for u in ("W printed", "W ours")
+    }
+    frame = pandas.DataFrame({"combination": ["x" * 40], **numbers, "why": ["word " * 50]})
+    lines = fitting(frame)
+    assert all(names[0] == "combination" for names in lines) and len(lines) == 4
+    assert [name for names in lines for name in names[1:]] == list(frame)[1:]
+    assert lines[0][1:3] == list(frame)[1:3], "what is printed stays beside ours"
+    assert "p{" in typeset(frame) and fitting(frame.iloc[:, :2]) == [list(frame)[:2]]
+
+
+def latex():
+    """Whether a LaTeX with booktabs is here."""
+    asked = "kpsewhich", "booktabs.sty"
+    return shutil.which("pdflatex") and subprocess.run(asked, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not latex(), reason="no pdflatex with booktabs here")
+def test_latex_compiles_and_no_table_is_wider_than_the_line(tmp_path):
+    signs = "".join(map(chr, range(32, 127)))
+    frame = pandas.DataFrame(
+        {"combination": [signs[::3]], "a": [signs[1::3]], "note": [" ".join(signs)]}
+    )
+    files = [*(ROOT / "reports").glob("*/*.tex"), FROZEN / "demo.tex"]
+    files.append(write_latex([frame], tmp_path, "signs"))
+    inputs = "\n\n".join(rf"\input{{{file}}}" for file in files)
+    head = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
+    (tmp_path / "all.tex").write_text(f"{head}{inputs}\n\\end{{document}}\n")
+    run = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert len(files) >= 3 and (tmp_path / "all.pdf").stat().st_size > 10000
+    wide = [line for line in run.stdout.splitlines() if line.startswith("Overfull")]
+    assert wide == []
 
 
 def test_results_of_long_ago_still_read(tmp_path, monkeypatch):

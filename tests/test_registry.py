@@ -34,7 +34,7 @@ class Fastest(Pruner):
     def select(self, view, r):
         size = view.poses.abs() if self.absolute else view.poses
         scores = self.scale * size.pow(self.power).sum(dim=(2, 3))
-        return top(scores, r, view.keep, view.alive)
+        return top(scores, r, view.keep)
 '''
 
 
@@ -210,7 +210,7 @@ def test_every_card_says_what_its_class_does(registry, name):
     assert issubclass(cls, base)
     assert describe(cls).options == card.options
     for pattern, replacement in card.keys:
-        assert pattern and replacement
+        assert pattern and isinstance(replacement, str)
     if registry.kind == "backbone":
         assert card.default in card.variants
         for variant in card.variants.values():
@@ -222,7 +222,7 @@ def test_every_card_says_what_its_class_does(registry, name):
 def test_every_card_stands_in_a_folder_that_is_read():
     folders = {f"{kind}s" for kind in cards.FOLDERS}
     found = {path.name for path in (ROOT / "baselines").iterdir() if any(path.glob("*.toml"))}
-    assert found - {"motion", "recipes"} == folders
+    assert found - {"motion", "published", "recipes"} == folders
     assert {name for _, name in SHIPPED} >= {"mixste", "tps", "tpc", "tra", "tri"}
 
 

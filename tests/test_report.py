@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
 import pandas
 import pytest
+from paths import ROOT
+from rich.console import Console
 
 from htpbench.errors import BenchError
+from htpbench.report.comparison import render
+from htpbench.report.console import sweep_lines
 from htpbench.report.figures.pareto import pareto
 from htpbench.report.published import as_printed, published, same_digit
 from htpbench.report.tables import (
@@ -18,7 +23,8 @@ from htpbench.report.tables import (
     sweep_text,
     write,
 )
-from htpbench.rows import Row, row_key
+from htpbench.rows import Row, Store, row_key
+from htpbench.verdicts import compare
 
 H2OT = "mixste-243+tps:121@0,81@3+tri"
 HOT = "mixste-243+tpc:81@3+tra"
@@ -274,3 +280,42 @@ def test_reports_import_no_torch_and_tables_do_not_draw():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
+
+
+GIVEN_UP = "after 405 of 3000 frames MPJPE is at least 42.1 mm; dominated by mixste-243+tps:9@1+tri"
+
+
+def shown(table, width):
+    """What a terminal of that width shows of a table, without spaces at the ends of lines."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(sweep_lines(table, ["time.forward", "accuracy.mpjpe"]))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 240])
+def test_a_terminal_shows_every_number_whole_and_a_reason_once(width):
+    rows = sweep()
+    for metric in ("accuracy.mpjpe", "accuracy.p_mpjpe", "accuracy.mpjpe_by_clip", "accuracy.pck"):
+        rows.append(row("mixste-81", metric, None, status="pruned", reason=GIVEN_UP))
+    rows.append(row("mixste-81", "time.forward", None, status="unsupported", reason="word " * 80))
+    rows += [row(HOT, "time.speedup", 1.5, low=1.4, high=1.6)]
+    table = sweep_table(rows).assign(**{"accuracy.delta": [float("nan"), 1.25, -2.5, float("nan")]})
+    lines = shown(table, width)
+    assert max(map(len, lines)) <= width
+    first = next(line for line in lines if line.startswith(" *  mixste-243"))
+    assert first.split()[:4] == ["*", "mixste-243", "294.85", "20.00"] and "40.0" in first
+    (hot,) = [line.split() for line in lines if "94.85" in line and "15.00" in line]
+    assert {"42.0", "-2.50", "1.50"} <= set(hot)
+    assert ("[1.40," in hot) == (width >= 120), "intervals where there is room"
+    said = " ".join(" ".join(lines).split())
+    assert said.count("dominated by") == 1 and "accuracy.mpjpe and 3 more: pruned: after" in said
+
+
+def test_a_comparison_fits_a_narrow_terminal():
+    held = Store(ROOT / "tests" / "frozen" / "results").read()
+    a, b = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri"
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(render(compare(a, b, held)[0], a, b, "table"))
+    said = console.file.getvalue()
+    assert max(map(len, said.splitlines())) <= 80 and "…" not in said
+    assert "+0.70 [+0.12," in said and "paired by clip" in said and "of A " not in said

@@ -60,12 +60,6 @@ def test_the_hourglass_of_the_paper_keeps_its_ends_and_its_centre():
     assert gaps.tolist() == [2, 1] * 40
 
 
-def test_even_positions_of_one_count_a_clip():
-    counts = torch.tensor([[9], [6]])
-    assert even_positions(counts, 3).tolist() == [[0, 4, 8], [0, 3, 5]]
-    assert even_positions(counts, 1).tolist() == [[4], [2]]
-
-
 def test_the_nearest_position_moves_to_the_kept_one():
     positions = torch.tensor([[0, 4, 8]]).expand(6, 3)
     keep = torch.tensor([0, 1, 2, 5, 6, 8])
@@ -86,9 +80,6 @@ def test_top_takes_the_highest_the_kept_and_the_lower_of_equals():
     assert top(scores, 1, None).tolist() == [[1]]
     assert top(scores, 3, None).tolist() == [[1, 2, 4]]
     assert top(scores, 2, torch.tensor([3])).tolist() == [[1, 3]]
-    alive = torch.tensor([[True, False, True, True, False]])
-    assert top(scores, 2, None, alive).tolist() == [[0, 2]]
-    assert top(scores, 2, torch.tensor([3]), alive).tolist() == [[2, 3]]
 
 
 def test_distances_are_exactly_symmetric_euclidean_over_root_width():

@@ -13,12 +13,12 @@ from htpbench.statistics import median_interval
 
 
 class Sleeper(torch.nn.Module):
-    """Sleeps for `prune`, `recover` and `rest` seconds."""
+    """Sleeps for as many seconds in each part."""
 
-    def __init__(self, rest, prune=0.0, recover=0.0, centred=False):
+    def __init__(self, blocks, prune=0.0, recover=0.0, embed=0.0, head=0.0, centred=False):
         super().__init__()
-        self.parts = {"prune": prune, "recover": recover}
-        self.rest, self.centred, self.frames = rest, centred, 9
+        self.parts = {"embed": embed, "prune": prune, "recover": recover, "head": head}
+        self.blocks, self.centred, self.frames = blocks, centred, 9
         self.span = build(small.NETWORK).span
 
     def example(self, batch, device):
@@ -28,14 +28,14 @@ class Sleeper(torch.nn.Module):
         for name, seconds in self.parts.items():
             with self.span(name):
                 time.sleep(seconds)
-        time.sleep(self.rest)
+        time.sleep(self.blocks)
 
 
 @pytest.fixture(scope="module")
 def measured():
     lifters = [
-        Sleeper(0.016),
-        Sleeper(0.002, prune=0.002, recover=0.004),
+        Sleeper(0.04),
+        Sleeper(0.002, prune=0.003, recover=0.004, embed=0.005, head=0.006),
         Sleeper(0.002, centred=True),
     ]
     return [by_metric(found) for found in timing.measure(lifters, batch=2, rounds=3, round_s=0.03)]
@@ -57,7 +57,7 @@ def test_every_metric_is_measured_in_its_unit(measured):
 
 
 def test_a_pass_lasts_at_least_as_long_as_it_sleeps(measured):
-    for found, least in zip(measured, (0.016, 0.008, 0.002), strict=True):
+    for found, least in zip(measured, (0.04, 0.02, 0.002), strict=True):
         forward = found["time.forward"]
         assert least <= forward.low <= forward.value <= forward.high
         assert found["time.first"].value >= least
@@ -81,13 +81,24 @@ def test_rates_follow_from_batch_and_frames(measured):
 def test_shares_say_where_the_time_goes(measured):
     plain, pruned, _ = measured
     assert 0 <= plain["time.prune_share"].value < 0.2
-    assert 0.4 < pruned["time.prune_share"].value < 1
-    prune, recover, rest = pruned["time.breakdown"].value
-    assert pruned["time.breakdown"].axis == ["prune", "recover", "rest"]
-    assert prune >= 0.002 and recover >= 0.004 and rest >= 0.002
-    assert (prune + recover) / (prune + recover + rest) == pytest.approx(
+    assert 0.25 < pruned["time.prune_share"].value < 0.7
+    found = pruned["time.breakdown"]
+    assert found.axis == ["embed", "blocks", "prune", "recover", "head"]
+    least = (0.005, 0.002, 0.003, 0.004, 0.006)
+    assert all(value >= slept for value, slept in zip(found.value, least, strict=True))
+    assert sum(found.value[2:4]) / sum(found.value) == pytest.approx(
         pruned["time.prune_share"].value, abs=0.1
     )
+    assert plain["time.breakdown"].value[1] >= 0.04
+
+
+def test_parts_sum_to_the_instrumented_pass():
+    shares = np.array([[1.0, 2, 3, 4, 20], [1, 2, 3, 4, 20], [90, 90, 90, 90, 900]])
+    found = by_metric(timing.breakdown(shares, plain=16.0))
+    parts = dict(zip(found["time.breakdown"].axis, found["time.breakdown"].value, strict=True))
+    assert parts == {"embed": 1, "blocks": 10, "prune": 2, "recover": 3, "head": 4}
+    assert found["time.prune_share"].value == 5 / 20
+    assert found["time.overhead"].value == 0.25
 
 
 def test_a_real_lifter_is_left_as_it_was():
@@ -98,6 +109,9 @@ def test_a_real_lifter_is_left_as_it_was():
     assert [lifter.span for lifter in lifters] == spans
     assert plain["time.prune_share"].value == 0
     assert 0 < pruned["time.prune_share"].value < 1
+    assert all(value > 0 for value in pruned["time.breakdown"].value)
+    parts = dict(zip(plain["time.breakdown"].axis, plain["time.breakdown"].value, strict=True))
+    assert parts["prune"] == parts["recover"] == 0 < min(parts["embed"], parts["head"])
 
 
 def test_the_interval_holds_the_median_and_is_seeded():

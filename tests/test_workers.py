@@ -1,6 +1,5 @@
 """Many workers, killed at random moments: every key once, nothing left behind."""
 
-import json
 import os
 import random
 import signal
@@ -13,7 +12,6 @@ from optuna.trial import TrialState
 from test_sweep import LONG, SPACE, bench, trials
 
 from htpbench import workers
-from htpbench.claims import alive
 from htpbench.combination import parse
 from htpbench.errors import BenchError
 from htpbench.meters import accuracy
@@ -109,21 +107,62 @@ def test_two_workers_and_one_who_joins_share_the_work(tmp_path):
     assert Counter(told) == Counter(LONG) and file == "small.journal"
 
 
+BRUTE = """
+[search]
+backbone = "mixste.tiny-9"
+pruners = ["tps"]
+recoverers = ["tri"]
+sampler = "brute"
+stages = 1
+r = [2, 5, 8]
+b = [1, 2]
+"""
+
+
+def front(rows):
+    """The combinations that no other dominates in FLOPs and MPJPE, with both."""
+    found = {}
+    for row in rows:
+        if row.status == "ok" and row.metric in ("cost.flops", "accuracy.mpjpe"):
+            found.setdefault(row.combination, {})[row.metric] = row.value
+    points = {name: tuple(both.values()) for name, both in found.items() if len(both) == 2}
+    return {
+        name: mine
+        for name, mine in points.items()
+        if not any(o != mine and o[0] <= mine[0] and o[1] <= mine[1] for o in points.values())
+    }
+
+
+def test_brute_force_with_the_cascade_finds_the_same_front_by_one_and_by_two(tmp_path):
+    path = small.study(tmp_path, BRUTE, combinations=[], meters=("cost", "accuracy"))
+    rows = {}
+    for number in (1, 2):
+        place = ("--results", f"r{number}", "--reports", f"reports{number}")
+        command = ("-m", "htpbench", "sweep", path, "--workers", number, *place)
+        code, _, err = small.finished(small.started(*command, cwd=tmp_path))
+        assert code == 0, err
+        rows[number] = Store(tmp_path / f"r{number}").read()
+    assert front(rows[1]) == front(rows[2]) and len(front(rows[1])) > 1
+    for found in rows.values():
+        assert set(Counter(r.key for r in found if r.status == "ok").values()) == {1}
+        assert len({r.combination for r in found if "@" in r.combination}) == 6
+        assert {r.status for r in found} <= {"ok", "pruned"}
+
+
 def test_sigterm_ends_all_workers(tmp_path):
     path = small.study(tmp_path, combinations=LONG, meters=("time",))
-    sweep = small.started("-m", "htpbench", "sweep", path, "--workers", 2, cwd=tmp_path)
+    sweep = small.started("-m", "htpbench", "sweep", path, "--workers", 3, cwd=tmp_path)
     limit = time.monotonic() + 60
     while count(tmp_path / "results") < 3:
         assert time.monotonic() < limit and sweep.poll() is None
         time.sleep(0.01)
     claimed = children(sweep.pid)
-    assert len(claimed) == 2
+    assert len(claimed) == 2  # and the one that was asked
     sweep.send_signal(signal.SIGTERM)
     code, _, err = small.finished(sweep)
     assert code == 143 and "the same command resumes" in err and "Traceback" not in err
     assert not any(os.path.exists(f"/proc/{child}") for child in claimed)
-    left = [json.loads(p.read_bytes()) for p in (tmp_path / "results").rglob("claims/*")]
-    assert not any(alive(owner, age_s=0) for owner in left), "what is left is free at once"
+    assert list((tmp_path / "results").rglob("claims/*")) == []
     assert all(trial.state != TrialState.RUNNING for trial in trials(tmp_path / "results"))
 
 

@@ -83,10 +83,10 @@ class Refinement(Hypotheses):
         parts = zip(tokens.unbind(dim=2), self.norms, self.attentions, strict=True)
         return [x + self.drop_path(attention(norm(x), keys)) for x, norm, attention in parts]
 
-    def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, tokens: Tensor) -> Tensor:
         """See Block; mean over hypotheses."""
         parts = zip(tokens.unbind(dim=2), self.norms, self.attentions, strict=True)
-        found = [attention.received(norm(x), keys) for x, norm, attention in parts]  # type: ignore
+        found = [attention.received(norm(x)) for x, norm, attention in parts]  # type: ignore
         return torch.stack(found).mean(dim=0)  # (B, f)
 
 

@@ -37,11 +37,11 @@ class Pair(Block):
         x = self.norms[1](self.temporal(x, repeat(keys, joints)))
         return x.unflatten(0, (batch, joints)).transpose(1, 2)  # (B, f, J, C)
 
-    def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, tokens: Tensor) -> Tensor:
         """See Block; mean over joints."""
         batch, _, joints, _ = tokens.shape
         x = fold(self.enter(tokens))  # (B J, f, C)
-        received = self.temporal.received(x, repeat(keys, joints))  # (B J, f)
+        received = self.temporal.received(x)  # (B J, f)
         return received.unflatten(0, (batch, joints)).mean(dim=1)  # (B, f)
 
 
@@ -87,7 +87,10 @@ class MixSTE(Backbone):
     def embed(self, *inputs: Tensor) -> Tensor:
         """(B, F, J, 2) in screen units -> (B, F, J, C)."""
         (poses2d,) = inputs
-        tokens = self.embedding(poses2d) + self.joint_code  # (B, F, J, C)
+        return self.enter(self.embedding(poses2d) + self.joint_code)
+
+    def enter(self, tokens: Tensor) -> Tensor:
+        """(B, F, J, C) -> the same: the spatial half of pair 0, then the frames' code."""
         tokens = over_joints(self.spatial, self.spatial_norm, tokens)
         return tokens + self.frame_code[:, :, None]
 

@@ -88,17 +88,17 @@ class ScaledLayer(nn.Module):
         x = x + self.scale1 * self.mixer(self.norm1(x), keys)
         return x + self.scale2 * self.mlp(self.norm2(x))
 
-    def received(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, x: Tensor) -> Tensor:
         """(N, L): attention that each position receives; see Attention."""
-        return self.mixer.received(self.norm1(x), keys)  # type: ignore[operator]
+        return self.mixer.received(self.norm1(x))  # type: ignore[operator]
 
 
 class AttentionAndGraph(TwoStreams):
     """The stream of attention, then that of graphs; both look over joints first."""
 
-    def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, tokens: Tensor) -> Tensor:
         """See Block; the graphs have no attention."""
-        return self.streams[0].received(tokens, keys)  # type: ignore[operator]
+        return self.streams[0].received(tokens)  # type: ignore[operator]
 
 
 class MotionAGFormer(Backbone):

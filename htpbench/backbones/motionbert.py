@@ -14,9 +14,9 @@ from htpbench.protocols import Backbone
 class Opposite(TwoStreams):
     """One stream looks over joints first, the other over frames first."""
 
-    def received(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def received(self, tokens: Tensor) -> Tensor:
         """See Block; mean over joints and streams."""
-        first, second = (stream.received(tokens, keys) for stream in self.streams)  # type: ignore
+        first, second = (stream.received(tokens) for stream in self.streams)  # type: ignore
         return (first + second) / 2
 
 

@@ -10,7 +10,14 @@ from typing import Annotated
 from cyclopts import CycloptsError, Parameter
 from rich.markup import escape
 
-from htpbench.cli import looking, measuring, reading, training  # noqa: F401  # they register verbs
+from htpbench.cli import (  # noqa: F401  # they register verbs
+    lifting,
+    looking,
+    measuring,
+    reading,
+    training,
+    weights,
+)
 from htpbench.cli.shared import app, err
 from htpbench.errors import BenchError
 

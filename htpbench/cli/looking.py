@@ -13,8 +13,18 @@ from htpbench.errors import BenchError
 
 
 @app.command(sort_key=1)
-def ls() -> None:
+def ls(
+    *,
+    matrix: Annotated[
+        bool, Parameter(help="The grid of what goes with what, and why not.", negative="")
+    ] = False,
+) -> None:
     """List backbones, pruners, recoverers, studies and weights."""
+    if matrix:
+        from htpbench.matrix import matrix as whole
+
+        out.print(whole(), highlight=False)
+        return
     from htpbench.listing import listing
 
     for table in listing():

@@ -13,10 +13,13 @@ from htpbench.cli.shared import (
     Data,
     Device,
     Format,
+    Hypotheses,
+    Iterations,
     Meter,
     Pipeline,
     Reports,
     Results,
+    Rule,
     StudyName,
     Weights,
     app,
@@ -66,6 +69,9 @@ def run(
     data: Data = None,
     pipeline: Pipeline = None,
     results: Results = Path("results"),
+    hypotheses: Hypotheses = 5,
+    iterations: Iterations = 5,
+    rule: Rule = "p-agg",
     seed: int = 0,
     device: Device = "cpu",
 ) -> None:
@@ -74,19 +80,12 @@ def run(
     from htpbench.report.tables import sweep_table
     from htpbench.run import Bench
     from htpbench.run import run as measure
-    from htpbench.study import EvaluationSettings, Study
+    from htpbench.study import by_hand
 
     parsed = chosen(combinations, None)
-    settings = EvaluationSettings(data=data) if data else EvaluationSettings()
-    study = Study(
-        name="run",
-        title="Measured by hand",
-        meters=list(meter or ("cost", "time")),
-        combinations=[str(combination) for combination in parsed],
-        pipeline=pipeline,
-        weights=weights,
-        evaluation=settings,
-    )
+    sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
+    meters = list(meter or ("cost", "time"))
+    study = by_hand(parsed, meters, data, sampling, pipeline=pipeline, weights=weights)
     with err.status("measuring") as status:
         rows = measure(Bench(study, results, device, natural(seed)), parsed, status.update)
     out.print(sweep_lines(sweep_table(rows)))

@@ -42,8 +42,13 @@ Weights = Annotated[
 Pipeline = Annotated[
     Literal["seq2seq", "seq2frame"] | None, Parameter(help="Default: what the combination says.")
 ]
+Hypotheses = Annotated[int, Parameter(help="Of a diffusion lifter.")]
+Iterations = Annotated[int, Parameter(help="Calls for each hypothesis.")]
+Rule = Annotated[
+    Literal["p-agg", "j-agg"], Parameter(help="What makes one pose of the hypotheses.")
+]
 Format = Literal["table", "csv", "json", "markdown", "latex"]
-Meter = Literal["cost", "time", "accuracy", "selection"]
+Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 
 
 def chosen(combinations: list[str] | None, study: str | None) -> list:

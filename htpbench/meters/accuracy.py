@@ -1,4 +1,8 @@
-"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips."""
+"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips.
+
+Each metric is told by clip too, with what its means are averaged over, so that two networks that
+were scored on the same clips can be compared clip by clip.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,27 @@ import numpy as np
 import torch
 
 from htpbench import metrics
+from htpbench.diffusion.aggregate import RULES, settle
 from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import Prediction
 from htpbench.motion.clip import Clip
 from htpbench.protocols import Measurement
 from htpbench.statistics import mean_interval
 
-VERSION = 2
-MOTION = ("accuracy.mpjve", "accuracy.acceleration_error")  # need frames that follow each other
+VERSION = 3
+BY_CLIP = (
+    "accuracy.mpjpe_by_clip",
+    "accuracy.p_mpjpe_by_clip",
+    "accuracy.n_mpjpe_by_clip",
+    "accuracy.pck_by_clip",
+    "accuracy.auc_by_clip",
+    "accuracy.mpjve_by_clip",
+    "accuracy.acceleration_error_by_clip",
+    "accuracy.frames_by_clip",
+    "accuracy.velocities_by_clip",
+    "accuracy.accelerations_by_clip",
+    "accuracy.actions_by_clip",
+)
 METRICS = (
     "accuracy.mpjpe",
     "accuracy.mpjpe_action_mean",
@@ -23,65 +40,104 @@ METRICS = (
     "accuracy.n_mpjpe",
     "accuracy.pck",
     "accuracy.auc",
-    *MOTION,
-    "accuracy.mpjpe_by_clip",
-    "accuracy.frames_by_clip",
+    "accuracy.mpjve",
+    "accuracy.acceleration_error",
+    *BY_CLIP,
+)
+RULED = tuple(  # of what each rule makes of the same hypotheses, where poses were sampled
+    f"accuracy.mpjpe_{rule.replace('-', '_')}{ending}"
+    for rule in RULES
+    for ending in ("", "_by_clip")
+)
+MOTION = (  # need frames that follow each other
+    "accuracy.mpjve",
+    "accuracy.acceleration_error",
+    "accuracy.mpjve_by_clip",
+    "accuracy.acceleration_error_by_clip",
+    "accuracy.velocities_by_clip",
+    "accuracy.accelerations_by_clip",
 )
 UNITS = {"pck": "%", "auc": "%", "mpjve": "mm/frame", "acceleration_error": "mm/s^2"}
 
 
-def measurable(evaluation: Evaluation, every_frame: bool = True) -> tuple[str, ...]:
-    """METRICS, without those of motion where no three frames that follow each other are scored."""
+def measurable(
+    evaluation: Evaluation, every_frame: bool = True, sampled: bool = False
+) -> tuple[str, ...]:
+    """METRICS, without those of motion where no three frames that follow each other are scored.
+
+    RULED as well where poses are sampled.
+    """
+    known = METRICS + RULED if sampled else METRICS
     if every_frame and evaluation.following(evaluation.rows, 2).any():
-        return METRICS
-    return tuple(metric for metric in METRICS if metric not in MOTION)
+        return known
+    return tuple(metric for metric in known if metric not in MOTION)
 
 
 def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]:
-    """All of METRICS that the frames allow; mean and frames of each clip too, for pairing.
+    """All of METRICS that the frames allow; RULED where there are hypotheses.
 
     Velocity and acceleration are taken over neighbours in one clip, window seams included.
     """
     rows, views = prediction.rows, evaluation.views
-    clip = views.clip[evaluation.view_of(rows)]  # (n,)
+    clip = views.clip[views.view_of(rows)]  # (n,)
     poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.poses3d[rows])
     errors = {
         name: (getattr(metrics, name)(poses, targets).numpy(), clip)
         for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc")
     }
+    if prediction.hypotheses is not None:
+        for rule in RULES:
+            settled = torch.from_numpy(settle(rule, prediction.hypotheses, rows, views))
+            errors[f"mpjpe_{rule.replace('-', '_')}"] = (
+                metrics.mpjpe(settled, targets).numpy(),
+                clip,
+            )
+    counted = {"frames": clip}
     if len(rows) > 2 and evaluation.following(rows, 2).any():
-        velocity = metrics.mpjve(poses, targets).numpy()
-        acceleration = metrics.acceleration_error(poses, targets, views.rate).numpy()
-        for name, values, order in (
-            ("mpjve", velocity, 1),
-            ("acceleration_error", acceleration, 2),
-        ):
-            following = evaluation.following(rows, order)
-            errors[name] = values[following], clip[order:][following]
+        pairs, triples = (evaluation.following(rows, order) for order in (1, 2))
+        velocity = metrics.mpjve(poses, targets).numpy()  # (n - 1,)
+        acceleration = metrics.acceleration_error(poses, targets, views.rate).numpy()  # (n - 2,)
+        errors["mpjve"] = velocity[pairs], clip[1:][pairs]
+        errors["acceleration_error"] = acceleration[triples], clip[2:][triples]
+        counted |= {"velocities": clip[1:][pairs], "accelerations": clip[2:][triples]}
     return [
-        *(averaged(name, *pair) for name, pair in errors.items()),
-        *by_groups(errors["mpjpe"][0], clip, views.clips),
+        *(one for name, pair in errors.items() for one in averaged(name, *pair, views.clips)),
+        *over_actions(errors["mpjpe"][0], clip, views.clips),
+        *(count(name, clip, views.clips) for name, clip in counted.items()),
     ]
 
 
-def averaged(name: str, values: np.ndarray, clip: np.ndarray) -> Measurement:
-    """The mean over frames (n,), with its interval over clips."""
-    present, index = np.unique(clip, return_inverse=True)
-    low, high = mean_interval(np.bincount(index, values), np.bincount(index))
+def averaged(
+    name: str, values: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]
+) -> list[Measurement]:
+    """The mean of values (n,) of clips (n,) with its interval over clips, and each clip's mean."""
+    present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
+    sums = np.bincount(index, values)
+    low, high = mean_interval(sums, counts)
     mean, unit = float(values.mean(dtype=np.float64)), UNITS.get(name, "mm")
-    return Measurement(f"accuracy.{name}", mean, unit, low, high, len(present))
+    axis = [clips[number].name for number in present]
+    return [
+        Measurement(f"accuracy.{name}", mean, unit, low, high, len(present)),
+        Measurement(f"accuracy.{name}_by_clip", (sums / counts).tolist(), unit, axis=axis),
+    ]
 
 
-def by_groups(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> list[Measurement]:
-    """The mean of action means; MPJPE and frames of each clip."""
-    present, index = np.unique(clip, return_inverse=True)
-    sums, counts = np.bincount(index, mpjpe), np.bincount(index)
+def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> list[Measurement]:
+    """The mean of action means; each clip's action, as its number in alphabetical order."""
+    present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
     names = [clips[number].name for number in present]
     actions = np.array([clips[number].action for number in present])
     mean = metrics.mean_of_action_means(torch.from_numpy(mpjpe), actions[index].tolist())
-    low, high = mean_interval(sums, counts, actions)
+    low, high = mean_interval(np.bincount(index, mpjpe), counts, actions)
+    numbers = np.unique(actions, return_inverse=True)[1].tolist()
     return [
         Measurement("accuracy.mpjpe_action_mean", mean, "mm", low, high, len(present)),
-        Measurement("accuracy.mpjpe_by_clip", (sums / counts).tolist(), "mm", axis=names),
-        Measurement("accuracy.frames_by_clip", counts.astype(float).tolist(), "1", axis=names),
+        Measurement("accuracy.actions_by_clip", numbers, "1", axis=names),
     ]
+
+
+def count(name: str, clip: np.ndarray, clips: Sequence[Clip]) -> Measurement:
+    """How many of something, which lie in clips (n,), each clip has."""
+    present, counts = np.unique(clip, return_counts=True)
+    axis = [clips[number].name for number in present]
+    return Measurement(f"accuracy.{name}_by_clip", counts.astype(float).tolist(), "1", axis=axis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from htpbench.diffusion.whole import Sampling
 from htpbench.lifter import Lifter
 from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import Prediction, predict
@@ -19,7 +20,13 @@ def mean_pose(evaluation: Evaluation) -> Prediction:
     return Prediction(rows, np.repeat(evaluation.mean_pose[None], len(rows), axis=0))
 
 
-def every_third(lifter: Lifter, evaluation: Evaluation, augment: bool, device: str) -> Prediction:
+def every_third(
+    lifter: Lifter,
+    evaluation: Evaluation,
+    augment: bool,
+    device: str,
+    sampling: Sampling | None = None,
+) -> Prediction:
     """The lifter at a third of the frame rate, poses interpolated linearly in between.
 
     Its windows are F frames of the slower video, so that it costs a third for a second of motion.
@@ -27,13 +34,13 @@ def every_third(lifter: Lifter, evaluation: Evaluation, augment: bool, device: s
     """
     rows, views = evaluation.rows, evaluation.views
     slow = downsample(views, STEP)
-    view = evaluation.view_of(rows)  # (n,)
+    view = views.view_of(rows)  # (n,)
     place = (rows - views.start[view]) / STEP  # in frames of the slow view
     before = slow.start[view] + place.astype(np.int64)  # (n,) rows of the slow views
     after = np.minimum(before + 1, slow.stop[view] - 1)
     windows = cut(slow, evaluation.windows.index.shape[1], evaluation.card["pipeline"])
     windows = scoring(windows, np.union1d(before, after))
-    known = predict(lifter, slow, windows, augment, device)
+    known = predict(lifter, slow, windows, augment, device, sampling=sampling)
     first, second = (known.poses[np.searchsorted(known.rows, at)] for at in (before, after))
     part = (place % 1.0).astype(np.float32)[:, None, None]
     return Prediction(rows, (1 - part) * first + part * second)

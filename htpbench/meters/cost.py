@@ -71,9 +71,12 @@ def published_counter(lifter: Lifter) -> Iterator[list[int]]:
     """Collects the multiply-adds that an early module-hook counter saw (see docs/cost.md).
 
     Linear: in x outputs; Conv1d: outputs x (in / groups x kernel + bias); BatchNorm: 2 an element.
-    A pruner or recoverer with `published_macs` answers for everything inside it.
+    A pruner or recoverer with `published_macs` answers for everything inside it. What a pruner has
+    the backbone compute (attention to read) is part of its choice, which was not counted.
     """
     counted: list[int] = []
+    inside: list[str] = []  # names of the lifter's open spans
+    backbone = set(lifter.backbone.modules())
     silent: set[nn.Module] = set()
     for part in (lifter.pruner, lifter.recoverer):
         published_macs = getattr(part, "published_macs", None)
@@ -81,7 +84,15 @@ def published_counter(lifter: Lifter) -> Iterator[list[int]]:
             counted.append(published_macs(lifter.shapes()))
             silent |= set(part.modules()) if isinstance(part, nn.Module) else set()
 
+    @contextmanager
+    def span(name: str) -> Iterator[None]:
+        inside.append(name)
+        yield
+        inside.pop()
+
     def hook(module: nn.Module, args: Any, output: Tensor) -> None:
+        if "prune" in inside and module in backbone:
+            return
         if isinstance(module, nn.Linear):
             counted.append(module.in_features * int(output.numel()))
         elif isinstance(module, nn.Conv1d):
@@ -95,9 +106,11 @@ def published_counter(lifter: Lifter) -> Iterator[list[int]]:
         for module in lifter.modules()
         if isinstance(module, (nn.Linear, nn.Conv1d, nn.BatchNorm1d)) and module not in silent
     ]
+    before, lifter.span = lifter.span, span
     try:
         yield counted
     finally:
+        lifter.span = before
         for handle in handles:
             handle.remove()
 

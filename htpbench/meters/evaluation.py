@@ -29,12 +29,8 @@ class Evaluation:
 
     def following(self, rows: np.ndarray, order: int) -> np.ndarray:
         """(n - order,) bool: whether `order` + 1 of the rows follow each other in one view."""
-        view = self.view_of(rows)
+        view = self.views.view_of(rows)
         return (rows[order:] - rows[:-order] == order) & (view[order:] == view[:-order])
-
-    def view_of(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) the view that each row belongs to."""
-        return np.searchsorted(self.views.start, rows, side="right") - 1
 
 
 def prepare(

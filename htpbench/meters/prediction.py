@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from htpbench.diffusion.aggregate import settle
+from htpbench.diffusion.whole import Sampling, Whole, denoises
 from htpbench.lifter import Lifter
-from htpbench.motion.skeleton import MIRROR
+from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views
 from htpbench.motion.windows import Windows
 from htpbench.protocols import Lifted
@@ -20,17 +22,14 @@ BATCH = 16  # windows a forward pass; does not change any number
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Poses (n, J, 3) float32, mm, root 0, of the rows (n,) of Views: ascending, each once."""
+    """Poses (n, J, 3) float32, mm, root 0, of the rows (n,) of Views: ascending, each once.
+
+    hypotheses (n, H, J, 3): what the poses were made of, where they were sampled.
+    """
 
     rows: np.ndarray
     poses: np.ndarray
-
-
-def flip(poses: Tensor) -> Tensor:
-    """Mirror (..., J, 2 or more): x changes sign, left and right joints swap."""
-    mirrored = poses[..., torch.tensor(MIRROR, device=poses.device), :]  # a copy
-    mirrored[..., 0] *= -1
-    return mirrored
+    hypotheses: np.ndarray | None = None
 
 
 def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
@@ -52,6 +51,13 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
     return poses, lifted.frames
 
 
+def draw(whole: Whole, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Hypotheses (B, F, H, J, 3) in mm, root 0, and the frame numbers (B, F)."""
+    poses = whole(poses2d, clips.tolist()).transpose(1, 2)  # (B, F, H, J, 3)
+    frames = torch.arange(whole.frames, device=poses.device).expand(len(poses), -1)
+    return (poses - poses[..., :1, :]) * 1000.0, frames
+
+
 @torch.inference_mode()
 def predict(
     lifter: Lifter,
@@ -60,22 +66,30 @@ def predict(
     augment: bool = True,
     device: str = "cpu",
     watch: Callable[[np.ndarray, np.ndarray], None] = lambda rows, poses: None,
+    sampling: Sampling | None = None,
 ) -> Prediction:
     """Poses of the frames that the windows score, as far as the lifter returns them.
 
-    `watch` gets the rows and poses of each batch and may raise.
+    `watch` gets the rows and poses of each batch and may raise. A lifter that denoises is sampled
+    from; the noise of a window goes by its first row.
     """
     lifter = lifter.eval().to(device)
+    sampling = sampling or Sampling()
+    whole = Whole(lifter, sampling, augment) if denoises(lifter) else None
     rows, poses = [], []
     for first in range(0, len(windows.index), BATCH):
         index = windows.index[first : first + BATCH]  # (B, F)
         poses2d = views.poses2d.take(index, axis=0)[..., : lifter.backbone.channels]
-        lifted, frames = (
-            x.cpu().numpy() for x in lift(lifter, torch.from_numpy(poses2d).to(device), augment)
-        )
+        clips = torch.from_numpy(poses2d).to(device)
+        found = draw(whole, clips, index[:, 0]) if whole else lift(lifter, clips, augment)
+        lifted, frames = (x.cpu().numpy() for x in found)
         scored = np.take_along_axis(windows.scored[first : first + BATCH], frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
-        poses.append(lifted[scored])
-        watch(rows[-1], poses[-1])
-    found, where = np.unique(np.concatenate(rows), return_index=True)
-    return Prediction(found, np.concatenate(poses)[where])
+        poses.append(lifted[scored])  # (n, J, 3), or (n, H, J, 3) where they were sampled
+        one = settle(sampling.rule, poses[-1], rows[-1], views) if whole else poses[-1]
+        watch(rows[-1], one)
+    kept, where = np.unique(np.concatenate(rows), return_index=True)
+    drawn = np.concatenate(poses)[where]
+    if whole is None:
+        return Prediction(kept, drawn)
+    return Prediction(kept, settle(sampling.rule, drawn, kept, views), drawn)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from htpbench import metrics
+from htpbench.diffusion.whole import first_call
 from htpbench.lifter import Lifter
 from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import BATCH
@@ -41,13 +42,15 @@ def measure(lifter: Lifter, evaluation: Evaluation, device: str = "cpu") -> list
 
 @torch.inference_mode()
 def survivors(lifter: Lifter, evaluation: Evaluation, device: str) -> np.ndarray:
-    """(W, r): frame numbers that the last stage keeps of each window."""
+    """(W, r): frame numbers that the last stage keeps of each window; a denoiser's first call."""
     lifter = lifter.eval().to(device)
     index, channels = evaluation.windows.index, lifter.backbone.channels
     kept = []
     for first in range(0, len(index), BATCH):
-        poses2d = evaluation.views.poses2d[index[first : first + BATCH]][..., :channels]
-        kept.append(lifter(torch.from_numpy(poses2d).to(device)).kept[-1].cpu().numpy())  # (B, r)
+        rows = index[first : first + BATCH]  # (B, F)
+        poses2d = torch.from_numpy(evaluation.views.poses2d[rows][..., :channels]).to(device)
+        inputs = first_call(lifter, poses2d, rows[:, 0].tolist())
+        kept.append(lifter(*inputs).kept[-1].cpu().numpy())  # (B, r)
     return np.concatenate(kept)
 
 

@@ -20,7 +20,8 @@ from htpbench.lifter import Lifter
 from htpbench.protocols import Measurement
 from htpbench.statistics import median_interval
 
-VERSION = 1
+VERSION = 2
+SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that the lifter marks
 METRICS = (
     "time.forward",
     "time.clips_per_second",
@@ -114,8 +115,8 @@ def warm_up(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...]) -> float:
 
 
 def share(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...], calls: int) -> np.ndarray:
-    """(calls, 3): seconds of pruning, of recovering, and of the whole instrumented pass."""
-    spans: dict[str, list[tuple]] = {"prune": [], "recover": []}
+    """(calls, 5): seconds of each of SPANS, and of the whole instrumented pass."""
+    spans: dict[str, list[tuple]] = {name: [] for name in SPANS}
 
     @contextmanager
     def span(name: str) -> Iterator[None]:
@@ -158,11 +159,11 @@ def summarise(
 
 def breakdown(shares: np.ndarray, plain: float) -> list[Measurement]:
     """Where the time goes, from the instrumented pass, and what instrumenting cost."""
-    prune, recover, whole = np.median(shares, axis=0).tolist()
-    rest = max(whole - prune - recover, 0.0)
-    axis = ["prune", "recover", "rest"]
+    embed, prune, recover, head, whole = np.median(shares, axis=0).tolist()
+    blocks = max(whole - embed - prune - recover - head, 0.0)  # and what lies between the spans
+    parts = {"embed": embed, "blocks": blocks, "prune": prune, "recover": recover, "head": head}
     return [
         Measurement("time.prune_share", (prune + recover) / whole, "1", samples=len(shares)),
-        Measurement("time.breakdown", [prune, recover, rest], "s", axis=axis),
+        Measurement("time.breakdown", [*parts.values()], "s", axis=[*parts]),
         Measurement("time.overhead", whole / plain - 1, "1"),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 JOINTS = (
@@ -31,3 +33,10 @@ RIGHT = (1, 2, 3, 14, 15, 16)
 MIRROR = np.arange(len(JOINTS))  # joint of the mirrored body: poses[..., MIRROR, :]
 MIRROR[[*LEFT, *RIGHT]] = [*RIGHT, *LEFT]
 MIRROR.flags.writeable = False
+
+
+def flip(poses: Any) -> Any:
+    """Mirror an array or tensor (..., J, 2 or more): x changes sign, left and right swap."""
+    mirrored = poses[..., MIRROR.tolist(), :]  # a copy
+    mirrored[..., 0] *= -1
+    return mirrored

@@ -23,11 +23,13 @@ class Views:
 
     `poses2d` (N, 17, 3) float32: x, y in VideoPose3D's screen units, confidence.
     `poses3d` (N, 17, 3) float32: camera axes, mm, relative to the root (which is 0).
+    `root` (N, 3) float32: where the root is, camera axes, mm.
     `clip` and `camera` (V,) int64: indices into `clips` and into the rig.
     """
 
     poses2d: np.ndarray
     poses3d: np.ndarray
+    root: np.ndarray
     start: np.ndarray
     stop: np.ndarray
     clip: np.ndarray
@@ -35,6 +37,10 @@ class Views:
     clips: tuple[Clip, ...]
     source: str
     every: int = 1  # frames of the clips from one row to the next
+
+    def view_of(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) the view that each row belongs to."""
+        return np.searchsorted(self.start, rows, side="right") - 1
 
     @property
     def rate(self) -> float:
@@ -66,10 +72,13 @@ def make_views(
     start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
     poses2d = np.empty((int(stop[-1]), *clips[0].positions.shape[1:]), dtype=np.float32)
     poses3d = np.empty_like(poses2d)
+    root = np.empty_like(poses3d[:, ROOT])
     for (i, camera), a, b in zip(seen, start, stop, strict=True):
-        poses2d[a:b], poses3d[a:b] = _view(clips[i], camera, source, seed)
+        poses2d[a:b], frame = _view(clips[i], camera, source, seed)
+        root[a:b] = frame[:, ROOT]
+        poses3d[a:b] = frame - frame[:, ROOT, None]
     clip, camera = np.array(seen, dtype=np.int64).T
-    return Views(poses2d, poses3d, start, stop, clip, camera, tuple(clips), source)
+    return Views(poses2d, poses3d, root, start, stop, clip, camera, tuple(clips), source)
 
 
 def downsample(views: Views, every: int) -> Views:
@@ -86,6 +95,7 @@ def downsample(views: Views, every: int) -> Views:
         views,
         poses2d=views.poses2d[kept],
         poses3d=views.poses3d[kept],
+        root=views.root[kept],
         start=np.concatenate([[0], stop[:-1]]).astype(np.int64),
         stop=stop,
         every=views.every * every,
@@ -93,7 +103,7 @@ def downsample(views: Views, every: int) -> Views:
 
 
 def _view(clip: Clip, camera: int, source: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """2D with confidence and 3D, both (N, 17, 3), of one clip in one camera."""
+    """2D with confidence and 3D in the camera's frame, (N, 17, 3) both, of one clip."""
     lens = rig()[camera]
     name = int.from_bytes(hashlib.sha256(clip.name.encode()).digest()[:8], "little")
     yaw = np.random.default_rng([seed, name]).uniform(0, 2 * np.pi)
@@ -104,7 +114,7 @@ def _view(clip: Clip, camera: int, source: str, seed: int) -> tuple[np.ndarray, 
         rng = np.random.default_rng([seed, name, 1 + camera])  # [.., 0] would be the yaw's
         pixels, confidence = simulate(pixels, source, rng)
     poses2d = np.concatenate([lens.normalise(pixels), confidence[..., None]], axis=-1)
-    return poses2d, frame - frame[:, ROOT, None]
+    return poses2d, frame
 
 
 def _placed(positions: np.ndarray, yaw: float) -> np.ndarray:

@@ -23,7 +23,7 @@ class TPC(Pruner):
 
     def select(self, view: View, r: int) -> Tensor:
         """See Pruner; the centre of seq2frame is forced, as in the official code."""
-        return top(density_peaks(view.features, self.k, self.noise), r, view.keep, view.alive)
+        return top(density_peaks(view.features, self.k, self.noise), r, view.keep)
 
     def published_macs(self, shapes: Shapes) -> int:
         """The pooling alone: cdist and top-k counted for nothing in the papers."""

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas
-from rich.table import Table
+from rich.console import RenderableType
 
-from htpbench.combination import parse
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
 from htpbench.report.captions import chosen, scored, timed
@@ -25,6 +24,7 @@ from htpbench.report.origin import (
     sweep_origins,
 )
 from htpbench.report.page import write_page
+from htpbench.report.published import built, remarks_shown
 from htpbench.report.tables import (
     published_table,
     published_text,
@@ -42,7 +42,7 @@ Reported = tuple[list[pandas.DataFrame], list[Path]]
 
 def report_study(
     study: Study, results: Path, reports: Path
-) -> tuple[list[Table | str], list[Path]]:
+) -> tuple[list[RenderableType], list[Path]]:
     """Rebuild a study's report from the rows under `results`, of all machines."""
     store = Store(results)
     rows = current(study, store.read())
@@ -61,7 +61,7 @@ def report_study(
 
 def measured_report(
     study: Study, rows: Iterable[Row], folder: Path, environments: Environments
-) -> tuple[list[Table | str], list[Path]]:
+) -> tuple[list[RenderableType], list[Path]]:
     """Write what the study's kind of report is; returns what a terminal shows, and the files."""
     rows = in_order(study, rows)
     if study.training:
@@ -185,11 +185,9 @@ def published_report(
 ) -> tuple:
     """Write ours beside the paper's table; returns the comparison and the files."""
     assert study.table is not None
-    comparison = published_table(
-        study.table, rows, built=lambda combination: not parse(combination).missing()
-    )
-    files = [*write(comparison, folder, study.name, published_text)]
+    comparison, told = published_table(study.table, rows, built), remarks_shown(study.table)
+    files = [*write(comparison, folder, study.name, lambda one: published_text(one, told))]
     origins = published_origins(study.table, rows, environments)
-    parts, captions = [*side_by_side(comparison)], summary(rows, environments)
+    parts, captions = [*side_by_side(comparison), told], summary(rows, environments)
     files += typeset(parts, folder, study.name, study.title, captions, origins, [])
     return comparison, files

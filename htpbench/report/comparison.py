@@ -10,9 +10,11 @@ from typing import Any
 import pandas
 
 from htpbench.report.captions import data, source
-from htpbench.report.console import plain_lines
+from htpbench.report.console import Fitting, plain_lines
 from htpbench.report.tables import COLUMNS, Column, amount, markdown
 from htpbench.verdicts import FLOOR, Verdict
+
+SPARED = ["of A", "samples"]  # left out where a terminal is narrow
 
 
 def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
@@ -31,9 +33,7 @@ def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
     told = notes(verdicts, a, b)
     if format == "markdown":
         return "\n".join([markdown(frame), *(f"* {note}" for note in told)])
-    table = plain_lines(frame)
-    table.caption, table.caption_justify = "\n".join(told), "left"
-    return table
+    return Fitting(*(plain_lines(each, told) for each in (frame, frame.drop(columns=SPARED))))
 
 
 def line(verdict: Verdict) -> dict[str, str]:

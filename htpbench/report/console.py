@@ -2,46 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas
 from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from htpbench.report.tables import COLUMNS, front, numbers
 
-SHOWN = {
-    "cost.flops": "FLOPs, all",
+SHOWN = {  # heads: a line for each that a narrow column needs
+    "cost.flops": "FLOPs,\nall",
     "time.forward": "forward",
     "time.speedup": "speed-up",
     "time.prune_share": "pruning",
     "accuracy.mpjpe": "MPJPE",
-    "accuracy.delta": "minus reference's",
+    "accuracy.delta": "minus\nref.'s",
 }
+BOUNDED = {"time.speedup", "accuracy.delta"}  # with their intervals, where there is room
+WORD = 16  # a longer word may break
+SPARED = {"time.prune_share"}  # left out where there is little
 
 
-def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) -> Table:
-    """One line a combination; a star leads those that nothing beats in the first two objectives."""
-    columns = {name: head for name, head in SHOWN.items() if not table[name].dropna().empty}
-    heads = [f"{head} ({COLUMNS[name].unit})" for name, head in columns.items()]
-    lines = Table(Column("combination", no_wrap=True), *heads, box=SIMPLE_HEAD)
-    cells = [
-        numbers(table, name, COLUMNS[name], name in ("accuracy.delta", "time.speedup"))
-        for name in columns
-    ]
-    best = [False] * len(table)
+class Fitting:
+    """The first of some tables that a terminal has room for, else the last."""
+
+    def __init__(self, *tables: Table) -> None:
+        self.tables = tables
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """See rich."""
+        *wide, last = self.tables
+        anything = options.update(max_width=10**4)
+        fit = (t for t in wide if console.measure(t, options=anything).maximum <= options.max_width)
+        yield next(fit, last)
+
+
+def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) -> Fitting:
+    """One line a combination, notes below; a star leads those on the front of two objectives.
+
+    A narrow terminal shows no intervals; where that is not enough, names of combinations break.
+    """
+    best, told = [False] * len(table), []
     if objectives is not None and len(objectives) > 1 and set(objectives) <= set(table):
         best = front(table, *objectives[:2])
-        lines.caption = "* on the front: nothing is better in " + " and ".join(objectives[:2])
-    for index, (name, note) in enumerate(zip(table["combination"], table["note"], strict=True)):
-        lines.add_row(f"{'* ' if best[index] else '  '}{name}", *(cell[index] for cell in cells))
-        if note:
-            lines.add_row(f"    {escape(note)}", style="dim")
+        if any(best):
+            told = ["* on the front: nothing is better in " + " and ".join(objectives[:2])]
+    noted = table.loc[table["note"] != ""]
+    told += [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
+    measured = [name for name in SHOWN if not table[name].dropna().empty]
+    fewer = [name for name in measured if name not in SPARED]
+    variants = (measured, BOUNDED), (measured, set()), (fewer, set())
+    return Fitting(*(_lines(table, best, told, *variant) for variant in variants))
+
+
+def _lines(
+    table: pandas.DataFrame, best: list[bool], told: list[str], columns: list[str], bounded: set
+) -> Table:
+    """The columns, some of them with their intervals; numbers never break."""
+    lines = _empty(told)
+    lines.add_column("")
+    lines.add_column("combination", overflow="fold")
+    for name in columns:
+        head = f"{SHOWN[name]}\n({COLUMNS[name].unit})"
+        lines.add_column(head, justify="right", no_wrap=True)
+    stars = ["*" if is_best else "" for is_best in best]
+    cells = [numbers(table, name, COLUMNS[name], name in bounded) for name in columns]
+    for row in zip(stars, table["combination"], *cells, strict=True):
+        lines.add_row(*map(escape, row))
     return lines
 
 
-def plain_lines(table: pandas.DataFrame) -> Table:
-    """A table of texts and numbers as it is."""
-    lines = Table(*map(str, table.columns), box=SIMPLE_HEAD)
+def plain_lines(table: pandas.DataFrame, told: Iterable[str] = ()) -> Table:
+    """A table of texts and numbers as it is; what is told stands below."""
+    lines = _empty(told)
+    for column in table:
+        cells = [str(cell) for cell in table[column]]
+        words = " ".join([str(column), *cells]).split()
+        lines.add_column(str(column), min_width=min(max(map(len, words)), WORD))
     for cells in table.itertuples(index=False):
         lines.add_row(*(escape(str(cell)) for cell in cells))
     return lines
+
+
+def _empty(told: Iterable[str]) -> Table:
+    """A table without columns, notes below."""
+    return Table(
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        caption=escape("\n".join(told)) or None,
+        caption_justify="left",
+    )

@@ -11,7 +11,7 @@ from htpbench.study import Study
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
 # Conditions that may differ between the combinations of one study without making them unlike.
-OWN = {"pipeline", "stride", "windows", "flip_selection", "control", "trained", "code"}
+OWN = {"pipeline", "masked", "stride", "windows", "flip_selection", "control", "trained", "code"}
 
 
 def current(study: Study, rows: Iterable[Row]) -> list[Row]:

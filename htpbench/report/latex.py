@@ -1,15 +1,20 @@
-"""Tables as LaTeX: one tabular each, for the package booktabs."""
+"""Tables as LaTeX: tabulars that fit a line, for the package booktabs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from textwrap import wrap
 
 import pandas
 
-from htpbench.report.tables import write_file
+from htpbench.report.tables import NUMBER, numeric, write_file
+
+LINE = 345  # points: a line of the standard classes
+SIGN, GAP = 4.3, 6.0  # points: a sign in \footnotesize, the space between columns
+LONG = 40  # signs: a longer text breaks into lines
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -19,39 +24,85 @@ SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': "''",
+    "`": "'",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
 
 
 def write_latex(parts: Iterable[pandas.DataFrame], folder: Path, name: str) -> Path:
-    """Write <name>.tex: a tabular for each table of texts, its notes below it."""
-    text = "\n".join(tabular(part) for part in parts)
+    """Write <name>.tex: each table of texts as tabulars that fit a line, its notes below."""
+    text = "\n".join(typeset(part) for part in parts)
     return write_file(folder / f"{name}.tex", f"% needs \\usepackage{{booktabs}}\n{text}".encode())
 
 
-def tabular(part: pandas.DataFrame) -> str:
-    """Names and units above; intervals small; notes after the table."""
+def typeset(part: pandas.DataFrame) -> str:
+    """A table; what does not fit a line goes below, the first column again before it."""
     columns = part.drop(columns="note", errors="ignore")
+    told = [r"{\footnotesize\frenchspacing\setlength{\tabcolsep}{3pt}%"]
+    for names in fitting(columns):
+        told += [r"\noindent", tabular(columns.loc[:, names]), r"\par\medskip"]
+    for line in part.to_dict("records"):
+        if line.get("note"):
+            name = cell(str(line["combination"]), code=True)
+            told.append(rf"\noindent\raggedright {name}: {escape(str(line['note']))}\par")
+    return "\n".join([*told, "}\n"])
+
+
+def fitting(columns: pandas.DataFrame) -> list[list[str]]:
+    """Names of columns by tabular; the first is in each, those of one quantity stay together."""
+    first, *others = columns
+    lines = [[first]]
+    widths = {name: points(name, list(columns[name])) for name in columns}
+    for _, group in groupby(others, lambda name: re.split(r" \(| =$", name)[0]):
+        names = list(group)
+        if lines[-1][1:] and sum(widths[name] for name in lines[-1] + names) > LINE:
+            lines.append([first])
+        lines[-1] += names
+    return lines
+
+
+def points(name: str, texts: list[str]) -> float:
+    """About how wide a column is; one of long texts as narrow as it may be."""
+    every = [*texts, *(text for line in heads([name]) for text in line)]
+    if name == "combination":
+        return SIGN * max(map(len, every)) + GAP
+    wide, thin = (re.compile(signs) for signs in (r"[A-Z%mw]", r"[ .,:;\[\]()]"))
+    longest = max(
+        len(text) + 0.4 * (len(wide.findall(text)) - len(thin.findall(text))) for text in every
+    )
+    return SIGN * (LONG if wraps(name, texts) else longest) + GAP
+
+
+def wraps(name: str, texts: list[str]) -> bool:
+    """Whether a column holds texts that break into lines."""
+    return name != "combination" and max(map(len, texts)) > LONG
+
+
+def tabular(columns: pandas.DataFrame) -> str:
+    """Names and units above; intervals small; long texts as wide as the line lets them be."""
+    left = LINE - sum(points(name, list(columns[name])) for name in columns)
     above = heads([str(column) for column in columns])
-    words = [name == "combination" or not numeric(column) for name, column in columns.items()]
+    kinds = []
+    for name in columns:
+        if wraps(name, list(columns[name])):
+            kinds.append(f"p{{{SIGN * LONG + max(left, 0):.0f}pt}}")
+        else:
+            kinds.append("r" if name != "combination" and numeric(columns.loc[:, name]) else "l")
     body = [
         [cell(str(text), code=column == "combination") for column, text in line.items()]
         for line in columns.to_dict("records")
     ]
-    lines = [
-        rf"\begin{{tabular}}{{{''.join('l' if word else 'r' for word in words)}}}",
-        r"\toprule",
-        *(row(map(escape, texts)) for texts in above),
-        r"\midrule",
-        *map(row, body),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    for line in part.to_dict("records"):
-        if line.get("note"):
-            name = cell(str(line["combination"]), code=True)
-            lines.append(rf"\par{{\footnotesize {name}: {escape(str(line['note']))}}}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{@{{}}{''.join(kinds)}@{{}}}}",
+            r"\toprule",
+            *(row(map(escape, texts)) for texts in above),
+            r"\midrule",
+            *map(row, body),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
 
 
 def heads(columns: list[str]) -> list[list[str]]:
@@ -73,7 +124,7 @@ def cell(text: str, code: bool = False) -> str:
     """A text, a combination in typewriter, or a number with its interval in small."""
     if code:
         return rf"\texttt{{{escape(text)}}}" if text else ""
-    number = re.fullmatch(r"([-+]?[\d.]+(?:e[-+]?\d+)?)(?: (\[.*\]))?", text)
+    number = NUMBER.fullmatch(text)
     if not number:
         return escape(text)
     value, interval = number.groups()
@@ -86,15 +137,11 @@ def minus(text: str) -> str:
     return text.replace("-", "$-$")
 
 
-def numeric(column: pandas.Series) -> bool:
-    """Whether a column of texts holds numbers alone."""
-    return all(re.match(r"[-+]?\d", str(text)) for text in column if text)
-
-
 def escape(text: str) -> str:
     """Any text as LaTeX prints it; a power stands above, a line break becomes a space."""
     parts = re.split(r"\^(\d+)", " ".join(text.split()))  # texts and powers in turn
     told = ["".join(SPECIAL.get(sign, sign) for sign in part) for part in parts]
+    told = [part.replace("--", "-{}-") for part in told]  # it would become a dash
     return "".join(
         rf"\textsuperscript{{{part}}}" if index % 2 else part for index, part in enumerate(told)
     )

@@ -40,7 +40,8 @@ def machine(name: str, environments: Environments) -> str:
     if facts is None:
         return f"environment {name}, of which the results say no more"
     told = [f"{facts.get('machine')}: {facts.get('device')}"]
-    told += [f"{facts[key]} {key}" for key in ("cores", "threads") if facts.get(key)]
+    counts = [(facts[key], key) for key in ("cores", "threads") if facts.get(key)]
+    told += [f"{count} {key.removesuffix('s') if count == 1 else key}" for count, key in counts]
     versions = ("python", "torch", "cuda", "numpy")
     told += [f"{key} {facts[key]}" for key in versions if facts.get(key)]
     return f"{', '.join(told)} (environment {name})"

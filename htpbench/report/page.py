@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import quote
 
 import pandas
 
-from htpbench.report.tables import write_file
+from htpbench.report.tables import numeric, write_file
 
 SHEET = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;
@@ -17,16 +18,19 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em;
 h1 { font-size: 1.4em; margin-bottom: 0.2em; }
 p { color: #555; margin: 0.2em 0; }
 .wide { overflow-x: auto; margin: 1.5em 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: 0.9em; font-variant-numeric: tabular-nums; }
 thead th { border-top: 2px solid; border-bottom: 1px solid; vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 2px solid; }
+tbody tr { background: #fff; }
 tbody tr:hover { background: #f3f6fa; }
-th, td { padding: 0.25em 0.7em; text-align: right; font-weight: normal; }
-th:first-child, tbody th, td.text, td.long { text-align: left; }
+th, td { padding: 0.25em 0.5em; text-align: right; font-weight: normal; }
+tbody th, .text, .long { text-align: left; }
 tbody th, tbody td { white-space: nowrap; }
+tbody th { position: sticky; left: 0; background: inherit; }
 td.long { white-space: normal; min-width: 20em; }
 td[title] { cursor: help; }
 td small { color: #666; }
+sup { line-height: 0; }
 figure { margin: 1.5em 0; }
 img { max-width: 100%; }
 """.strip()
@@ -69,26 +73,39 @@ def write_page(
 
 
 def table(part: pandas.DataFrame, origins: Mapping[tuple[str, str], str]) -> str:
-    """One table of texts; the first column heads its lines."""
-    heads = "".join(f'<th scope="col">{escape(str(head))}</th>' for head in part.columns)
+    """One table of texts; the combination heads its line."""
+    part = part.astype(str)
+    kinds = {str(head): kind(column) for head, column in part.items()}
+    heads = "".join(f'<th scope="col"{kinds[head]}>{raised(head)}</th>' for head in kinds)
     lines = [
-        f"<tr>{''.join(cell(line, str(head), origins) for head in line)}</tr>"
-        for line in part.astype(str).to_dict("records")
+        f"<tr>{''.join(cell(line, head, kinds[head], origins) for head in kinds)}</tr>"
+        for line in part.to_dict("records")
     ]
     above = ['<div class="wide"><table>', f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
     return "\n".join([*above, *lines, "</tbody>", "</table></div>"])
 
 
-def cell(line: Mapping, head: str, origins: Mapping[tuple[str, str], str]) -> str:
+def kind(column: pandas.Series) -> str:
+    """The class of a column's cells: numbers (none), words, or longer texts."""
+    if numeric(column):
+        return ""
+    return f' class="{"long" if column.str.len().max() > 40 else "text"}"'
+
+
+def raised(text: str) -> str:
+    """A text in which powers stand above."""
+    return re.sub(r"\^(\d+)", r"<sup>\1</sup>", escape(text))
+
+
+def cell(line: Mapping, head: str, kind: str, origins: Mapping[tuple[str, str], str]) -> str:
     """One cell: a combination, a number with its interval in small, or a longer text."""
     text = line[head]
     if head == "combination":
         return f'<th scope="row"><code>{escape(text)}</code></th>'
     told = origins.get((line.get("combination", ""), head))
     title = f' title="{escape(told)}"' if told else ""
-    if text and not text.lstrip("+-")[:1].isdigit():
-        kind = "long" if len(text) > 30 else "text"
-        return f'<td class="{kind}"{title}>{escape(text)}</td>'
+    if kind:
+        return f"<td{kind}{title}>{escape(text)}</td>"
     number, bracket, interval = text.partition(" [")
     small = f" <small>[{escape(interval)}</small>" if bracket else ""
     return f"<td{title}>{escape(number)}{small}</td>"

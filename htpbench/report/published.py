@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import tomllib
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import pandas
 
+from htpbench.combination import parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError
 
@@ -31,6 +35,58 @@ def published(table: int) -> pandas.DataFrame:
             "unit": chosen["unit"],
         }
     ).reset_index(drop=True)
+
+
+def built(combination: str) -> bool:
+    """Whether a printed combination can be run; some systems are known by their numbers alone."""
+    try:
+        return not parse(combination).missing()
+    except BenchError:  # no card
+        return False
+
+
+def remarks(table: int) -> list[dict[str, Any]]:
+    """What a reader of a table should know (baselines/published/h2ot-remarks.toml).
+
+    Keys rows (none: the remark is of the whole table), metrics and text.
+    """
+    path = data_folder() / "baselines" / "published" / "h2ot-remarks.toml"
+    every = tomllib.loads(path.read_text())["remark"]
+    return [{"rows": [], **one} for one in every if one["table"] == table]
+
+
+def remarks_shown(table: int) -> pandas.DataFrame:
+    """The remarks as texts: columns rows, metrics and remark."""
+    lines = [
+        (", ".join(map(str, one["rows"])) or "all", ", ".join(one["metrics"]), one["text"])
+        for one in remarks(table)
+    ]
+    return pandas.DataFrame(lines, columns=["rows", "metrics", "remark"])
+
+
+def explained(table: int) -> dict[tuple[int, str], str]:
+    """(row, metric) -> the remark that names this printed number."""
+    return {
+        (row, metric): one["text"]
+        for one in remarks(table)
+        for row in one["rows"]
+        for metric in one["metrics"]
+    }
+
+
+def saving(cells: pandas.DataFrame) -> dict[int, float]:
+    """Row -> what a pruned network saves of our cost of the same network unpruned, in percent.
+
+    `cells`: of a published table; a row without both costs is left out.
+    """
+    costs = (one for one in cells.to_dict("records") if one["metric"] == "flops")
+    known = [one for one in costs if not math.isnan(one["ours"])]
+    whole = {one["combination"]: one["ours"] for one in known if "+" not in one["combination"]}
+    return {
+        one["row"]: 100 * (1 - one["ours"] / whole[name])
+        for one in known
+        if (name := one["combination"].partition("+")[0]) in whole and name != one["combination"]
+    }
 
 
 def scale_of(unit: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from pathlib import Path
 import pandas
 
 from htpbench.errors import BenchError
-from htpbench.report.published import as_printed, published, same_digit, scale_of
+from htpbench.report.published import (
+    as_printed,
+    explained,
+    published,
+    same_digit,
+    saving,
+    scale_of,
+)
 from htpbench.rows import Row, latest
 from htpbench.study import HIGHER_IS_BETTER
 
@@ -40,9 +48,21 @@ COLUMNS = {
     "time.frames_per_second": Column("frames per second", "1/s", "1/s", decimals=0),
     "time.speedup": Column("speed-up", "1", "x", decimals=2),
     "time.prune_share": Column("share of pruning and recovering", "1", "%", 1e-2),
+    "sampling.calls": Column("denoiser calls", "1", "1", decimals=0),
+    "sampling.flops_published": Column("FLOPs of all calls, papers' convention", "1", "G", 1e9, 2),
+    "sampling.flops": Column("FLOPs of all calls, all counted", "1", "G", 1e9, 2),
+    "sampling.training_flops": Column("FLOPs of a training step", "1", "G", 1e9, 2),
+    "sampling.forward": Column("time of a whole prediction", "s", "ms", 1e-3, 1),
+    "sampling.clips_per_second": Column("whole predictions per second", "1/s", "1/s", decimals=2),
+    "sampling.frames_per_second": Column("frames per second, all calls", "1/s", "1/s", decimals=0),
+    "sampling.speedup": Column("speed-up of a whole prediction", "1", "x", decimals=2),
     "accuracy.mpjpe": Column("MPJPE", "mm", "mm"),
     "accuracy.delta": Column("MPJPE minus the reference's", "mm", "mm", decimals=2),
     "accuracy.mpjpe_action_mean": Column("MPJPE, mean of actions", "mm", "mm"),
+    "accuracy.mpjpe_p_agg": Column("MPJPE, P-Agg", "mm", "mm"),
+    "accuracy.mpjpe_j_agg": Column("MPJPE, J-Agg", "mm", "mm"),
+    "accuracy.mpjpe_p_best": Column("MPJPE, P-Best (uses the ground truth)", "mm", "mm"),
+    "accuracy.mpjpe_j_best": Column("MPJPE, J-Best (uses the ground truth)", "mm", "mm"),
     "accuracy.p_mpjpe": Column("P-MPJPE", "mm", "mm"),
     "accuracy.n_mpjpe": Column("N-MPJPE", "mm", "mm"),
     "accuracy.pck": Column("PCK at 150 mm", "%", "%"),
@@ -52,11 +72,24 @@ COLUMNS = {
     "selection.frame_noise": Column("frame noise", "px", "px", decimals=2),
 }
 # Shown with the interval from low to high.
-BOUNDED = ("time.forward", "time.speedup", "accuracy.mpjpe", "accuracy.delta")
+BOUNDED = (
+    "time.forward",
+    "time.speedup",
+    "sampling.speedup",
+    "accuracy.mpjpe",
+    "accuracy.delta",
+)
 
-FURTHER = {  # in Markdown they stand in a table of their own
-    name for name in COLUMNS if name.startswith(("accuracy.", "selection.")) and name not in BOUNDED
+COMPARED = {  # what stands in the first table for people; the rest has one of its own
+    "cost.params",
+    "cost.flops_published",
+    "cost.flops",
+    "time.prune_share",
+    "sampling.flops",
+    "sampling.training_flops",
+    *BOUNDED,
 }
+NUMBER = re.compile(r"([-+]?[\d.]+(?:e[-+]?\d+)?)(?: ([\[(].*[\])]))?")  # and what it is between
 
 COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
 ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
@@ -77,22 +110,21 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     """
     measured = by_cell(rows)
     lines: dict[str, dict[str, object]] = {}
-    notes: dict[str, list[str]] = defaultdict(list)
+    notes: dict[str, dict[str, list[str]]] = {}  # combination -> what is said -> of which metrics
     for (combination, metric), found in measured.items():
         line = lines.setdefault(combination, {"combination": combination})
-        notes[combination] += [
-            f"{metric}: {row.status}: {row.reason}" for row in found if row.status != "ok"
-        ]
+        told = [f"{row.status}: {row.reason}" for row in found if row.status != "ok"]
         ok = sorted((row for row in found if row.status == "ok"), key=lambda row: row.at)
         for row in ok[-1:]:
             line |= {metric: row.value, f"{metric}.low": row.low, f"{metric}.high": row.high}
         if len(ok) > 1:
-            unlike = ", ".join(_unlike(ok))
-            notes[combination].append(f"{metric}: the newest of several ({unlike})")
+            told.append(f"the newest of several ({', '.join(_unlike(ok))})")
+        for text in told:
+            notes.setdefault(combination, {}).setdefault(text, []).append(metric)
     numbers = [name for metric in COLUMNS for name in (metric, *_bounds(metric))]
     table = pandas.DataFrame(lines.values(), columns=["combination", *numbers])
     table = table.astype({"combination": str, **dict.fromkeys(numbers, float)})
-    return table.assign(note=["; ".join(notes[name]) for name in lines])
+    return table.assign(note=[_note(notes.get(name, {})) for name in lines])
 
 
 def by_cell(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -127,10 +159,10 @@ def published_table(
     """One line per printed number of the paper's table, with ours, both in `unit`.
 
     Columns row, method, combination, pipeline, metric, unit, printed (text), ours (NaN if none),
-    equal ("yes" or "no" at the printed digit, "" if none) and why (there is none). `built` says of
-    a combination whether its system can be run.
+    equal ("yes" or "no" at the printed digit, "" if none) and why (there is none, or it is not
+    equal, where that is known). `built` says of a combination whether its system can be run.
     """
-    measured = by_cell(rows)
+    measured, known = by_cell(rows), explained(table)
     lines = []
     for cell in published(table).to_dict("records"):
         found = measured.get((cell["combination"], COUNTED.get(cell["metric"], "")), [])
@@ -140,7 +172,9 @@ def published_table(
             continue
         value = float(row.value)  # type: ignore[arg-type]  # ok rows of by_cell hold one number
         equal = "yes" if same_digit(value, cell["printed"], cell["unit"]) else "no"
-        lines.append({**cell, "ours": value / scale_of(cell["unit"]), "equal": equal, "why": ""})
+        why = known.get((cell["row"], cell["metric"]), "") if equal == "no" else ""
+        ours = value / scale_of(cell["unit"])
+        lines.append({**cell, "ours": ours, "equal": equal, "why": why})
     texts = ["method", "combination", "pipeline", "metric", "unit", "printed"]
     comparison = pandas.DataFrame(lines, columns=["row", *texts, "ours", "equal", "why"])
     return comparison.astype({"ours": float})
@@ -149,7 +183,8 @@ def published_table(
 def side_by_side(comparison: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """A `published_table` for people: one line per method, and the reasons of the empty cells.
 
-    A metric that we have for no method shows its printed column alone.
+    A metric that we have for no method shows its printed column alone. What pruning saves is
+    computed from our numbers.
     """
     lines: dict[int, dict[str, object]] = {}
     compared = set(comparison.loc[comparison["equal"] != "", "metric"])
@@ -163,6 +198,8 @@ def side_by_side(comparison: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas
             known = cell["equal"] != ""
             ours = as_printed(cell["ours"], cell["printed"], "") if known else ""
             line |= {f"{head} ({unit}) ours": ours, f"{head} =": cell["equal"]}
+    for row, saved in saving(comparison).items():
+        lines[row]["FLOPs saved (%) ours"] = f"{saved:.1f}"
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
     for cell in comparison.to_dict("records"):
         if not cell["equal"]:
@@ -185,11 +222,16 @@ def sweep_parts(table: pandas.DataFrame) -> list[pandas.DataFrame]:
     for name, column in COLUMNS.items():
         cells = numbers(table, name, column)
         if any(cells):
-            parts[name in FURTHER][head(name)] = cells
+            parts[name not in COMPARED][head(name)] = cells
     if any(table["note"]):
         parts[0]["note"] = list(table["note"])
     shown = [pandas.DataFrame({"combination": table["combination"], **part}) for part in parts]
-    return shown if parts[1] else shown[:1]
+    return [table for table, part in zip(shown, parts, strict=True) if part] or shown[:1]
+
+
+def numeric(column: pandas.Series) -> bool:
+    """Whether a column of texts holds numbers alone, with or without their intervals."""
+    return all(NUMBER.fullmatch(text) for text in column if text)
 
 
 def head(metric: str) -> str:
@@ -204,9 +246,10 @@ def sweep_text(table: pandas.DataFrame) -> str:
     return "\n".join(markdown(part) for part in sweep_parts(table))
 
 
-def published_text(comparison: pandas.DataFrame) -> str:
-    """Markdown of a `published_table`: both parts of `side_by_side`."""
-    return "\n".join(markdown(part) for part in side_by_side(comparison) if not part.empty)
+def published_text(comparison: pandas.DataFrame, *further: pandas.DataFrame) -> str:
+    """Markdown of a `published_table`: both parts of `side_by_side`, and what goes below."""
+    parts = [*side_by_side(comparison), *further]
+    return "\n".join(markdown(part) for part in parts if not part.empty)
 
 
 def write(
@@ -244,6 +287,14 @@ def write_file(path: Path, content: bytes) -> Path:
             f"cannot write {path}: {error.strerror}; free or mend the folder, or name another"
         ) from error
     return path
+
+
+def _note(said: dict[str, list[str]]) -> str:
+    """What is said, and of which metrics: the first of them and how many more."""
+    return "; ".join(
+        f"{metrics[0]}{f' and {len(metrics) - 1} more' if metrics[1:] else ''}: {text}"
+        for text, metrics in said.items()
+    )
 
 
 def _unlike(rows: list[Row]) -> list[str]:

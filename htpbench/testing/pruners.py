@@ -21,53 +21,43 @@ class PrunerContract:
     frames: ClassVar[int] = 27  # F
     present: ClassVar[int] = 15  # n
 
-    def view(self, seed: int = 0, keep: bool = False, masked: bool = False) -> View:
-        """A random view; masked: five of the n frames are no longer alive."""
+    def view(self, seed: int = 0, keep: bool = False) -> View:
+        """A random view."""
         centre = torch.full((BATCH,), (self.frames - 1) // 2)
         kept = some(self.frames, self.present, seed, centre)
-        position = (kept == centre[:, None]).int().argmax(dim=1)  # (B,)
-        alive = torch.zeros(kept.shape, dtype=torch.bool)
-        alive.scatter_(1, some(self.present, self.present - 5, seed + 1, position), True)
         return View(
             tokens=noise(BATCH, self.present, 17, 16, seed=seed),
             poses2d=noise(BATCH, self.frames, 17, 2, seed=seed + 1),
             kept=kept,
             block=1,
             stage=0,
-            keep=position if keep else None,
-            alive=alive if masked else None,
+            keep=(kept == centre[:, None]).int().argmax(dim=1) if keep else None,  # (B,)
             summary=lambda tokens: tokens.mean(dim=2),
             attention=self.attention,
         )
 
-    def attention(self, tokens: Tensor, alive: Tensor | None) -> Tensor:
+    def attention(self, tokens: Tensor) -> Tensor:
         """(B, n): stands in for a block's received attention; refused where it is not declared."""
         assert "attention" in self.pruner.needs, 'reads received() without needs = {"attention"}'
-        scores = tokens.mean(dim=(2, 3))
-        return (scores if alive is None else scores.masked_fill(~alive, -torch.inf)).softmax(dim=1)
+        return tokens.mean(dim=(2, 3)).softmax(dim=1)
 
     def views(self) -> Iterator[tuple[View, int]]:
-        """Views with and without a frame to keep and a mask, each with several r."""
+        """Views with and without a frame to keep, each with several r."""
         for keep in (False, True):
-            for masked in (False, True):
-                view = self.view(keep=keep, masked=masked)
-                most = self.present - 5 if masked else self.present - 1
-                for r in (1, 2, 7, most):
-                    yield view, r
+            for r in (1, 2, 7, self.present - 1):
+                yield self.view(keep=keep), r
 
     def test_positions_are_sorted_unique_and_allowed(self) -> None:
-        """(B, r) int64 within 0 ... n - 1, `keep` among them, only alive ones; r = 1 to n - 1."""
+        """(B, r) int64 within 0 ... n - 1, `keep` among them; r = 1 to n - 1."""
         for view, r in self.views():
             found = self.pruner.select(view, r)
-            said = f"r = {r}, keep {view.keep}, alive {view.alive}: {found}"
+            said = f"r = {r}, keep {view.keep}: {found}"
             assert found.shape == (BATCH, r), f"expected shape {(BATCH, r)}; {said}"
             assert found.dtype == torch.int64, f"expected int64; {said}"
             assert ((found >= 0) & (found < self.present)).all(), f"out of range; {said}"
             assert (found.diff(dim=1) > 0).all(), f"not rising; {said}"
             if view.keep is not None:
                 assert (found == view.keep[:, None]).any(dim=1).all(), f"keep is lost; {said}"
-            if view.alive is not None:
-                assert view.alive.gather(1, found).all(), f"picks frames not alive; {said}"
 
     def test_same_view_same_positions(self) -> None:
         """Random numbers decide nothing, and the view is left as it was."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
-from htpbench.errors import BenchError, NotBuilt
+from htpbench.errors import BenchError
 from htpbench.training.rates import Cosine, PerEpoch
 
 Optimiser = Literal["adamw", "adam", "amsgrad"]
@@ -37,7 +37,6 @@ class RecipeCard(BaseModel):
     epochs: int | None = Field(default=None, ge=1)
     loss: LossName
     differs: dict[str, str] = {}  # field -> why it is not what Table 1 of the H2OT paper prints
-    untrained: str | None = None  # why `train` refuses this backbone
 
     @model_validator(mode="after")
     def check(self) -> RecipeCard:
@@ -109,8 +108,6 @@ class Recipe:
         """The recipe of a combination's file; `changes` that are not None replace its fields."""
         parsed = parse(combination)
         card = find(parsed)
-        if card.untrained:
-            raise NotBuilt(f"{parsed.backbone} cannot be trained here: {card.untrained}")
         made = {name: value for name, value in changes.items() if value is not None}
         own = {field.name: None for field in fields(cls)}
         given = {name: value for name, value in card if name in own}

@@ -106,12 +106,12 @@ def advance(
 ) -> float:
     """One step; its randomness depends on the seed and the step alone. Returns the loss."""
     rng = np.random.default_rng([recipe.seed, step])
-    torch.manual_seed(int(rng.integers(2**31)))  # drop path
+    torch.manual_seed(int(rng.integers(2**31)))  # drop path, noise
     lifter = trainee.draw(rng, recipe.any_schedule).train()
     poses2d, targets = (x.to(device) for x in sampler.batch(rng, trainee.backbone.channels))
     reduced = recipe.precision == "bfloat16"
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=reduced):
-        lifted = lifter(poses2d)
+        lifted = lifter(*trainee.inputs(poses2d, targets))
     index = lifted.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:])
     loss = LOSSES[recipe.loss](lifted.poses.float(), targets.gather(1, index))
     if not torch.isfinite(loss):

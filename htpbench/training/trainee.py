@@ -10,11 +10,15 @@ from torch import Tensor, nn
 
 from htpbench import cards
 from htpbench.combination import Combination, Part
-from htpbench.lifter import Lifter, build, build_pruner, build_recoverer
-from htpbench.meters.prediction import flip
+from htpbench.diffusion.hypotheses import noised
+from htpbench.diffusion.schedule import STEPS
+from htpbench.diffusion.whole import denoises
+from htpbench.lifter import Lifter, build, build_pruner, build_recoverer, readable
 from htpbench.motion import open_motion
+from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
+from htpbench.protocols import Pruner
 from htpbench.training.recipes import Recipe
 
 LEAST = 3  # frames that training for any schedule keeps
@@ -36,12 +40,13 @@ class Trainee(nn.Module):
         if combination.recoverer and self.lifter[0].recoverer:
             self.recoverer[combination.recoverer.name] = self.lifter[0].recoverer
         self.pruners = [build_pruner(Part(name)) for name in built("pruner")]
+        self.readable = set(readable(self.backbone))
 
     def draw(self, rng: np.random.Generator, any_schedule: bool) -> Lifter:
         """The lifter of one step: as it is, or with schedule, pruner and recoverer drawn.
 
         One step in four is unpruned; else 1 to 3 stages before random blocks, the numbers of
-        frames log-uniform from LEAST up.
+        frames log-uniform from LEAST up. Pruners that read attention are drawn where there is any.
         """
         lifter = self.lifter[0]
         if not any_schedule or rng.random() < 0.25:
@@ -52,9 +57,21 @@ class Trainee(nn.Module):
         logs = rng.uniform(math.log(LEAST), math.log(lifter.frames - 1), stages)
         kept = {round(float(r)) for r in np.exp(logs)}
         schedule = tuple(zip(sorted(kept, reverse=True), map(int, before), strict=False))
-        pruner = self.pruners[rng.integers(len(self.pruners))]
+        pruners = [one for one in self.pruners if self.serves(one, schedule)]
+        pruner = pruners[rng.integers(len(pruners))]
         name = list(self.recoverer)[rng.integers(len(self.recoverer))]
         return lifter.with_schedule(schedule, pruner, self.recoverer[name])  # type: ignore
+
+    def serves(self, pruner: Pruner, schedule: tuple[tuple[int, int], ...]) -> bool:
+        """Whether a pruner finds the attention it reads before every block of a schedule."""
+        return "attention" not in pruner.needs or {b for _, b in schedule} <= self.readable
+
+    def inputs(self, poses2d: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """What the lifter is shown: 2D, and for a denoiser the targets (B, F, J, 3) with noise."""
+        if not denoises(self.lifter[0]):
+            return (poses2d,)
+        time = torch.randint(STEPS, (len(targets),), device=targets.device)  # (B,)
+        return poses2d, noised(targets, time, torch.randn_like(targets)), time
 
 
 def built(kind: str) -> list[str]:

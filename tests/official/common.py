@@ -5,8 +5,8 @@ import torch
 TOLERANCE = 1e-5
 
 
-def close(ours, theirs):
-    torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=0)
+def close(ours, theirs, tolerance=TOLERANCE):
+    torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
 
 
 def check_selection(lifter, tensors):

@@ -6,8 +6,8 @@ import torch
 
 from htpbench import metrics
 from htpbench.layers import CrossAttention
-from htpbench.meters.prediction import flip
 from htpbench.motion.cameras import rig
+from htpbench.motion.skeleton import flip
 from htpbench.selection import density_peaks, top
 from htpbench.training import losses
 from official.common import close

@@ -1,0 +1,103 @@
+"""A forward pass of each backbone at full size, whole and pruned: time, memory and cost.
+
+One clip, one thread, random weights. Times are seconds of that thread (not of the clock, so that
+other work on the machine disturbs less): medians of rounds that run whole and pruned in turn, and
+the median of the rounds' ratios. Memory is what a pass needs at its peak beyond the loaded network,
+in a process of its own.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from htpbench.lifter import build
+from htpbench.meters.cost import everything_counter, freeze
+
+ROUNDS = 5
+NETWORKS = {  # pruned as in the H2OT paper; ktpformer, which it does not prune, like mixste
+    "mixste-243": "+tps:121@0,81@3+tri",
+    "motionbert-243": "+tps:121@0,81@1+tri",
+    "motionagformer-243": "+tps:121@0,81@7+tri",
+    "mhformer-351": "+tps:175@0,117@1",
+    "ktpformer-243": "+tps:121@1,81@3+tri",
+}
+
+
+def loaded(text):
+    """A network in eval mode and its clip."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    lifter = build(text).eval()
+    return lifter, lifter.example()
+
+
+def megabytes(field):
+    """A line of /proc/self/status: VmRSS is what is held now, VmHWM the most since the reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (one for one in lines if one.startswith(field))
+    return int(line.split()[1]) / 1024
+
+
+@torch.inference_mode()
+def needed(text):
+    """MB of the loaded network's parameters, and MB that a pass adds at its peak."""
+    lifter, clip = loaded(text)
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    before = megabytes("VmRSS")
+    lifter(*clip)
+    parameters = sum(one.numel() * one.element_size() for one in lifter.parameters()) / 2**20
+    return f"{parameters:.0f} {megabytes('VmHWM') - before:.0f}"
+
+
+def memory(text):
+    """`needed` in a process of its own."""
+    command = [sys.executable, __file__, text]
+    return map(int, subprocess.run(command, check=True, capture_output=True).stdout.split())
+
+
+@torch.inference_mode()
+def times(texts):
+    """Seconds of each network in each round."""
+    networks = [loaded(text) for text in texts]
+    rounds = []
+    for _ in range(ROUNDS + 1):  # the first warms up
+        took = []
+        for lifter, clip in networks:
+            start = time.thread_time()
+            lifter(*clip)
+            took.append(time.thread_time() - start)
+        rounds.append(took)
+    return rounds[1:]
+
+
+def flops(text):
+    """Everything counted, attention included."""
+    with torch.device("meta"):
+        lifter = freeze(build(text))
+    with everything_counter() as counter:
+        lifter(*lifter.example(device="meta"))
+    return counter.get_total_flops()
+
+
+def main():
+    heads = "network", "weights, MB", "pruned", "s", "pruned, s", "time left", "FLOPs left"
+    print("|", " | ".join((*heads, "MB", "pruned, MB")), "|")
+    print("|", " | ".join(["---"] * (len(heads) + 2)), "|")
+    for whole, schedule in NETWORKS.items():
+        pruned = whole + schedule
+        rounds = times((whole, pruned))
+        seconds = [statistics.median(column) for column in zip(*rounds, strict=True)]
+        left = statistics.median(after / before for before, after in rounds)
+        weights, most = memory(whole)
+        _, least = memory(pruned)
+        cells = whole, f"{weights}", f"`{schedule[1:]}`", *(f"{one:.2f}" for one in seconds)
+        shares = f"{left:.1%}", f"{flops(pruned) / flops(whole):.1%}"
+        print("|", " | ".join((*cells, *shares, f"{most}", f"{least}")), "|", flush=True)
+
+
+if __name__ == "__main__":
+    print(needed(sys.argv[1])) if sys.argv[1:] else main()

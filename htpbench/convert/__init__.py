@@ -1,0 +1,1 @@
+"""Official checkpoints brought in: read without running them, renamed, checked, written."""

@@ -1,0 +1,79 @@
+"""Sampling: what a whole prediction of a denoising lifter costs, which is many calls of it.
+
+H hypotheses, K calls each, twice with flip augmentation. Published figures are those of one call.
+"""
+
+from __future__ import annotations
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from htpbench.diffusion.whole import Sampling, Whole
+from htpbench.lifter import Lifter
+from htpbench.meters import timing
+from htpbench.meters.cost import everything_counter, freeze, published_counter
+from htpbench.protocols import Measurement
+
+VERSION = 1
+TIMES = ("forward", "clips_per_second", "frames_per_second", "speedup", "prune_share")
+METRICS = (
+    "sampling.calls",
+    "sampling.flops_published",
+    "sampling.flops",
+    "sampling.training_flops",
+    *(f"sampling.{name}" for name in TIMES),
+)
+
+
+def measure(
+    lifters: list[Lifter], sampling: Sampling, augment: bool, device: str = "cpu", **settings: float
+) -> list[Measurement]:
+    """The last lifter's METRICS; speed-ups refer to a whole prediction of the first.
+
+    Operations are those of one call, times the calls: a call costs the same for each hypothesis.
+    """
+    calls, lifter = sampling.calls(augment), lifters[-1]
+    published, flops = call(lifter)
+    wholes = [Whole(one, sampling, augment) for one in lifters]
+    timed = timing.measure(wholes, device, **settings)[-1]  # type: ignore[arg-type]
+    renamed = [one._replace(metric=one.metric.replace("time.", "sampling.")) for one in timed]
+    return [
+        Measurement("sampling.calls", calls, "1"),
+        Measurement("sampling.flops_published", calls * published, "FLOP"),
+        Measurement("sampling.flops", calls * flops, "FLOP"),
+        Measurement("sampling.training_flops", training(lifter), "FLOP"),
+        *(one for one in renamed if one.metric in METRICS),
+    ]
+
+
+def call(lifter: Lifter) -> tuple[int, int]:
+    """Operations of one call on one clip: as the papers count them, and all."""
+    frozen = freeze(lifter)
+    with published_counter(frozen) as macs, everything_counter() as everything:
+        frozen(*frozen.example(device="meta"))
+    return 2 * sum(macs), int(everything.get_total_flops())
+
+
+class Operations(TorchDispatchMode):
+    """Counts as torch's FlopCounterMode does, which trips over modules that are trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.flops += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def training(lifter: Lifter) -> int:
+    """Operations of one training step on one clip: forward, and backward for every parameter."""
+    copied = freeze(lifter).train().requires_grad_(True)
+    inputs = copied.example(device="meta")
+    with sdpa_kernel(SDPBackend.MATH), Operations() as operations:
+        copied(*inputs).poses.norm(dim=-1).mean().backward()
+    return operations.flops

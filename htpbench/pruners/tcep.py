@@ -1,0 +1,103 @@
+"""Temporal correlation-enhanced pruning of HTP; the form is ours (docs/htp.md)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from htpbench.errors import BenchError, unknown
+from htpbench.protocols import Pruner, View
+from htpbench.selection import top
+
+CORRELATIONS = ("both", "motion", "pose")
+SCORES = ("diverse", "central")
+
+
+class TCEP(Pruner):
+    """Keeps r frames by their place on a temporal graph: each frame with the n most like it.
+
+    Frames are alike where pose and motion point the same way: the mean of the cosines of the
+    frames' features and of their central differences, or one of the two (`correlation`). A graph
+    links j to i where either is among the other's n most alike. "diverse" keeps frames unlike
+    their neighbours on it, "central" those with the most and the most alike neighbours. With
+    `coverage` the best frame of each of ceil(r / 2) equal spans of the clip comes first; the first
+    and the last frame are always kept.
+    """
+
+    def __init__(
+        self,
+        n: int = 8,
+        correlation: str = "both",
+        score: str = "diverse",
+        coverage: int = 1,
+    ) -> None:
+        if n < 1:
+            raise BenchError(f"tcep: n = {n} neighbours; expected at least 1")
+        if correlation not in CORRELATIONS:
+            raise unknown("correlation of tcep", correlation, CORRELATIONS)
+        if score not in SCORES:
+            raise unknown("score of tcep", score, SCORES)
+        self.n = n
+        self.correlation = correlation
+        self.score = score
+        self.coverage = bool(coverage)
+
+    @torch.no_grad()  # selection has no gradient
+    def select(self, view: View, r: int) -> Tensor:
+        """See Pruner."""
+        return top(self.ranked(self.scores(view.features), r), r, view.keep)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """(B, f, D) -> (B, f): what each frame is worth on the graph."""
+        alike = self.alike(features)  # (B, f, f)
+        links = self.links(alike)  # (B, f, f) bool
+        if self.score == "central":
+            return (links * alike).sum(dim=-1)
+        return (links * (1 - alike)).sum(dim=-1) / links.sum(dim=-1).clamp(min=1)
+
+    def alike(self, features: Tensor) -> Tensor:
+        """(B, f, D) -> (B, f, f) from -1 to 1, exactly symmetric; a still clip has motion 0."""
+        ahead = torch.cat((features[:, 1:], features[:, -1:]), dim=1)
+        behind = torch.cat((features[:, :1], features[:, :-1]), dim=1)
+        parts = {"pose": cosines(features), "motion": cosines(ahead - behind)}
+        if self.correlation == "both":
+            return (parts["pose"] + parts["motion"]) / 2
+        return parts[self.correlation]
+
+    def links(self, alike: Tensor) -> Tensor:
+        """(B, f, f) -> (B, f, f) bool, symmetric: the n most alike of each frame, both ways."""
+        length = alike.shape[-1]
+        itself = torch.eye(length, dtype=torch.bool, device=alike.device)
+        near = alike.masked_fill(itself, float("-inf"))
+        order = near.argsort(dim=-1, descending=True, stable=True)[..., : self.n]
+        there = torch.ones_like(order, dtype=torch.bool)
+        links = torch.zeros_like(itself).expand_as(alike).scatter(-1, order, there)
+        links = links & near.isfinite()
+        return links | links.transpose(1, 2)
+
+    def ranked(self, scores: Tensor, r: int) -> Tensor:
+        """(B, f): scores as ranks; the ends come first, then the best of each span."""
+        length = scores.shape[1]
+        order = scores.argsort(dim=1, descending=True, stable=True)  # (B, f)
+        place = torch.arange(length, 0, -1, device=scores.device).expand_as(order)
+        rank = torch.empty_like(order).scatter(
+            1, order, place
+        )  # (B, f): f for the best, then f - 1
+        if self.coverage:
+            spans = -(-r // 2)
+            frame = torch.arange(length, device=scores.device)
+            span = (2 * frame + 1) * spans // (2 * length)  # (f,)
+            best = rank.new_zeros(len(rank), spans).scatter_reduce(
+                1, span.expand_as(rank), rank, "amax"
+            )  # (B, spans)
+            rank = rank + length * (rank == best[:, span])
+        ends = torch.zeros(length, dtype=torch.long, device=scores.device)
+        ends[[0, -1]] = 2 * length
+        return (rank + ends).float()
+
+
+def cosines(vectors: Tensor) -> Tensor:
+    """(B, f, D) -> (B, f, f): cosines between all pairs, 0 where a vector is 0."""
+    unit = vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1e-8)
+    product = unit @ unit.transpose(1, 2)
+    return torch.minimum(product, product.transpose(1, 2))  # exactly symmetric

@@ -1,0 +1,220 @@
+"""Sampling from a denoising lifter: noise, chunks, hypotheses, aggregation, cost."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import small
+import torch
+from paths import SHARED
+from small import call
+
+from htpbench.combination import parse
+from htpbench.diffusion import aggregate
+from htpbench.diffusion.graph import Graph, load_official
+from htpbench.diffusion.hypotheses import draw_noise, noised, sample
+from htpbench.diffusion.schedule import cosine, step_back, times
+from htpbench.diffusion.whole import Sampling, Whole
+from htpbench.errors import BenchError
+from htpbench.lifter import build
+from htpbench.meters import cost, sampling
+from htpbench.meters.evaluation import prepare
+from htpbench.meters.prediction import predict
+from htpbench.run import Bench
+from htpbench.study import load
+
+NETWORK, PRUNED = "d3dp.tiny-9", "d3dp.tiny-9+tps:5@0,3@2+tri"
+SHAPE = (9, 17, 3)
+
+
+def lifter(text=NETWORK):
+    torch.manual_seed(0)
+    return build(text).eval()
+
+
+@torch.inference_mode()
+def drawn(lifter, clips, noise, **options):
+    return sample(lifter, clips, noise, **options)
+
+
+@pytest.mark.parametrize("text", [NETWORK, PRUNED, "d3dp.tiny-9+tpc:5@1+tra"])
+def test_chunks_change_nothing_and_hypotheses_trade_places(text):
+    network, (clips, *_) = lifter(text), lifter(text).example(batch=2)
+    noise = draw_noise(0, [3, 7], 3, 2, SHAPE)
+    whole = drawn(network, clips, noise, rows=6)
+    assert whole.shape == (2, 2, 3, 9, 17, 3) and whole.isfinite().all()
+    for rows in (1, 4):
+        torch.testing.assert_close(drawn(network, clips, noise, rows=rows), whole)
+    turned = drawn(network, clips, noise[:, [2, 0, 1]], rows=6)
+    torch.testing.assert_close(turned, whole[:, :, [2, 0, 1]])
+
+
+def test_noise_goes_by_seed_clip_and_hypothesis():
+    noise = draw_noise(0, [3, 7], 3, 2, SHAPE)
+    assert noise.shape == (2, 3, 2, *SHAPE)
+    assert noise[1].equal(draw_noise(0, [7], 3, 2, SHAPE)[0])
+    assert noise[:, :2].equal(draw_noise(0, [3, 7], 2, 2, SHAPE))
+    assert noise[:, :, :1].equal(draw_noise(0, [3, 7], 3, 1, SHAPE))
+    others = draw_noise(1, [3], 1, 1, SHAPE), draw_noise(0, [4], 1, 1, SHAPE)
+    assert not any(noise[0, 0, 0].equal(other[0, 0, 0]) for other in others)
+    assert not noise[0, 0].equal(noise[0, 1])
+
+
+def test_the_schedule_of_the_official_code():
+    assert times(1000, 5) == [999, 799, 599, 399, 199, -1]
+    shares = cosine()
+    assert shares.dtype == torch.float64 and (shares.diff() < 0).all()
+    assert shares[0] > 0.9999 and shares[-1] < 1e-8
+
+
+def test_a_step_back_without_chance_keeps_what_it_should():
+    clean, error = torch.randn(2, *SHAPE), torch.randn(2, *SHAPE)
+    shares = cosine()
+    now, then = shares[799], shares[399]
+    x = step_back(clean, error, now, then, 0.0, None)
+    torch.testing.assert_close(x, then.sqrt().float() * clean + (1 - then).sqrt().float() * error)
+    # With eta = 1 the mean moves and the variance is the same: 1 - then.
+    many = torch.randn(100_000)
+    noise = step_back(0 * many, torch.randn(100_000), now, then, 1.0, many)
+    assert noise.var().item() == pytest.approx(1 - then.item(), rel=0.02)
+
+
+def test_noised_poses_go_from_clean_to_noise():
+    poses, noise = torch.rand(2, *SHAPE) / 2, torch.randn(2, *SHAPE) / 4
+    shown = noised(poses, torch.tensor([0, 999]), noise)
+    torch.testing.assert_close(shown[0], poses[0], atol=0.01, rtol=0)
+    torch.testing.assert_close(shown[1], noise[1], atol=0.01, rtol=0)
+    assert noised(10 * poses, torch.tensor([0, 0]), noise).abs().max() <= 1.1
+
+
+def test_replaying_gives_the_mirrored_call_the_frames_of_the_first():
+    network, (clips, *_) = lifter("d3dp.tiny-9+tpc:3@1+tri"), lifter().example(batch=4)
+    seen = []
+    select = network.pruner.select
+    network.pruner.select = lambda view, r: seen.append(1) or select(view, r)
+    noise = draw_noise(0, [0, 1, 2, 3], 1, 2, SHAPE)
+    drawn(network, clips, noise)
+    assert len(seen) == 4  # two calls, mirrored as well
+    drawn(network, clips, noise, replay=True)
+    assert len(seen) == 6
+
+
+def evaluation():
+    return prepare(small.motion(), 9, "seq2seq", "gt", limit=4)
+
+
+def test_rules_settle_on_what_they_say():
+    where = evaluation()
+    rows = where.rows
+    truth = where.views.poses3d[rows]
+    rng = np.random.default_rng(0)
+    scattered = rng.normal(scale=30, size=(len(rows), 4, 17, 3)).astype(np.float32)
+    poses = truth[:, None] + scattered  # (n, H, J, 3)
+    poses[..., 0, :] = 0
+    errors = {
+        rule: np.linalg.norm(aggregate.settle(rule, poses, rows, where.views) - truth, axis=-1)
+        for rule in aggregate.RULES
+    }
+    mean = {rule: error.mean() for rule, error in errors.items()}
+    alone = np.linalg.norm(poses - truth[:, None], axis=-1).mean()
+    assert mean["j-best"] < min(mean["j-agg"], mean["p-best"])
+    assert max(mean["p-agg"], mean["j-agg"], mean["p-best"]) < alone
+    each = np.linalg.norm(poses - truth[:, None], axis=-1)  # (n, H, J)
+    np.testing.assert_allclose(errors["j-best"], each.min(axis=1), rtol=1e-5)
+    turned = poses[:, ::-1].copy()
+    for rule in aggregate.RULES:
+        again = aggregate.settle(rule, turned, rows, where.views)
+        np.testing.assert_allclose(
+            np.linalg.norm(again - truth, axis=-1), errors[rule], atol=1e-3, rtol=1e-4
+        )
+
+
+def test_j_agg_finds_the_truth_among_exact_projections():
+    where = evaluation()
+    rows = where.rows
+    truth = where.views.poses3d[rows]
+    wrong = truth + np.float32([40, 0, 0])
+    wrong[:, 0] = 0
+    poses = np.stack([wrong, truth, -wrong], axis=1)
+    settled = aggregate.settle("j-agg", poses, rows, where.views)
+    np.testing.assert_allclose(settled, truth)
+
+
+def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
+    where, network, how = evaluation(), lifter(PRUNED), Sampling(2, 2, "j-agg")
+    found = predict(network, where.views, where.windows, sampling=how)
+    assert found.hypotheses.shape == (len(where.rows), 2, 17, 3)
+    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
+    monkeypatch.setattr("htpbench.diffusion.whole.ROWS", 3)
+    again = predict(network, where.views, where.windows, sampling=how)
+    np.testing.assert_allclose(found.hypotheses, again.hypotheses, atol=1e-2)  # mm
+    other = predict(network, where.views, where.windows, sampling=replace(how, seed=1))
+    assert np.abs(other.hypotheses - found.hypotheses).max() > 1
+
+
+def test_a_prediction_costs_as_many_calls():
+    network, how = build(PRUNED).eval(), Sampling(2, 3)
+    found = {one.metric: one.value for one in sampling.measure([network], how, True, rounds=3)}
+    assert found["sampling.calls"] == 12
+    one = {item.metric: item.value for item in cost.measure(network)}
+    assert found["sampling.flops_published"] == 12 * one["cost.flops_published"]
+    with torch.inference_mode(), cost.everything_counter() as counter:
+        Whole(network, how)(*network.example()[:1])
+    assert found["sampling.flops"] == counter.get_total_flops()
+    # Backward: twice the products of forward, less those towards the inputs.
+    assert 2.5 * one["cost.flops"] < found["sampling.training_flops"] <= 3 * one["cost.flops"]
+
+
+def test_pruned_denoisers_return_every_frame():
+    for text in ("d3dp.tiny-9+tps:3@1", "d3dp.tiny-9+tps:3@1+tri:5"):
+        with pytest.raises(BenchError, match="must return all F frames"):
+            build(text)
+
+
+def test_a_study_samples_and_says_how(tmp_path):
+    text = "[sampling]\nhypotheses = 2\niterations = 2"
+    path = small.study(tmp_path, text, combinations=(NETWORK, PRUNED), meters=("accuracy",))
+    study = load(str(path))
+    bench = Bench(study, tmp_path / "results")
+    with bench.writer() as writer:
+        rows = bench.measure(parse(PRUNED), writer)
+    assert {row.status for row in rows.values()} == {"ok"}
+    told = rows["accuracy.mpjpe"].conditions["sampling"]
+    assert told == {"hypotheses": 2, "iterations": 2, "rule": "p-agg", "replay": False, "seed": 0}
+    value = {metric.partition(".")[2]: row.value for metric, row in rows.items()}
+    assert value["mpjpe_j_best"] <= value["mpjpe_p_best"] and value["mpjpe"] == value["mpjpe_p_agg"]
+    assert bench.keys(parse("mixste.tiny-9"), "sampling") == {}
+
+
+def test_the_verb_writes_the_aggregated_poses(tmp_path, monkeypatch, capsys):
+    data, out = small.motion_file(tmp_path), tmp_path / "poses.npz"
+    asked = "lift", PRUNED, "--weights", "random", "--data", data, "--out", out
+    asked += "--hypotheses", 2, "--iterations", 2
+    assert call(monkeypatch, *asked) == 0
+    with np.load(out) as file:
+        assert file["poses"].shape == (len(file["frame"]), 17, 3)
+        assert json.loads(str(file["conditions"]))["sampling"]["hypotheses"] == 2
+        assert not file["poses"][:, 0].any() and len(file["clip"]) == 2
+    assert call(monkeypatch, *asked[:-1], 0) == 2
+    assert "iterations" in capsys.readouterr().err
+    assert call(monkeypatch, *asked, "--rule", "p-best") == 2
+    assert call(monkeypatch, *asked[:-5], tmp_path / "poses.txt") == 2
+
+
+@pytest.mark.parametrize("name", ["gcndiff", "gcnpose"])
+def test_the_refiner_takes_official_checkpoints(name):
+    path = SHARED / "keys" / f"diffpose_{name}.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    described = json.loads(path.read_text())
+    timed = name == "gcndiff"
+    network = Graph((5, 5) if timed else (2, 3), timed=timed)
+    state = {key: torch.zeros(one["shape"]) for key, one in described["state_dict"].items()}
+    load_official(network, state)
+    unused = sum(state[key].numel() for key in state if key.startswith("temb.") and not timed)
+    own = sum(parameter.numel() for parameter in network.parameters())
+    assert own + unused == described["parameters"]
+    del state["gconv_input.bias"]
+    with pytest.raises(RuntimeError, match=r"enter\.bias"):
+        load_official(network, state)
