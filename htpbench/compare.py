@@ -86,7 +86,7 @@ def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[A
     """
     counts, expected = frames(mine), frames(base)
     row, other = mine[BY_CLIP], base[BY_CLIP]
-    blind = {"flip", "flip_selection"} if "flip" not in row.conditions else set()  # the mean pose
+    blind = {"flip", "flip_selection", "sampling"} if "flip" not in row.conditions else set()  # the mean pose
     found = unlike(row, other, SYSTEM | CUT | blind)
     if not found and counts != expected:
         sums = sum(counts.values()), sum(expected.values())

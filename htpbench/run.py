@@ -240,7 +240,7 @@ class Bench(Setting):
         ]
         rows = []
         for name, told, ask in plan:
-            sampled = name != MEAN_POSE and bool(here.sampled(base))
+            sampled = name == str(base) and bool(here.sampled(base))
             metrics = accuracy.measurable(evaluation, sampled=sampled)
             keys = {m: row_key(name, m, told, accuracy.VERSION) for m in metrics}
             if not self.settled(keys):

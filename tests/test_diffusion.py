@@ -178,7 +178,9 @@ def test_a_study_samples_and_says_how(tmp_path):
     study = load(str(path))
     bench = Bench(study, tmp_path / "results")
     with bench.writer() as writer:
+        controls = bench.control(writer)
         rows = bench.measure(parse(PRUNED), writer)
+    assert {row.status for row in controls} == {"ok"}
     assert {row.status for row in rows.values()} == {"ok"}
     told = rows["accuracy.mpjpe"].conditions["sampling"]
     assert told == {"hypotheses": 2, "iterations": 2, "rule": "p-agg", "replay": False, "seed": 0}
