@@ -13,7 +13,7 @@ from htpbench.statistics import group_mean, mean_interval
 
 # What is compared, not how it was measured.
 WEIGHTS = {"weights", "weights_sha256", "weights_seed", "training", "training_seed"}
-SYSTEM = {*WEIGHTS, "trained", "code", "control"}
+SYSTEM = {*WEIGHTS, "trained", "code", "control", "masked"}
 # How clips were cut; they may differ where the same number of frames of each clip was scored.
 CUT = {"stride", "windows"}
 MPJPE, ACTION_MEAN = "accuracy.mpjpe", "accuracy.mpjpe_action_mean"
@@ -86,7 +86,9 @@ def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[A
     """
     counts, expected = frames(mine), frames(base)
     row, other = mine[BY_CLIP], base[BY_CLIP]
-    blind = {"flip", "flip_selection", "sampling"} if "flip" not in row.conditions else set()  # the mean pose
+    blind = (
+        {"flip", "flip_selection", "sampling"} if "flip" not in row.conditions else set()
+    )  # the mean pose
     found = unlike(row, other, SYSTEM | CUT | blind)
     if not found and counts != expected:
         sums = sum(counts.values()), sum(expected.values())

@@ -146,7 +146,7 @@ def figures(
 
     error, clock, title = scored(mine), timed(mine), study.title
     files: list[Path] = []
-    if {"cost", "time"} & set(study.meters) and "accuracy" in study.meters:
+    if {"cost", "time", "sampling"} & set(study.meters) and "accuracy" in study.meters:
         told = f"{error}; bars: 95 % of the difference to the reference"
         files += pareto(table, folder, name, title, told)
     anchor = str(study.anchor())

@@ -28,7 +28,8 @@ def chosen(rows: Iterable[Row]) -> str:
 
 def timed(rows: Iterable[Row]) -> str:
     """What times were measured with; "" where none was."""
-    card = last(rows, "time.speedup", "device")
+    rows = list(rows)
+    card = last(rows, "time.speedup", "device") or last(rows, "sampling.speedup", "device")
     if not card:
         return ""
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"

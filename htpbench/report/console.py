@@ -17,10 +17,17 @@ SHOWN = {  # heads: a line for each that a narrow column needs
     "time.forward": "forward",
     "time.speedup": "speed-up",
     "time.prune_share": "pruning",
+    "sampling.flops": "FLOPs,\nall calls",
+    "sampling.forward": "all calls",
+    "sampling.speedup": "speed-up,\nall calls",
     "accuracy.mpjpe": "MPJPE",
     "accuracy.delta": "minus\nref.'s",
 }
-BOUNDED = {"time.speedup", "accuracy.delta"}  # with their intervals, where there is room
+BOUNDED = {
+    "time.speedup",
+    "sampling.speedup",
+    "accuracy.delta",
+}  # with their intervals, where there is room
 WORD = 16  # a longer word may break
 SPARED = {"time.prune_share"}  # left out where there is little
 

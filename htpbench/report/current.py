@@ -84,5 +84,5 @@ def alike(row: Row, other: Row | None, skipped: set[str]) -> bool:
     if other is None:
         return False
     if "weights" not in row.conditions:
-        skipped = skipped | WEIGHTS | {"flip"}  # the mean pose has none
+        skipped = skipped | WEIGHTS | {"flip", "sampling"}  # the mean pose has none
     return not unlike(row, other, skipped)

@@ -20,7 +20,13 @@ from htpbench.report.tables import BOUNDED, COLUMNS, front
 
 ERROR = "accuracy.mpjpe"
 DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
-PANELS = ("cost.flops", "time.speedup")  # the horizontal axes, left and right
+# The horizontal axes, left and right: of one pass, or of all calls where poses are sampled.
+ONE_PASS, ALL_CALLS = ("cost.flops", "time.speedup"), ("sampling.flops", "sampling.speedup")
+
+
+def axes_of(table: pandas.DataFrame) -> tuple[str, str]:
+    """The operations and the speed-up that a table is about."""
+    return ONE_PASS if table[ALL_CALLS[1]].dropna().empty else ALL_CALLS
 
 
 def pareto(
@@ -32,12 +38,12 @@ def pareto(
     Labels are the frames kept at each stage, where there is room. Raises BenchError where nothing
     can be drawn or written.
     """
-    if all(table[[x, ERROR]].dropna().empty for x in PANELS):
+    if all(table[[x, ERROR]].dropna().empty for x in axes_of(table)):
         raise BenchError(
             f"nothing to draw in {name}: no combination has an MPJPE and a cost or a time; "
             "measure both, or show a table"
         )
-    drawn = table.dropna(subset=list(PANELS), how="all")
+    drawn = table.dropna(subset=list(axes_of(table)), how="all")
     beaten = table.drop(drawn.index).dropna(subset=[ERROR])  # a control has neither cost nor time
     beaten = beaten.loc[beaten[ERROR] <= drawn[ERROR].max()]
     return save(lambda: _draw(drawn, beaten, title, subtitle), folder, name)
@@ -48,7 +54,7 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
     canvas = FigureCanvasAgg(figure)
     looks = styles(table)
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, x in zip(panels, PANELS, strict=True):
+    for axes, x in zip(panels, axes_of(table), strict=True):
         _points(axes, table, x, looks)
     _vertical(panels[0], table[ERROR])
     lines = [Line2D([], [], color="0.6", label="front: no point is better in both")]
@@ -58,7 +64,7 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
         lines.append(drawn[0])
     legend_below(figure, handles(looks), lines)
     canvas.draw()  # the layout must stand before labels can avoid one another
-    for axes, x in zip(panels, PANELS, strict=True):
+    for axes, x in zip(panels, axes_of(table), strict=True):
         present = table.dropna(subset=[x, ERROR])
         order = pandas.Series(front(present, x, ERROR), index=present.index)
         present = present.loc[order.sort_values(ascending=False, kind="stable").index]

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from htpbench.report.figures.combinations import families, handles, label, styles
-from htpbench.report.figures.pareto import interval
+from htpbench.report.figures.pareto import axes_of, interval
 from htpbench.report.figures.style import legend_below, save, titled
 
-FLOPS, MEASURED = "cost.flops", "time.speedup"
+FLOPS = "cost.flops"  # of one pass or call; all calls promise the same ratio
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
 
 
@@ -25,14 +25,15 @@ def speedup(
 
     `table` is a `sweep_table`, `flops` the operations of the network that speed-ups refer to.
     """
-    present = table.dropna(subset=[FLOPS, MEASURED])
+    measured = axes_of(table)[1]
+    present = table.dropna(subset=[FLOPS, measured])
     if present.empty:
         return ()
     present = present.assign(promised=flops / present[FLOPS])
-    return save(lambda: _draw(present, title, subtitle), folder, name)
+    return save(lambda: _draw(present, measured, title, subtitle), folder, name)
 
 
-def _draw(table: pandas.DataFrame, title: str, subtitle: str) -> Figure:
+def _draw(table: pandas.DataFrame, measured: str, title: str, subtitle: str) -> Figure:
     figure = titled(3.7, title, subtitle)
     canvas = FigureCanvasAgg(figure)
     looks = styles(table)
@@ -41,8 +42,8 @@ def _draw(table: pandas.DataFrame, title: str, subtitle: str) -> Figure:
         look = looks[str(family)]
         axes.errorbar(
             members["promised"],
-            members[MEASURED],
-            yerr=interval(members, MEASURED),
+            members[measured],
+            yerr=interval(members, measured),
             linestyle="none",
             ecolor=(*look["color"], 0.5),
             elinewidth=1,
@@ -52,7 +53,7 @@ def _draw(table: pandas.DataFrame, title: str, subtitle: str) -> Figure:
     lines = _ratios(axes)
     legend_below(figure, handles(looks), lines)
     canvas.draw()  # the layout must stand before labels can avoid one another
-    places = list(zip(table["promised"], table[MEASURED], strict=True))
+    places = list(zip(table["promised"], table[measured], strict=True))
     label(axes, canvas, table, places, looks)
     return figure
 
