@@ -220,3 +220,9 @@ def test_the_refiner_takes_official_checkpoints(name):
     del state["gconv_input.bias"]
     with pytest.raises(RuntimeError, match=r"enter\.bias"):
         load_official(network, state)
+
+
+def test_a_meter_that_has_nothing_to_measure_says_so(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, "run", "mixste.tiny-9", "--meter", "sampling") == 2
+    assert "for diffusion lifters" in capsys.readouterr().err

@@ -88,6 +88,11 @@ def run(
     study = by_hand(parsed, meters, data, sampling, pipeline=pipeline, weights=weights)
     with err.status("measuring") as status:
         rows = measure(Bench(study, results, device, natural(seed)), parsed, status.update)
+    if not rows:
+        raise BenchError(
+            "nothing to measure: the meter sampling is for diffusion lifters, the meter selection "
+            "for pruned combinations"
+        )
     out.print(sweep_lines(sweep_table(rows)))
     if all(row.status != "ok" for row in rows):
         sys.exit(1)
