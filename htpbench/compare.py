@@ -89,6 +89,8 @@ def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[A
     blind = (
         {"flip", "flip_selection", "sampling"} if "flip" not in row.conditions else set()
     )  # the mean pose
+    if "sampling" not in row.conditions or "sampling" not in other.conditions:
+        blind = blind | {"sampling"}  # one of them takes a single pass: what is compared
     found = unlike(row, other, SYSTEM | CUT | blind)
     if not found and counts != expected:
         sums = sum(counts.values()), sum(expected.values())

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from htpbench.protocols import Block
+from htpbench.selection import exactly
 
 
 class Attention(nn.Module):
@@ -34,8 +35,10 @@ class Attention(nn.Module):
     def received(self, x: Tensor) -> Tensor:
         """(N, L, C) -> (N, L): attention each position receives, mean over heads and queries."""
         q, k, _ = self.split(x)
-        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5  # (N, heads, L, L)
-        return scores.softmax(dim=-1).mean(dim=(1, 2))
+        precise = torch.promote_types(q.dtype, torch.float32)
+        with exactly(x.device):
+            scores = q.to(precise) @ k.to(precise).transpose(-2, -1)  # (N, heads, L, L)
+            return (scores * q.shape[-1] ** -0.5).softmax(dim=-1).mean(dim=(1, 2))
 
 
 class CrossAttention(nn.Module):

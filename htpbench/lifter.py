@@ -190,11 +190,14 @@ class Lifter(nn.Module):
         clip = (batch, self.frames, self.backbone.joints)
         channels = self.backbone.channels
         known = {"poses2d": (*clip, channels), "noisy3d": (*clip, 3), "time": (batch,)}
-        shapes = [known[name] for name in self.backbone.inputs]
+        shapes = {name: known[name] for name in self.backbone.inputs}
         if device == "meta":
-            return tuple(torch.empty(shape, device="meta") for shape in shapes)
+            return tuple(torch.empty(shape, device="meta") for shape in shapes.values())
         generator = torch.Generator().manual_seed(seed)
-        return tuple(torch.rand(shape, generator=generator).to(device) for shape in shapes)
+        drawn = {n: torch.rand(s, generator=generator).to(device) for n, s in shapes.items()}
+        if "time" in drawn:
+            drawn["time"] = (1000 * drawn["time"]).long()
+        return tuple(drawn.values())
 
 
 def check(positions: Tensor, shape: tuple[int, int], pruner: object) -> None:

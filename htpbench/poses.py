@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from htpbench.combination import Combination
 from htpbench.errors import BenchError
+from htpbench.meters.evaluation import Evaluation
 from htpbench.setting import Setting
 
+Tell = Callable[[int, int], None]
 
-def save(path: Path, setting: Setting, combination: Combination) -> None:
+
+def save(
+    path: Path,
+    setting: Setting,
+    combination: Combination,
+    tell: Tell = lambda lifted, total: None,
+) -> None:
     """Write what a combination says of the test split; the file appears whole or not at all.
 
     `poses` (N, 17, 3) float32: camera axes, mm, relative to the root; `frame` (N,) its frame of
@@ -21,22 +31,38 @@ def save(path: Path, setting: Setting, combination: Combination) -> None:
     """
     if path.suffix != ".npz":
         raise BenchError(f"--out {path}: expected a path that ends in .npz")
-    found, views = setting.prediction(combination), setting.evaluation(combination).views
-    view = views.view_of(found.rows)  # (N,)
-    told = {"combination": str(combination), **setting.conditions(combination, "accuracy")}
     draft = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.savez_compressed(
-                file,
-                poses=found.poses,
-                frame=(found.rows - views.start[view]) * views.every,
-                view=view,
-                clip=np.array([views.clips[number].name for number in views.clip]),
-                camera=views.camera,
-                conditions=np.array(json.dumps(told)),
-            )
+        with draft.open("wb") as file:  # first: who cannot write should not wait for poses
+            np.savez_compressed(file, **arrays(setting, combination, tell))  # type: ignore[arg-type]
         os.replace(draft, path)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def arrays(setting: Setting, combination: Combination, tell: Tell) -> dict[str, np.ndarray]:
+    """What the file holds; `tell` gets the frames that are lifted and all of them."""
+    evaluation = setting.evaluation(combination)
+    views, total = evaluation.views, len(evaluation.rows)
+    lifted = 0
+
+    def watch(evaluation: Evaluation, rows: np.ndarray, poses: np.ndarray) -> None:
+        nonlocal lifted
+        lifted += len(rows)
+        tell(lifted, total)
+
+    found = setting.prediction(combination, watch)
+    view = views.view_of(found.rows)  # (N,)
+    told = {"combination": str(combination), **setting.conditions(combination, "accuracy")}
+    return {
+        "poses": found.poses,
+        "frame": (found.rows - views.start[view]) * views.every,
+        "view": view,
+        "clip": np.array([views.clips[number].name for number in views.clip]),
+        "camera": views.camera,
+        "conditions": np.array(json.dumps(told)),
+    }

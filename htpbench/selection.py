@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,13 @@ def top(scores: Tensor, r: int, keep: Tensor | None) -> Tensor:
         scores = scores.scatter(1, keep[:, None], float("inf"))
     order = scores.argsort(dim=1, descending=True, stable=True)  # (B, n)
     return order[:, :r].sort(dim=1).values
+
+
+def exactly(device: torch.device) -> AbstractContextManager:
+    """No autocast: products rounded to bfloat16 tie, and frames would go by their numbers."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def distances(features: Tensor) -> Tensor:

@@ -158,7 +158,12 @@ class Setting:
             return {**told, "batch": 1}
         sampled = self.sampled(combination)
         if meter in TIMED:
-            told |= sampled | {"flip": self.study.evaluation.flip} if meter == "sampling" else {}
+            if meter == "sampling":  # neither the rule nor the noise takes time
+                kept = ("hypotheses", "iterations", "replay")
+                told["sampling"] = {name: asdict(self.sampling)[name] for name in kept}
+                told["flip"] = self.study.evaluation.flip
+            if self.masked(self.study.anchor()):
+                told["reference_masked"] = True
             return {
                 **told,
                 "environment": self.environment["id"],
@@ -169,12 +174,13 @@ class Setting:
                 "reference": str(self.study.anchor()),
                 **self.study.timing.model_dump(),
             }
-        told |= {**self.evaluation(combination).card, **self.trained[2], **sampled}
+        told |= {**self.evaluation(combination).card, **self.trained[2]}
         told["trained"] = self.lineage(combination)
-        if meter == "selection":
-            return told
-        reused = "reused" if told["pipeline"] == "seq2frame" else "own"
-        return {**told, "flip": self.study.evaluation.flip, "flip_selection": reused}
+        if meter == "selection":  # of a first call
+            return {**told, "noise_seed": self.seed} if sampled else told
+        replayed = self.sampling.replay if sampled else told["pipeline"] == "seq2frame"
+        reused = "reused" if replayed else "own"
+        return {**told, **sampled, "flip": self.study.evaluation.flip, "flip_selection": reused}
 
     @property
     def sampling(self) -> Sampling:
@@ -183,6 +189,8 @@ class Setting:
 
     def sampled(self, combination: Combination) -> dict[str, Any]:
         """How a combination's poses are drawn; {} where one pass gives them."""
+        if not BACKBONES.built(combination.backbone):
+            return {}
         drawn = "noisy3d" in BACKBONES.load(combination.backbone).inputs
         return {"sampling": asdict(self.sampling)} if drawn else {}
 
@@ -215,6 +223,11 @@ class Setting:
             settings, anchor = self.study.timing.model_dump(), self.study.anchor()
             alone = combination == anchor
             timed = [anchor] if alone else [anchor, combination]
+            if meter == "sampling" and not self.sampled(anchor):
+                raise BenchError(
+                    f"the speed-up of {combination} refers to {anchor}, which is no diffusion "
+                    "lifter; name one as the study's `reference`"
+                )
             lifters = [self.built(one) for one in timed]
             if meter == "time":
                 return timing.measure(lifters, self.device, **settings)[-1]
@@ -222,7 +235,8 @@ class Setting:
             return sampling.measure(lifters, self.sampling, flip, self.device, **settings)
         evaluation = self.evaluation(combination)
         if meter == "selection":
-            return selection.measure(self.lifter(combination), evaluation, self.device)
+            lifter = self.lifter(combination)
+            return selection.measure(lifter, evaluation, self.device, self.seed)
         return accuracy.measure(self.prediction(combination, watch), evaluation)
 
     def prediction(self, combination: Combination, watch: Watch | None = None) -> Prediction:

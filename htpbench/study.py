@@ -177,7 +177,9 @@ class Study(Strict):
             raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
         given = self.weights or self.training
         if not given and {"accuracy", "selection"} & set(self.meters):
-            raise BenchError('meters "accuracy" and "selection" need weights (--weights) or [training]')
+            raise BenchError(
+                'meters "accuracy" and "selection" need weights (--weights) or [training]'
+            )
         return self
 
     def parsed(self) -> list[Combination]:

@@ -17,6 +17,13 @@ from htpbench.study import HIGHER_IS_BETTER
 
 FLOOR = 0.005  # of A's value: what is nearer is the same for any practical purpose
 METERS = ("cost", "time", "sampling", "accuracy", "selection")
+COUNTED = {
+    "sampling.calls",
+    "sampling.flops_published",
+    "sampling.flops",
+    "sampling.training_flops",
+}
+TIMED = ("time", "sampling")
 Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
 
 
@@ -99,7 +106,7 @@ def usual(base: Iterable[Card], mine: Iterable[Card]) -> list[str]:
     """What is judged unless metrics are named: what is exact or has an interval."""
     held = [{m: row for card in side for m, row in card.items()} for side in (base, mine)]
     rows = {m: row for side in held for m, row in side.items() if not isinstance(row.value, list)}
-    metrics = {m for m, row in rows.items() if m.startswith("cost.") or row.low is not None}
+    metrics = {m for m, row in rows.items() if exact(m) or row.low is not None}
     both = held[0].keys() & held[1].keys()
     # An unpruned network has no selection, and a control has errors alone.
     if any(row.combination.startswith("control") for side in held for row in side.values()):
@@ -170,7 +177,7 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
     """
     row, other = mine[metric], base[metric]
     value = number(row) - number(other)
-    if metric.startswith("cost."):
+    if exact(metric):
         return value, value, value, "exact"
     if paired(metric, mine, base):
         return *difference(mine, base, metric), "paired by clip"
@@ -178,13 +185,15 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
         return value, None, None, "no interval"
     low = value - math.hypot(number(row) - row.low, other.high - number(other))
     high = value + math.hypot(row.high - number(row), number(other) - other.low)
-    if metric == "time.speedup":
+    meter = metric.partition(".")[0]
+    if metric == f"{meter}.speedup":
         return value, low, high, f"each paired with {row.conditions.get('reference')}"
-    if not metric.startswith("time."):
+    if meter not in TIMED:
         return value, low, high, "unpaired"
-    if not {"time.forward", "time.speedup"} <= mine.keys() & base.keys():
+    forward, speedup = f"{meter}.forward", f"{meter}.speedup"
+    if not {forward, speedup} <= mine.keys() & base.keys():
         return value, None, None, "the machine's drift is not known"
-    beside = [number(card["time.forward"]) * number(card["time.speedup"]) for card in (base, mine)]
+    beside = [number(card[forward]) * number(card[speedup]) for card in (base, mine)]
     drift = beside[1] / beside[0]
     wider = abs(number(row)) * (max(drift, 1 / drift) - 1)
     return (
@@ -193,6 +202,11 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
         high + wider,
         f"unpaired; the machine drifted by {100 * (drift - 1):+.1f} %",
     )
+
+
+def exact(metric: str) -> bool:
+    """Whether a metric is counted, not measured."""
+    return metric.startswith("cost.") or metric in COUNTED
 
 
 def number(row: Row) -> float:

@@ -21,6 +21,8 @@ from htpbench.lifter import build
 from htpbench.meters import cost, sampling
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
+from htpbench.protocols import View
+from htpbench.pruners.tcep import TCEP
 from htpbench.run import Bench
 from htpbench.study import load
 
@@ -160,7 +162,8 @@ def test_a_prediction_costs_as_many_calls():
     one = {item.metric: item.value for item in cost.measure(network)}
     assert found["sampling.flops_published"] == 12 * one["cost.flops_published"]
     with torch.inference_mode(), cost.everything_counter() as counter:
-        Whole(network, how)(*network.example()[:1])
+        whole = Whole(network, how)
+        whole(*whole.example())
     assert found["sampling.flops"] == counter.get_total_flops()
     # Backward: twice the products of forward, less those towards the inputs.
     assert 2.5 * one["cost.flops"] < found["sampling.training_flops"] <= 3 * one["cost.flops"]
@@ -226,3 +229,41 @@ def test_a_meter_that_has_nothing_to_measure_says_so(monkeypatch, capsys, tmp_pa
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, "run", "mixste.tiny-9", "--meter", "sampling") == 2
     assert "for diffusion lifters" in capsys.readouterr().err
+
+
+def test_lifting_says_at_once_that_it_cannot_write(tmp_path, monkeypatch, capsys):
+    data = small.motion_file(tmp_path)
+    monkeypatch.setattr("htpbench.setting.predict", lambda *_, **__: pytest.fail("lifted first"))
+    (tmp_path / "poses.part").mkdir()
+    asked = "lift", NETWORK, "--weights", "random", "--data", data, "--out", tmp_path / "poses.npz"
+    assert call(monkeypatch, *asked) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_what_takes_no_time_is_no_condition_of_time(tmp_path):
+    study = load(
+        str(small.study(tmp_path, combinations=(NETWORK, PRUNED), meters=("cost", "sampling")))
+    )
+    base, pruned = Bench(study, tmp_path / "results"), parse(PRUNED)
+    other = base.under(sampling=study.sampling.model_copy(update={"rule": "j-agg"}))
+    more = base.under(sampling=study.sampling.model_copy(update={"hypotheses": 7}))
+    assert base.keys(pruned, "sampling") == other.keys(pruned, "sampling")
+    assert base.keys(pruned, "sampling") != more.keys(pruned, "sampling")
+    assert base.keys(pruned, "selection") == more.keys(pruned, "selection")
+    assert base.keys(pruned, "accuracy") != other.keys(pruned, "accuracy")
+    mixed = base.under(reference="mixste.tiny-9")
+    with pytest.raises(BenchError, match="no diffusion lifter"):
+        mixed.measurements(pruned, "sampling")
+    unbuilt = parse(small.UNBUILT)
+    assert base.keys(unbuilt, "time") and base.keys(unbuilt, "sampling") == {}
+
+
+def test_autocast_does_not_choose_frames():
+    torch.manual_seed(0)
+    features = torch.randn(2, 81, 32)
+    features[:, 1:] = features[:, :1] + 0.05 * features[:, 1:]  # alike, as frames are
+    view = View(features[:, :, None], torch.zeros(2, 81, 17, 2), torch.arange(81).expand(2, -1),
+                0, 0, None, lambda x: x.mean(dim=2), None)  # fmt: skip
+    kept = TCEP().select(view, 36)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert TCEP().select(view, 36).equal(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,7 @@ def lift(
     """Write the 3D poses of the test subjects; those of a diffusion lifter are aggregated."""
     from htpbench.combination import parse
     from htpbench.poses import save
+    from htpbench.progress import bar
     from htpbench.setting import Setting
     from htpbench.study import by_hand
 
@@ -45,6 +47,10 @@ def lift(
     parsed = parse(combination)
     study = by_hand([parsed], ["accuracy"], data, sampling, pipeline=pipeline, weights=weights)
     setting = Setting(study, device, natural(seed))
-    with err.status("lifting"):
-        save(out, setting, parsed)
+    try:
+        with bar(err) as tick:
+            save(out, setting, parsed, lambda lifted, total: tick(lifted, total, "frames"))
+    except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
+        err.print("stopped; nothing was written", highlight=False)
+        sys.exit(stop.args[0] if stop.args else 130)
     err.print(f"written: {out}", highlight=False, soft_wrap=True)

@@ -39,7 +39,7 @@ def denoises(lifter: Lifter) -> bool:
 
 
 class Whole(nn.Module):
-    """(B, F, J, channels) -> (B, H, F, J, 3) metres: a lifter that is sampled from.
+    """Clips (B, F, J, channels) and noise -> (B, H, F, J, 3) metres: a lifter that is sampled from.
 
     It stands where a lifter stands when time is measured.
     """
@@ -62,27 +62,28 @@ class Whole(nn.Module):
         self.lifter.span = span
 
     def example(self, batch: int = 1, device: str = "cpu") -> tuple[Tensor, ...]:
-        """A random 2D clip."""
-        return self.lifter.example(batch, device)[:1]
+        """A random 2D clip and its noise."""
+        return self.lifter.example(batch, device)[0], self.noise(list(range(batch))).to(device)
 
-    def forward(self, poses2d: Tensor, clips: list[int] | None = None) -> Tensor:
-        """clips: the number of each clip, which decides its noise; default: 0, 1, ..."""
-        how = self.sampling
-        clips = list(range(len(poses2d))) if clips is None else clips
-        shape = (*poses2d.shape[1:3], 3)
-        noise = draw_noise(how.seed, clips, how.hypotheses, how.iterations, shape)
+    def noise(self, clips: list[int]) -> Tensor:
+        """(B, H, K, F, J, 3) for clips by their numbers, on the CPU."""
+        how, shape = self.sampling, (self.frames, self.lifter.backbone.joints, 3)
+        return draw_noise(how.seed, clips, how.hypotheses, how.iterations, shape)
+
+    def forward(self, poses2d: Tensor, noise: Tensor) -> Tensor:
+        """The estimates of the last step."""
         self.rows = self.rows or fitting(self.lifter, poses2d[:1])
-        drawn = sample(
-            self.lifter, poses2d, noise.to(poses2d.device), self.augment, how.replay, self.rows
-        )
-        return drawn[:, -1]
+        replay = self.sampling.replay
+        return sample(self.lifter, poses2d, noise, self.augment, replay, self.rows)[:, -1]
 
 
-def first_call(lifter: Lifter, poses2d: Tensor, clips: list[int]) -> tuple[Tensor, ...]:
+def first_call(
+    lifter: Lifter, poses2d: Tensor, clips: list[int], seed: int = 0
+) -> tuple[Tensor, ...]:
     """What the first call of the first hypothesis sees of clips; of other lifters the only one."""
     if not denoises(lifter):
         return (poses2d,)
-    noise = draw_noise(0, clips, 1, 1, (*poses2d.shape[1:3], 3))[:, 0, 0].to(poses2d.device)
+    noise = draw_noise(seed, clips, 1, 1, (*poses2d.shape[1:3], 3))[:, 0, 0].to(poses2d.device)
     time = torch.full((len(clips),), STEPS - 1, device=poses2d.device)  # (B,)
     return poses2d, noise.clamp(-LIMIT, LIMIT), time
 
@@ -91,10 +92,11 @@ def fitting(lifter: Lifter, poses2d: Tensor) -> int:
     """Hypotheses that may be denoised at once: on CUDA what one call's memory says fits."""
     if poses2d.device.type != "cuda":
         return ROWS
-    torch.cuda.synchronize()
-    before = torch.cuda.memory_allocated()
-    torch.cuda.reset_peak_memory_stats()
-    lifter(*(x.to(poses2d.device) for x in lifter.example()))
-    one = torch.cuda.max_memory_allocated() - before
-    free, _ = torch.cuda.mem_get_info()
+    device = poses2d.device
+    torch.cuda.synchronize(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    lifter(*(x.to(device) for x in lifter.example()))
+    one = torch.cuda.max_memory_allocated(device) - before
+    free, _ = torch.cuda.mem_get_info(device)
     return max(1, int(SHARE * free / max(one, 1)))

@@ -53,7 +53,8 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
 
 def draw(whole: Whole, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tensor]:
     """Hypotheses (B, F, H, J, 3) in mm, root 0, and the frame numbers (B, F)."""
-    poses = whole(poses2d, clips.tolist()).transpose(1, 2)  # (B, F, H, J, 3)
+    noise = whole.noise(clips.tolist()).to(poses2d.device)
+    poses = whole(poses2d, noise).transpose(1, 2)  # (B, F, H, J, 3)
     frames = torch.arange(whole.frames, device=poses.device).expand(len(poses), -1)
     return (poses - poses[..., :1, :]) * 1000.0, frames
 
@@ -65,7 +66,7 @@ def predict(
     windows: Windows,
     augment: bool = True,
     device: str = "cpu",
-    watch: Callable[[np.ndarray, np.ndarray], None] = lambda rows, poses: None,
+    watch: Callable[[np.ndarray, np.ndarray], None] | None = None,
     sampling: Sampling | None = None,
 ) -> Prediction:
     """Poses of the frames that the windows score, as far as the lifter returns them.
@@ -86,8 +87,9 @@ def predict(
         scored = np.take_along_axis(windows.scored[first : first + BATCH], frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
         poses.append(lifted[scored])  # (n, J, 3), or (n, H, J, 3) where they were sampled
-        one = settle(sampling.rule, poses[-1], rows[-1], views) if whole else poses[-1]
-        watch(rows[-1], one)
+        if watch:
+            one = settle(sampling.rule, poses[-1], rows[-1], views) if whole else poses[-1]
+            watch(rows[-1], one)
     kept, where = np.unique(np.concatenate(rows), return_index=True)
     drawn = np.concatenate(poses)[where]
     if whole is None:

@@ -28,28 +28,32 @@ def measurable(evaluation: Evaluation) -> tuple[str, ...]:
     return (*METRICS, WINDOWS) if "spread" in evaluation.card else METRICS
 
 
-def measure(lifter: Lifter, evaluation: Evaluation, device: str = "cpu") -> list[Measurement]:
+def measure(
+    lifter: Lifter, evaluation: Evaluation, device: str = "cpu", seed: int = 0
+) -> list[Measurement]:
     """How often each frame is kept, what the first windows keep, and the kept frames' 2D noise.
 
     Consecutive windows tell all that they keep. Nothing when unpruned.
     """
     if not lifter.schedule:
         return []
-    kept = survivors(lifter, evaluation, device)
+    kept = survivors(lifter, evaluation, device, seed)
     found = [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
     return [*found, all_kept(kept)] if WINDOWS in measurable(evaluation) else found
 
 
 @torch.inference_mode()
-def survivors(lifter: Lifter, evaluation: Evaluation, device: str) -> np.ndarray:
-    """(W, r): frame numbers that the last stage keeps of each window; a denoiser's first call."""
+def survivors(lifter: Lifter, evaluation: Evaluation, device: str, seed: int) -> np.ndarray:
+    """(W, r): frame numbers that the last stage keeps of each window; a denoiser's first call,
+    whose noise goes by the seed.
+    """
     lifter = lifter.eval().to(device)
     index, channels = evaluation.windows.index, lifter.backbone.channels
     kept = []
     for first in range(0, len(index), BATCH):
         rows = index[first : first + BATCH]  # (B, F)
         poses2d = torch.from_numpy(evaluation.views.poses2d[rows][..., :channels]).to(device)
-        inputs = first_call(lifter, poses2d, rows[:, 0].tolist())
+        inputs = first_call(lifter, poses2d, rows[:, 0].tolist(), seed)
         kept.append(lifter(*inputs).kept[-1].cpu().numpy())  # (B, r)
     return np.concatenate(kept)
 

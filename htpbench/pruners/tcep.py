@@ -7,7 +7,7 @@ from torch import Tensor
 
 from htpbench.errors import BenchError, unknown
 from htpbench.protocols import Pruner, View
-from htpbench.selection import top
+from htpbench.selection import exactly, top
 
 CORRELATIONS = ("both", "motion", "pose")
 SCORES = ("diverse", "central")
@@ -49,7 +49,9 @@ class TCEP(Pruner):
 
     def scores(self, features: Tensor) -> Tensor:
         """(B, f, D) -> (B, f): what each frame is worth on the graph."""
-        alike = self.alike(features)  # (B, f, f)
+        precise = torch.promote_types(features.dtype, torch.float32)
+        with exactly(features.device):
+            alike = self.alike(features.to(precise))  # (B, f, f)
         links = self.links(alike)  # (B, f, f) bool
         if self.score == "central":
             return (links * alike).sum(dim=-1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from htpbench.combination import parse
 from htpbench.compare import WEIGHTS, unlike
@@ -11,7 +12,17 @@ from htpbench.study import Study
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
 # Conditions that may differ between the combinations of one study without making them unlike.
-OWN = {"pipeline", "masked", "stride", "windows", "flip_selection", "control", "trained", "code"}
+OWN = {
+    "pipeline",
+    "masked",
+    "sampling",
+    "stride",
+    "windows",
+    "flip_selection",
+    "control",
+    "trained",
+    "code",
+}
 
 
 def current(study: Study, rows: Iterable[Row]) -> list[Row]:
@@ -32,11 +43,18 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
         row
         for row in kept
         if not row.combination.startswith(CONTROL)
-        and alike(row, newest[*meter(row), *cut(row)], own - {"stride", "windows"})
+        and alike(row, newest[*meter(row), *cut(row)], own - {"stride", "windows", "sampling"})
     ]
-    windows = {row.conditions.get("windows") for row in networks}
+    cards = [row.conditions for row in networks]
     controls = [row for row in kept if row.combination.startswith(CONTROL)]
-    return [row for row in controls if row.conditions.get("windows") in windows] + networks
+    return [row for row in controls if any(beside(row, card) for card in cards)] + networks
+
+
+def beside(control: Row, card: Mapping[str, Any]) -> bool:
+    """Whether a control was measured on a network's windows, and sampled as it was, if at all."""
+    told = control.conditions
+    sampled = told.get("sampling") in (None, card.get("sampling"))
+    return sampled and told.get("windows") == card.get("windows")
 
 
 def in_order(study: Study, rows: Iterable[Row]) -> list[Row]:
@@ -70,8 +88,9 @@ def meter(row: Row) -> tuple[str]:
 
 
 def cut(row: Row) -> tuple:
-    """What decides how clips are cut into windows."""
-    return row.conditions.get("pipeline"), parse(row.combination).frames
+    """What decides how clips are cut into windows, and whether poses are sampled."""
+    sampled = "sampling" in row.conditions
+    return row.conditions.get("pipeline"), parse(row.combination).frames, sampled
 
 
 def age(study: Study, row: Row) -> tuple[bool, str]:

@@ -56,6 +56,7 @@ COLUMNS = {
     "sampling.clips_per_second": Column("whole predictions per second", "1/s", "1/s", decimals=2),
     "sampling.frames_per_second": Column("frames per second, all calls", "1/s", "1/s", decimals=0),
     "sampling.speedup": Column("speed-up of a whole prediction", "1", "x", decimals=2),
+    "sampling.prune_share": Column("share of pruning, all calls", "1", "%", 1e-2),
     "accuracy.mpjpe": Column("MPJPE", "mm", "mm"),
     "accuracy.delta": Column("MPJPE minus the reference's", "mm", "mm", decimals=2),
     "accuracy.mpjpe_action_mean": Column("MPJPE, mean of actions", "mm", "mm"),

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from htpbench import weights
 from htpbench.combination import parse
+from htpbench.diffusion.whole import Sampling, denoises
 from htpbench.errors import BenchError
 from htpbench.training.checkpoint import resume, save
 from htpbench.training.history import History, final_scores
@@ -63,7 +65,7 @@ def train(
     optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
     sampler = Sampler(recipe, combination.frames)
     steps = recipe.total(sampler.epoch)
-    history = History(recipe, sampler.motions[0], steps, out, describe(recipe, sampler))
+    history = History(recipe, sampler.motions[0], steps, out, describe(recipe, sampler, trainee))
     state = out / "state.safetensors"
     if not state.exists():
         save(state, recipe, trainee, optimiser, 0, [])  # a folder that cannot be written: say it
@@ -86,9 +88,11 @@ def train(
     return path
 
 
-def describe(recipe: Recipe, sampler: Sampler) -> dict:
+def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
     """What the cards of a run say besides scores: how the weights come to be."""
+    drawn = {"scored_with": asdict(Sampling())} if denoises(trainee.lifter[0]) else {}
     return {
+        **drawn,
         "schedule": "any" if recipe.any_schedule else "same",
         "recipe": recipe.plain() | {"data": [motion.name for motion in sampler.motions]},
         "steps_per_epoch": sampler.epoch,

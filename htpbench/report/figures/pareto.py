@@ -43,8 +43,9 @@ def pareto(
             f"nothing to draw in {name}: no combination has an MPJPE and a cost or a time; "
             "measure both, or show a table"
         )
-    drawn = table.dropna(subset=list(axes_of(table)), how="all")
-    beaten = table.drop(drawn.index).dropna(subset=[ERROR])  # a control has neither cost nor time
+    control = table["combination"].str.startswith("control")
+    drawn = table.loc[~control].dropna(subset=list(axes_of(table)), how="all")
+    beaten = table.loc[control].dropna(subset=[ERROR])
     beaten = beaten.loc[beaten[ERROR] <= drawn[ERROR].max()]
     return save(lambda: _draw(drawn, beaten, title, subtitle), folder, name)
 
