@@ -64,12 +64,28 @@ def titled(height: float, title: str, subtitle: str, width: float = WIDTH) -> Fi
 def legend_below(figure: Figure, *lines: Sequence[Artist], columns: int = 6) -> None:
     """One legend under all panels; each of `lines` begins a line, of `columns` at the most.
 
-    Matplotlib fills columns first and knows no line breaks: what is left of a line is blank.
+    Fewer where names are long. Matplotlib fills columns first and knows no line breaks: what is
+    left of a line is blank.
     """
     columns = min(columns, max(map(len, lines)))
+    cells = in_columns(lines, columns)
+    while columns > 1 and width_of(cells, columns) > figure.get_figwidth():
+        columns -= 1
+        cells = in_columns(lines, columns)
+    down = [cell for column in range(columns) for cell in cells[column::columns]]
+    figure.legend(handles=down, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def in_columns(lines: Sequence[Sequence[Artist]], columns: int) -> list[Artist]:
+    """The cells of a legend line by line, each of `lines` filled up with blanks."""
     cells: list[Artist] = []
     for line in lines:
         blank = [Line2D([], [], linestyle="none", label=" ")] * (-len(line) % columns)
         cells += [*line, *blank]
-    down = [cell for column in range(columns) for cell in cells[column::columns]]
-    figure.legend(handles=down, loc="outside lower center", ncols=columns, frameon=False)
+    return cells
+
+
+def width_of(cells: list[Artist], columns: int) -> float:
+    """About how many inches a legend takes: a mark and the longest name of each column."""
+    names = [str(cell.get_label()) for cell in cells]
+    return sum(0.55 + 0.045 * max(map(len, names[i::columns])) for i in range(columns))
