@@ -64,7 +64,7 @@ def says(message, *words):
         (["plan", "mixste-243+tps:81@3[/x]"], ["'mixste-243+tps:81@3[/x]'"]),
         (["plan", "mixste-243[red]+tpx:1"], ["'243[red]'"]),
         (["plan", ""], ["the number of frames is missing", "mixste-243"]),
-        (["run", "mixste.tiny-9", "--meter", "accuracy"], ["accuracy", "need `weights`"]),
+        (["run", "mixste.tiny-9", "--meter", "accuracy"], ["accuracy", "need weights"]),
         (["run", "mixste.tiny-9", "--seed", "-1"], ["--seed -1", "0 or more"]),
         (["sweep", "--seed", "-1"], ["--seed -1", "0 or more"]),
         (["run", "mixste.tiny-9", "--seed", "x"], ["--seed", '"x"']),
@@ -112,7 +112,7 @@ SEARCH = (
         (SEARCH.replace("tiny-9", "tiny-9+tps:3@1"), ["expected a backbone alone"]),
         (SEARCH.replace("trials = 2", "trials = 0"), ["search.trials", "greater than"]),
         ('title = "t"\nmeters = ["cost"]\n', ["needs `combinations` or a [search] space"]),
-        (GOOD.replace('"cost"', '"accuracy"'), ["need `weights`"]),
+        (GOOD.replace('"cost"', '"accuracy"'), ["need weights"]),
         (
             GOOD.replace('"cost"', '"cost", "accuracy"')
             + 'weights = "random"\n[evaluation]\ndetections = "cnp"\n',

@@ -39,6 +39,7 @@ def test_an_unpruned_network_serves_two_lineages(tmp_path):
 
 def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    small.quick(monkeypatch)
     path = trained_study(tmp_path, TRAINING.replace("[0, 1]", "[3]"))
     assert small.call(monkeypatch, "sweep", path) == 0
     out, err = capsys.readouterr()
@@ -68,6 +69,7 @@ def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkey
 
 def test_another_recipe_is_refused_with_its_remedy(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    small.quick(monkeypatch)
     text = TRAINING.replace(', "any", "transferred"', "").replace(", 1]", "]")
     assert small.call(monkeypatch, "sweep", trained_study(tmp_path, text)) == 0
     longer = trained_study(tmp_path, text.replace("steps = 2", "steps = 3"))

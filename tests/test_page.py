@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pandas
 import pytest
 from paths import ROOT
-from small import NETWORK, PRUNED, call, study
+from small import NETWORK, PRUNED, call, quick, study
 
 from htpbench.report.current import in_order
 from htpbench.report.latex import fitting, typeset, write_latex
@@ -240,6 +240,7 @@ def test_results_of_long_ago_still_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize("verb", ["report", "compare", "sweep"])
 def test_lines_that_cannot_be_read_are_told(verb, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HTPBENCH_MACHINE", "small")
+    quick(monkeypatch)
     store = Store(tmp_path / "small")
     with store.writer("small", {"id": "e1", **FACTS}) as writer:
         for name in (NETWORK, PRUNED):

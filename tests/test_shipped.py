@@ -3,10 +3,9 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
+import small
 from paths import ROOT
 
 from htpbench import study, weights
@@ -87,7 +86,7 @@ def test_the_readme_shows_the_two_commands_first():
 def test_every_command_of_the_readme_is_accepted(command):
     tokens = shlex.split(command.split("  #")[0])
     bound, _, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
-    assert bound.__name__ == tokens[0]
+    assert bound.__name__ in tokens[:2]  # a verb, or one of a group
 
 
 def test_every_verb_stands_in_the_readme():
@@ -110,9 +109,7 @@ class TestThePrunerOfTheReadme(PrunerContract):
 def test_the_pruner_of_the_readme_works(tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     (tmp_path / "my_pruner.py").write_text(block)
-    command = ["--import", "my_pruner.py", "cost", "mixste.tiny-9+first:3@1+tri"]
-    done = subprocess.run(
-        [sys.executable, "-m", "htpbench", *command], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "mixste.tiny-9+first:3@1+tri" in done.stdout
+    command = "--import", "my_pruner.py", "cost", "mixste.tiny-9+first:3@1+tri"
+    code, out, err = small.finished(small.Ready(*command, cwd=tmp_path))
+    assert code == 0, err
+    assert "mixste.tiny-9+first:3@1+tri" in out
