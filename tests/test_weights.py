@@ -195,7 +195,9 @@ def test_a_missing_or_faulty_card_is_named(saved, card):
 
 def test_weights_are_found_by_path_or_name(saved):
     assert weights.find(str(saved)) == saved
-    with pytest.raises(BenchError, match=r"unknown weights 'nonsense'.*path to a .safetensors file"):
+    with pytest.raises(
+        BenchError, match=r"unknown weights 'nonsense'.*path to a .safetensors file"
+    ):
         weights.find("nonsense")
     with pytest.raises(BenchError, match=r"weights .*gone.safetensors: no such file"):
         weights.find(str(saved.with_stem("gone")))
