@@ -1,16 +1,13 @@
 """Small things that several test files run: motion of a few frames, studies, the command line."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from paths import ROOT
 
@@ -27,19 +24,6 @@ from htpbench.registry import BACKBONES
 NETWORK = "mixste.tiny-9"
 PRUNED = "mixste.tiny-9+tps:3@1+tri"
 UNBUILT = "stcformer-27"  # known, and without code
-READY = multiprocessing.get_context("forkserver")
-READY.set_forkserver_preload(
-    [
-        "small",
-        "torch._dynamo",
-        "fvcore.nn",
-        "ptflops",
-        "htpbench.sweep",
-        "psycopg",
-        "optuna.storages._rdb.models",
-        "alembic.command",
-    ]
-)  # what a sweep imports by and by
 OBJECTIVES = {
     "cost": ("cost.flops", "cost.params"),
     "time": ("time.forward", "time.first"),
@@ -133,9 +117,8 @@ def quick_cost(lifter):
     return [Measurement(metric, sum(lengths), "1") for metric in cost.METRICS]
 
 
-def quick(patch=None):
-    """Sweeps count and draw nothing and warm up briefly, as long as the patch or the process."""
-    patch = patch or pytest.MonkeyPatch()
+def quick(patch):
+    """Sweeps count and draw nothing and warm up briefly, as long as the patch."""
     patch.setattr(timing, "WARM_UP_S", 0.05)
     patch.setattr(cost, "measure", quick_cost)
     patch.setattr("htpbench.report.build.figures", lambda *_: [])
@@ -159,53 +142,6 @@ def finished(process):
     """(exit code, stdout, stderr) of a process that was started."""
     out, err = process.communicate(timeout=600)
     return process.returncode, out, err
-
-
-class Ready:
-    """`first` and `htpbench ARGUMENTS` in a process of its own that has its imports behind it.
-
-    Seconds earlier than one that was `started` it is where a signal can do harm. It does not end
-    as an interpreter does: what is said while one ends needs `started`. `first` is a function of a
-    module; without arguments it is all.
-    """
-
-    def __init__(self, *arguments, cwd, first=None):
-        self.said = [Path(tempfile.mkstemp()[1]) for _ in ("stdout", "stderr")]
-        asked = [*map(str, arguments)], cwd, self.said, first
-        self._process = READY.Process(target=_serve, args=asked, daemon=True)
-        self._process.start()
-        self.pid, self.kill = self._process.pid, self._process.kill
-
-    @property
-    def returncode(self):
-        return self._process.exitcode
-
-    def poll(self):
-        """The exit code; None while it runs."""
-        return self.returncode
-
-    def send_signal(self, sent):
-        """As `Popen` does; nothing where it ended."""
-        if self.returncode is None:
-            os.kill(self.pid, sent)
-
-    def communicate(self, timeout):
-        """What it wrote, after its end."""
-        self._process.join(timeout)
-        assert self.returncode is not None, f"still running after {timeout} s"
-        return [file.read_text() for file in self.said]
-
-
-def _serve(arguments, folder, said, first):
-    os.chdir(folder)
-    for stream, file in enumerate(said, 1):
-        os.dup2(os.open(file, os.O_WRONLY), stream)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if first:
-        first()
-    if arguments:
-        sys.argv = ["htpbench", *arguments]
-        cli.main()
 
 
 def call(monkeypatch, *arguments):

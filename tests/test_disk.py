@@ -4,14 +4,10 @@ The faults are real ones. A limit on the size of files (RLIMIT_FSIZE) stands for
 write is cut short, and the next one is refused.
 """
 
-import os
-import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import small
@@ -21,11 +17,9 @@ from test_sweep import LONG, SPACE, trials
 from htpbench.claims import Claims
 from htpbench.errors import BenchError
 from htpbench.meters import cost
-from htpbench.report import build
 from htpbench.rows import Store
 
 resource = pytest.importorskip("resource", reason="limits are those of POSIX")
-FIGURES = build.figures
 
 
 @contextmanager
@@ -43,7 +37,7 @@ def full_at(size):
 def call(tmp_path, monkeypatch, capsys):
     """Calls the command line in a folder of its own; returns the exit code and stderr."""
     monkeypatch.chdir(tmp_path)
-    small.quick(monkeypatch)
+    monkeypatch.setattr(cost, "measure", small.quick_cost)
 
     def run(*arguments):
         code = small.call(monkeypatch, *arguments)
@@ -119,29 +113,20 @@ def test_a_full_disk_leaves_no_claim(tmp_path):
     assert list((tmp_path / "claims").iterdir()) == []
 
 
-def quick_on_a_full_disk():
-    small.quick()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2500, resource.RLIM_INFINITY))
-
-
-@pytest.mark.parametrize("helpers", [0, 1], ids=["two sweeps", "one with a helper"])
-def test_a_full_disk_while_two_workers_write(tmp_path, helpers):
+def test_a_full_disk_while_two_workers_write(tmp_path):
     path = small.study(tmp_path, SPACE.format(2), combinations=LONG[:6])
-    command = ("sweep", path, "--workers", 1 + helpers)
-    ready = [
-        small.Ready(*command, cwd=tmp_path, first=quick_on_a_full_disk) for _ in range(2 - helpers)
-    ]
-    for code, _, err in map(small.finished, ready):
-        told((code, " ".join(err.split())))
-        assert "Traceback" not in err
+    command = ("-m", "htpbench", "sweep", path, "--workers", 2)
+    with full_at(2500):
+        code, _, err = small.finished(small.started(*command, cwd=tmp_path))
+    told((code, err))
+    assert "Traceback" not in err
     assert list((tmp_path / "results").rglob("claims/*")) == []
-    code, _, err = small.finished(small.Ready(*command, cwd=tmp_path, first=small.quick))
+    code, _, err = small.finished(small.started(*command, cwd=tmp_path))
     assert code == 0, err
     complete(tmp_path, LONG[:6], searched=2)
 
 
-def test_a_full_disk_while_reports_are_written(tmp_path, call, monkeypatch):
-    monkeypatch.setattr(build, "figures", FIGURES)
+def test_a_full_disk_while_reports_are_written(tmp_path, call):
     path = small.study(tmp_path, meters=("cost", "accuracy"))
     reports = tmp_path / "reports" / "small"
     assert call("sweep", path)[0] == 0
@@ -207,41 +192,45 @@ def test_a_line_cut_in_the_middle_of_a_results_file_loses_its_row_alone(tmp_path
     assert set(found.values()) == {1} and len(found) == 2 * len(cost.METRICS)
 
 
-FAULTS = {
-    "Read-only": ("mount -o remount,ro .", "mount -o remount,rw ."),
-    "No space left": ("head -c 99999999 /dev/zero > filler || true", "rm filler"),
-}
+MOUNTED = """
+set -e
+mount -t tmpfs -o size=16m tmpfs disk
+cd disk && cp ../small.toml . && {sweep} > /dev/null 2>&1
+rm results/*/small.0.jsonl
+{fault}
+set +e
+{sweep} > /dev/null; echo "code $?"
+{repair}
+{sweep} > /dev/null 2>&1; echo "code $?"; cat results/*/*.jsonl | wc -l
+"""
 
 
-def mounted():
-    """A sweep of a file system of its own, again in its fault, and again after its repair."""
-    with pytest.MonkeyPatch.context() as patch:
-        small.quick(patch)
-        for number, (said, (fault, repair)) in enumerate(FAULTS.items()):
-            os.mkdir(f"disk{number}")
-            subprocess.run(f"mount -t tmpfs -o size=16m tmpfs disk{number}", shell=True, check=True)
-            os.chdir(f"disk{number}")
-            print("code", small.call(patch, "sweep", "../small.toml"), file=sys.stderr)
-            next(Path().rglob("small.0.jsonl")).unlink()
-            for change in (fault, repair):
-                subprocess.run(change, shell=True, check=True)
-                print("code", small.call(patch, "sweep", "../small.toml"), file=sys.stderr)
-            complete(Path(), [small.NETWORK, small.PRUNED])
-            print("done", said, file=sys.stderr)
-            os.chdir("..")
-
-
-def test_file_systems_of_their_own(tmp_path):
+@pytest.mark.parametrize(
+    ("fault", "repair", "said"),
+    [
+        ("mount -o remount,ro ../disk", "mount -o remount,rw ../disk", "Read-only"),
+        ("head -c 99999999 /dev/zero > filler || true", "rm filler", "No space left"),
+    ],
+    ids=["read-only", "full"],
+)
+def test_a_file_system_of_its_own(tmp_path, fault, repair, said):
     """Read-only for root as well, and full with the system's own words."""
     tried = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
     if not shutil.which("unshare") or subprocess.run(tried, capture_output=True).returncode:
         pytest.skip("no file system may be mounted here")
     small.study(tmp_path)
-    code = "import test_disk; test_disk.mounted()"
-    again = "import os, sys; os.execvp('unshare', ['x', '-rm', sys.executable, *sys.argv[1:]])"
-    code, _, err = small.finished(small.started("-c", again, "-c", code, cwd=tmp_path))
+    (tmp_path / "disk").mkdir()
+    script = MOUNTED.format(
+        sweep="$PYTHON -m htpbench sweep small.toml", fault=fault, repair=repair
+    )
+    done = small.started(
+        "-c",
+        "import os, subprocess, sys; os.environ['PYTHON'] = sys.executable; "
+        "sys.exit(subprocess.run(['unshare', '-rm', 'sh', '-c', sys.argv[1]]).returncode)",
+        script,
+        cwd=tmp_path,
+    )
+    code, out, err = small.finished(done)
     assert code == 0, err
-    scenes = re.findall(r"code 0\n(.*?)code 2\n.*?code 0\n.*?done (.*?)\n", err, flags=re.DOTALL)
-    assert [name for _, name in scenes] == [*FAULTS], err
-    for told, name in scenes:
-        assert name in told and "--results" in told and "Traceback" not in told, err
+    assert out.split() == ["code", "2", "code", "0", str(1 + 2 * len(cost.METRICS))], (out, err)
+    assert said in err and "--results" in err and "Traceback" not in err

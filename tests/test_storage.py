@@ -27,12 +27,7 @@ def journal(folder):
     return file
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    small.quick(monkeypatch)
-
-
-def test_a_journal_cut_in_its_last_line_loses_that_line_alone(tmp_path, quick):
+def test_a_journal_cut_in_its_last_line_loses_that_line_alone(tmp_path):
     path = small.study(tmp_path)
     sweep(bench(path, tmp_path / "r"))
     file = journal(tmp_path / "r")
@@ -43,7 +38,7 @@ def test_a_journal_cut_in_its_last_line_loses_that_line_alone(tmp_path, quick):
     assert [t.state for t in trials(tmp_path / "r")] == [TrialState.COMPLETE] * 2
 
 
-def test_a_damaged_journal_names_its_line_and_the_remedy_works(tmp_path, quick):
+def test_a_damaged_journal_names_its_line_and_the_remedy_works(tmp_path):
     path = small.study(tmp_path, SEARCHED, combinations=[])
     rows = sweep(bench(path, tmp_path / "r"))
     file = journal(tmp_path / "r")
@@ -129,8 +124,8 @@ def test_two_workers_on_a_server_lose_nothing_when_killed(server, tmp_path):
     names = [small.NETWORK, small.PRUNED, "mixste.tiny-27", "mixste.tiny-27+tps:9@1+tri"]
     path = small.study(tmp_path, SEARCHED, combinations=names, meters=("cost", "accuracy"))
     killed(path, tmp_path, ["--storage", server], 5, seed=1)
-    command = ("sweep", path, "--workers", 2, "--storage", server)
-    code, _, err = small.finished(small.Ready(*command, cwd=tmp_path, first=small.quick))
+    command = ("-m", "htpbench", "sweep", path, "--workers", 2, "--storage", server)
+    code, _, err = small.finished(small.started(*command, cwd=tmp_path))
     assert code == 0, err
     clean(path, tmp_path / "results", names)
     states = Counter(trial.state for trial in asked(server))

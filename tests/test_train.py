@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,7 +107,7 @@ def killable(data, out):
     """A training run that saves its state after every step and may be killed."""
     training.SAVE_EVERY_S = 0.0
     history.APART = 1
-    train(recipe((data,), steps=20, any_schedule=True), out)
+    train(recipe((data,), steps=20, any_schedule=True), Path(out))
 
 
 def steps_done(state):
@@ -121,14 +121,15 @@ def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, often):
     points = json.loads(whole.with_suffix(".json").read_text())["history"]
     assert [step for step, _ in points] == list(range(2, 21, 2))
     out = tmp_path / "parts"
-    process = small.Ready(cwd=tmp_path, first=partial(killable, data[0], out))
+    code = f"import test_train; test_train.killable({data[0]!r}, {str(out)!r})"
+    process = small.started("-c", code, cwd=tmp_path)
     state, deadline = out / "state.safetensors", time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         if state.exists() and steps_done(state) >= 5:
             break
         time.sleep(0.005)
     process.kill()
-    small.finished(process)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
     assert 5 <= steps_done(state) < 20
     train(asked, out)
