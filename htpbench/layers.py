@@ -27,8 +27,8 @@ class Attention(nn.Module):
         return q, k, v
 
     def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """(N, L, C) -> (N, L, C); keys (N, L) bool: positions that may be attended to."""
-        mask = None if keys is None else keys[:, None, None, :]  # (N, 1, 1, L)
+        """(N, L, C) -> (N, L, C); keys (N, 1 or L, L) bool: positions that may be attended to."""
+        mask = None if keys is None else keys[:, None]  # (N, 1, 1 or L, L)
         mixed = functional.scaled_dot_product_attention(*self.split(x), attn_mask=mask)
         return self.projection(mixed.transpose(1, 2).flatten(2))  # (N, L, C)
 
@@ -55,10 +55,10 @@ class CrossAttention(nn.Module):
     def forward(
         self, queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None = None
     ) -> Tensor:
-        """(N, f, C), twice (N, r, C) -> (N, f, C); allowed (N, r) bool: keys to attend to."""
+        """(N, f, C), twice (N, r, C) -> (N, f, C); allowed (N, 1 or f, r) bool: which keys."""
         pairs = ((self.query, queries), (self.key, keys), (self.value, values))
         q, k, v = (linear(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for linear, x in pairs)
-        mask = None if allowed is None else allowed[:, None, None, :]  # (N, 1, 1, r)
+        mask = None if allowed is None else allowed[:, None]  # (N, 1, 1 or f, r)
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.projection(mixed.transpose(1, 2).flatten(2))  # (N, f, C)
 
@@ -135,14 +135,15 @@ def fold(tokens: Tensor) -> Tensor:
 
 
 def repeat(keys: Tensor | None, joints: int) -> Tensor | None:
-    """(B, f) -> (B J, f): every joint looks at the same frames."""
+    """(B, 1 or f, f) -> (B J, 1 or f, f): every joint looks at the same frames."""
     return None if keys is None else keys.repeat_interleave(joints, dim=0)
 
 
 class Stream(nn.Module):
     """A layer over the joints of each frame, then one over the frames of each joint.
 
-    frames_first: the other order. Layers map (N, L, C), and keys (N, L) or None, to (N, L, C).
+    frames_first: the other order. Layers map (N, L, C), and keys (N, 1 or L, L) or None, to
+    (N, L, C).
     """
 
     def __init__(self, spatial: nn.Module, temporal: nn.Module, frames_first: bool = False):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from htpbench.combination import Combination, Part, parse
 from htpbench.errors import BenchError, NotBuilt
+from htpbench.present import Present, chosen, gathered, itself, masked, unmasked
 from htpbench.protocols import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
 from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
 from htpbench.selection import even_positions, with_kept
@@ -85,61 +86,81 @@ class Lifter(nn.Module):
 
     def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
         """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses)."""
-        poses2d = inputs[0]
         with self.span("embed"):
             tokens = self.backbone.embed(*inputs)  # (B, F, S, C)
-        kept = torch.arange(self.frames, device=tokens.device).expand(len(tokens), -1)  # (B, F)
-        stages = {block: (stage, r) for stage, (r, block) in enumerate(self.schedule)}
+        frames = torch.arange(self.frames, device=tokens.device).expand(len(tokens), -1)  # (B, F)
+        present, early = Present(tokens, frames), None
+        places = {block for _, block in self.schedule}
+        needed = self.recoverer is not None and "early" in self.recoverer.needs
         trail: list[Tensor] = []
-        alive: Tensor | None = None  # (B, F) bool while frames are masked
         for index, block in enumerate(self.backbone.blocks):
-            if index in stages:
-                stage, r = stages[index]
-                with self.span("prune"):
-                    if alive is not None:
-                        tokens, kept, alive = chosen(tokens, trail[-1]), trail[-1], None
-                    if selection is None:
-                        view = self.view(tokens, poses2d, kept, index, stage)
-                        positions = self.pruner.select(view, r)  # type: ignore[union-attr]
-                        check(positions, (len(tokens), r), self.pruner)
-                    else:
-                        positions = torch.searchsorted(kept.contiguous(), selection[stage])
-                    whole, before = tokens, kept
-                    tokens = chosen(whole, positions)  # (B, r, S, C)
-                    kept = before.gather(1, positions)  # (B, r)
-                if self.recoverer is not None:
-                    with self.span("recover"):
-                        tokens = self.recoverer.mark(tokens, kept, stage)
-                trail.append(kept)
-                if self.masked and stage == 0:
-                    there = torch.ones_like(positions, dtype=torch.bool)  # (B, r)
-                    alive = torch.zeros_like(before, dtype=torch.bool).scatter(1, positions, there)
-                    tokens = whole.scatter(1, widen(positions, whole), tokens)  # (B, F, S, C)
-                    kept = before
-            tokens = block(tokens, alive)
-        if alive is not None:
-            tokens, kept = (
-                chosen(tokens, trail[-1]),
-                trail[-1],
-            )  # of F, a frame's number is its place
-        return self.finish(tokens, kept, tuple(trail))
+            if needed and not trail:
+                early = present.tokens  # else nothing holds what is pruned
+            if index in places:
+                replayed = selection[len(trail)] if selection is not None else None
+                present = self.prune(present, trail, inputs[0], index, replayed)
+            present = present._replace(tokens=block(present.tokens, present.keys))
+        present = unmasked(present, trail)
+        return self.finish(present, tuple(trail), early)
 
-    def finish(self, tokens: Tensor, kept: Tensor, trail: tuple[Tensor, ...]) -> Lifted:
+    def prune(
+        self,
+        present: Present,
+        trail: list[Tensor],
+        poses2d: Tensor,
+        block: int,
+        replayed: Tensor | None,
+    ) -> Present:
+        """What enters a block before which frames are pruned; appends them, (B, r), to the trail.
+
+        replayed (B, r): the original numbers of the frames to keep, instead of the pruner's.
+        """
+        stage, r = len(trail), self.schedule[len(trail)][0]
+        with self.span("prune"):
+            present = unmasked(present, trail)
+            view = self.view(present, poses2d, block, stage)
+            if replayed is None:
+                positions = self.pruner.select(view, r)  # type: ignore[union-attr]
+                check(positions, (len(view.kept), r), self.pruner)
+            else:
+                positions = torch.searchsorted(view.kept.contiguous(), replayed)
+            links = self.links(view)
+            tokens = chosen(present.tokens, positions)  # (B, r, S, C)
+            trail.append(view.kept.gather(1, positions))
+        if self.recoverer is not None:
+            with self.span("recover"):
+                tokens = self.recoverer.mark(tokens, trail[-1], stage)
+        if self.masked and stage == 0:
+            return masked(tokens, present, positions, links)
+        return gathered(tokens, view.kept, positions, links)
+
+    def links(self, view: View) -> Tensor | None:
+        """(B, n, n) bool: itself and its links for each frame, where the pruner cuts the rest."""
+        if self.pruner is None or not self.pruner.edges:
+            return None
+        links = self.pruner.links(view)
+        if links is None:
+            return None
+        return links | itself(links)
+
+    def finish(self, present: Present, trail: tuple[Tensor, ...], early: Tensor | None) -> Lifted:
         """Recover before or after the head, as the recoverer declares."""
+        tokens, kept = present.tokens, present.frames
         if self.recoverer is None:
             return Lifted(self.head(tokens), kept, trail)
         wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
         if self.centred:
             centre = wanted.new_tensor([self.centre])
             wanted = with_kept(wanted[None], centre)[0]
+        more = {} if early is None else {"early": early[:, wanted]}
         if self.recoverer.where == "tokens":
             with self.span("recover"):
-                tokens = self.recoverer(tokens, kept, wanted)  # (B, f, S, C)
+                tokens = self.recoverer(tokens, kept, wanted, **more)  # (B, f, S, C)
             poses = self.head(tokens)
         else:
             poses = self.head(tokens)
             with self.span("recover"):
-                poses = self.recoverer(poses, kept, wanted)  # (B, f, J, 3)
+                poses = self.recoverer(poses, kept, wanted, **more)  # (B, f, J, 3)
         return Lifted(poses, wanted.expand(len(poses), -1), trail)
 
     def head(self, tokens: Tensor) -> Tensor:
@@ -149,18 +170,18 @@ class Lifter(nn.Module):
 
     def view(
         self,
-        tokens: Tensor,
+        present: Present,
         poses2d: Tensor,
-        kept: Tensor,
         block: int,
         stage: int,
     ) -> View:
         """What the pruner of one stage may look at."""
-        keep = (kept == self.centre).int().argmax(dim=1) if self.centred else None  # (B,)
+        frames = present.frames
+        keep = (frames == self.centre).int().argmax(dim=1) if self.centred else None  # (B,)
         return View(
-            tokens=tokens,
+            tokens=present.tokens,
             poses2d=poses2d,
-            kept=kept,
+            kept=frames,
             block=block,
             stage=stage,
             keep=keep,
@@ -205,16 +226,6 @@ def check(positions: Tensor, shape: tuple[int, int], pruner: object) -> None:
     if tuple(positions.shape) != shape:
         name = type(pruner).__name__
         raise ValueError(f"{name} returned positions {tuple(positions.shape)}; expected {shape}")
-
-
-def widen(positions: Tensor, tokens: Tensor) -> Tensor:
-    """(B, r) -> (B, r, S, C), an index for gather."""
-    return positions[:, :, None, None].expand(-1, -1, *tokens.shape[2:])
-
-
-def chosen(tokens: Tensor, positions: Tensor) -> Tensor:
-    """(B, n, S, C), (B, r) -> (B, r, S, C)."""
-    return tokens.gather(1, widen(positions, tokens))
 
 
 def build(

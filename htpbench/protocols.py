@@ -23,7 +23,10 @@ class Block(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
-        """(B, f, S, C) -> (B, f, S, C); keys (B, f) bool: frames temporal attention may look at."""
+        """(B, f, S, C) -> (B, f, S, C).
+
+        keys (B, 1 or f, f) bool: the frames that temporal attention may look at, for all or each.
+        """
 
     def received(self, tokens: Tensor) -> Tensor:
         """(B, f): temporal attention that each frame receives in this block, summing to 1."""
@@ -108,10 +111,15 @@ class Pruner(ABC):
 
     static: ClassVar[bool] = False  # True: positions depend on the frame numbers alone
     needs: ClassVar[frozenset[str]] = frozenset()  # {"attention"} if it reads view.received()
+    edges: bool = False  # True: until the next pruning a frame looks at itself and its links alone
 
     @abstractmethod
     def select(self, view: View, r: int) -> Tensor:
         """(B, r) positions in the present sequence: sorted, unique, `view.keep` in them."""
+
+    def links(self, view: View) -> Tensor | None:
+        """(B, f, f) bool, symmetric: the graph of frames it selects by; None: it has none."""
+        return None
 
 
 class Recoverer(nn.Module, ABC):
@@ -121,6 +129,7 @@ class Recoverer(nn.Module, ABC):
     """
 
     where: ClassVar[str]  # "tokens": before the head; "poses": after it
+    needs: ClassVar[frozenset[str]] = frozenset()  # {"early"}: `forward` is given these tokens
 
     def mark(self, tokens: Tensor, kept: Tensor, stage: int) -> Tensor:
         """Called after each pruning with (B, r, S, C) and (B, r); identity unless overridden."""
@@ -128,7 +137,10 @@ class Recoverer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, kept: Tensor, frames: Tensor) -> Tensor:
-        """(B, r, S, C) or (B, r, J, 3), kept (B, r) -> the same at the frame numbers `frames`."""
+        """(B, r, S, C) or (B, r, J, 3), kept (B, r) -> the same at the frame numbers `frames` (f,).
+
+        With `needs`: early=(B, f, S, C), the tokens of `frames` before the first pruning.
+        """
 
 
 class Lifted(NamedTuple):

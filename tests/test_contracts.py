@@ -26,6 +26,7 @@ from htpbench.pruners.tpc import TPC
 from htpbench.pruners.tpmo import TPMo
 from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA
+from htpbench.recoverers.trc import TRC
 from htpbench.recoverers.tri import TRI
 from htpbench.selection import even_positions, top
 from htpbench.testing import (
@@ -133,6 +134,10 @@ class TestTRAWithFourHeads(RecovererContract):
     options = FOUR_HEADS
 
 
+class TestTRC(RecovererContract):
+    recoverer = TRC
+
+
 class TestTRI(RecovererContract):
     recoverer = TRI
     exact = True
@@ -228,6 +233,30 @@ class DeclaredAttention(Undeclared):
     needs = frozenset({"attention"})
 
 
+class OneWay(TPS):
+    """Links every frame to the next alone."""
+
+    def links(self, view):
+        n = view.kept.shape[1]
+        return torch.eye(n).roll(1, dims=1).bool().expand(len(view.kept), -1, -1)
+
+
+class Promised(TPS):
+    """Declares edges and has no graph."""
+
+    edges = True
+
+
+@pytest.mark.parametrize(
+    ("pruner", "said"), [(OneWay, "a link goes one way"), (Promised, "without links")]
+)
+def test_faulty_graphs_are_found(pruner, said):
+    contract = PrunerContract()
+    contract.pruner = pruner()
+    with pytest.raises(AssertionError, match=said):
+        contract.test_links_are_a_graph()
+
+
 class TestDeclaredAttention(PrunerContract):
     pruner = DeclaredAttention()
 
@@ -268,6 +297,7 @@ class BlindMixSTE(MixSTE):
         "each_clip_alone_gives_the_same",
         "parameters_learn",
         "masked_frames_are_not_looked_at",
+        "each_frame_looks_where_it_may",
         "received_attention_is_shared_out",
         "costs_can_be_counted",
     ],

@@ -152,7 +152,7 @@ def test_the_graph_links_the_most_alike_both_ways():
     pruner = TCEP(n=1, correlation="pose", coverage=0)
     alike = pruner.alike(features)
     torch.testing.assert_close(alike[0], (angles[:, None] - angles).cos())
-    links = pruner.links(alike)[0]
+    links = pruner.links(seen(features))[0]
     assert links.nonzero().tolist() == [[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]]
     near = torch.tensor([0.1, 0.125, 0.15, 0.1, 0.1], dtype=torch.float64)  # mean angle to links
     expected = 1 - near.cos()
@@ -180,6 +180,63 @@ def test_mgptp_weighs_clusters_by_attention():
     assert MGPTP().select(seen(features, lambda tokens: received), 9).equal(expected)
     assert not expected.equal(top(plain, 9, None))
     assert MGPTP(gamma=0).select(seen(features), 9).equal(top(plain, 9, None))
+
+
+# Attention along the graph, selection from the 2D clip, recovery from early tokens
+
+
+@pytest.mark.parametrize("backbone", ["d3dp", "mixste", "motionbert", "mhformer"])
+def test_a_frame_looks_along_its_links_alone(backbone):
+    text = f"{backbone}.tiny-27+htp~edges=1~n=2:13@0,9@1+tra"
+    gathered, masked = network(text), network(text, masked=True)
+    with torch.inference_mode():
+        one, other = (each(*each.example(2)) for each in (gathered, masked))
+        free = network(text.replace("~edges=1", "")).eval()
+        assert not free(*free.example(2)).poses.equal(one.poses)
+    assert all(a.equal(b) for a, b in zip(one.kept, other.kept, strict=True))
+    torch.testing.assert_close(one.poses, other.poses, atol=1e-5, rtol=0)
+
+
+def test_what_no_link_reaches_changes_nothing():
+    lifter = network("mixste.tiny-27+tcep~edges=1~n=1:13@0")
+    seen_by = []
+    lifter.backbone.blocks[0].register_forward_pre_hook(lambda block, args: seen_by.append(args))
+    lifter(*lifter.example())
+    tokens, keys = seen_by[0]
+    assert keys.shape == (1, 13, 13) and keys.equal(keys.mT)
+    assert keys.diagonal(dim1=1, dim2=2).all() and not keys.all()
+    apart = ~keys[0, 0]
+    with torch.inference_mode():
+        before = lifter.backbone.blocks[0](tokens, keys)
+        tokens = torch.where(apart[:, None, None], 9.0, tokens)
+        after = lifter.backbone.blocks[0](tokens, keys)
+    torch.testing.assert_close(before[:, 0], after[:, 0])
+
+
+def test_from_the_2d_clip_every_hypothesis_has_one_mask():
+    by_noise, by_clip = (
+        network(f"d3dp.tiny-27+tcep~of={of}:13@0+tri") for of in ("tokens", "poses2d")
+    )
+    clip = by_clip.example()[0]
+    shown = clip.expand(4, -1, -1, -1), torch.randn(4, 27, 17, 3), torch.tensor([0, 9, 99, 999])
+    with torch.inference_mode():
+        masks = [
+            {tuple(row) for row in each(*shown).kept[0].tolist()} for each in (by_noise, by_clip)
+        ]
+        assert len(masks[0]) > 1 and len(masks[1]) == 1
+        moved = (clip + 1).expand(4, -1, -1, -1), *shown[1:]  # the root's place is no matter
+        assert by_clip(*moved).kept[0].equal(by_clip(*shown).kept[0])
+
+
+def test_early_tokens_ask_for_what_was_pruned():
+    lifter = network("mixste.tiny-27+tps:13@1,9@2+trc")
+    early, asked = [], []
+    lifter.backbone.blocks[0].register_forward_hook(lambda block, args, out: early.append(out))
+    lifter.recoverer.attention.register_forward_pre_hook(lambda part, args: asked.append(args[0]))
+    with torch.inference_mode():
+        lifted = lifter(*lifter.example(2))
+    torch.testing.assert_close(asked[0].unflatten(0, (2, 17)).transpose(1, 2), early[0])
+    assert lifted.poses.shape == (2, 27, 17, 3)
 
 
 # 6, 8. The whole
@@ -239,6 +296,7 @@ def test_options_reach_their_part():
     for text, words in (
         ("tcep~n=0", "n = 0"),
         ("tcep~score=best", "score"),
+        ("tcep~of=video", "source"),
         ("mgptp~k=0", "k = 0"),
     ):
         with pytest.raises(BenchError, match=words):

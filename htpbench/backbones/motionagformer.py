@@ -27,16 +27,16 @@ def skeleton() -> Tensor:
 def nearest(x: Tensor, count: int, keys: Tensor | None) -> Tensor:
     """(N, L, C) -> (N, L, L): row i is 1 at the positions most like i by dot product.
 
-    They are `count`, and more on ties; the position itself may not be among them. keys (N, L)
-    bool: positions to choose from.
+    They are `count`, and more on ties; the position itself may not be among them.
+    keys (N, 1 or L, L) bool: positions to choose from, for all or each.
     """
     with torch.no_grad():
         scores = x @ x.transpose(1, 2)  # (N, L, L)
         if keys is not None:
-            scores = scores.masked_fill(~keys[:, None], float("-inf"))
+            scores = scores.masked_fill(~keys, float("-inf"))
         least = scores.topk(min(count, x.shape[1])).values[..., -1:]  # (N, L, 1)
         near = scores >= least
-        return (near if keys is None else near & keys[:, None]).to(x.dtype)
+        return (near if keys is None else near & keys).to(x.dtype)
 
 
 class Graph(nn.Module):

@@ -20,11 +20,18 @@ class HTP(Pruner):
         correlation: str = "both",
         score: str = "diverse",
         coverage: int = 1,
+        of: str = "tokens",
+        edges: int = 0,
         gamma: float = 0.5,
     ) -> None:
-        self.first = TCEP(n, correlation, score, coverage)
+        self.first = TCEP(n, correlation, score, coverage, of, edges)
         self.later = MGPTP(gamma)
+        self.edges = self.first.edges
 
     def select(self, view: View, r: int) -> Tensor:
         """See Pruner."""
         return (self.later if view.stage else self.first).select(view, r)
+
+    def links(self, view: View) -> Tensor | None:
+        """See Pruner."""
+        return (self.later if view.stage else self.first).links(view)

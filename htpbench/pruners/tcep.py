@@ -11,6 +11,7 @@ from htpbench.selection import exactly, top
 
 CORRELATIONS = ("both", "motion", "pose")
 SCORES = ("diverse", "central")
+SOURCES = ("tokens", "poses2d")
 
 
 class TCEP(Pruner):
@@ -22,6 +23,10 @@ class TCEP(Pruner):
     their neighbours on it, "central" those with the most and the most alike neighbours. With
     `coverage` the best frame of each of ceil(r / 2) equal spans of the clip comes first; the first
     and the last frame are always kept.
+
+    of: what a frame's features are: "tokens", or "poses2d", the 2D pose relative to its root, which
+    is the same for all hypotheses and steps of a clip. edges: until the next pruning attention goes
+    along the links of the graph alone.
     """
 
     def __init__(
@@ -30,6 +35,8 @@ class TCEP(Pruner):
         correlation: str = "both",
         score: str = "diverse",
         coverage: int = 1,
+        of: str = "tokens",
+        edges: int = 0,
     ) -> None:
         if n < 1:
             raise BenchError(f"tcep: n = {n} neighbours; expected at least 1")
@@ -37,36 +44,51 @@ class TCEP(Pruner):
             raise unknown("correlation of tcep", correlation, CORRELATIONS)
         if score not in SCORES:
             raise unknown("score of tcep", score, SCORES)
+        if of not in SOURCES:
+            raise unknown("source of tcep", of, SOURCES)
         self.n = n
         self.correlation = correlation
         self.score = score
         self.coverage = bool(coverage)
+        self.of = of
+        self.edges = bool(edges)
 
     @torch.no_grad()  # selection has no gradient
     def select(self, view: View, r: int) -> Tensor:
         """See Pruner."""
-        return top(self.ranked(self.scores(view.features), r), r, view.keep)
+        return top(self.ranked(self.scores(self.features(view)), r), r, view.keep)
+
+    @torch.no_grad()
+    def links(self, view: View) -> Tensor:
+        """See Pruner."""
+        return self.nearest(self.alike(self.features(view)))
+
+    def features(self, view: View) -> Tensor:
+        """(B, f, D): what frames are compared by."""
+        if self.of == "tokens":
+            return view.features
+        return (view.poses - view.poses[:, :, :1])[..., :2].flatten(2)  # joint 0 is the root
 
     def scores(self, features: Tensor) -> Tensor:
         """(B, f, D) -> (B, f): what each frame is worth on the graph."""
-        precise = torch.promote_types(features.dtype, torch.float32)
-        with exactly(features.device):
-            alike = self.alike(features.to(precise))  # (B, f, f)
-        links = self.links(alike)  # (B, f, f) bool
+        alike = self.alike(features)  # (B, f, f)
+        links = self.nearest(alike)  # (B, f, f) bool
         if self.score == "central":
             return (links * alike).sum(dim=-1)
         return (links * (1 - alike)).sum(dim=-1) / links.sum(dim=-1).clamp(min=1)
 
     def alike(self, features: Tensor) -> Tensor:
         """(B, f, D) -> (B, f, f) from -1 to 1, exactly symmetric; a still clip has motion 0."""
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
         ahead = torch.cat((features[:, 1:], features[:, -1:]), dim=1)
         behind = torch.cat((features[:, :1], features[:, :-1]), dim=1)
-        parts = {"pose": cosines(features), "motion": cosines(ahead - behind)}
+        with exactly(features.device):
+            parts = {"pose": cosines(features), "motion": cosines(ahead - behind)}
         if self.correlation == "both":
             return (parts["pose"] + parts["motion"]) / 2
         return parts[self.correlation]
 
-    def links(self, alike: Tensor) -> Tensor:
+    def nearest(self, alike: Tensor) -> Tensor:
         """(B, f, f) -> (B, f, f) bool, symmetric: the n most alike of each frame, both ways."""
         length = alike.shape[-1]
         itself = torch.eye(length, dtype=torch.bool, device=alike.device)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from htpbench.lifter import Lifter, widen
+from htpbench.lifter import Lifter
+from htpbench.present import chosen
 from htpbench.protocols import Backbone, Block
 from htpbench.pruners.tps import TPS
 from htpbench.testing.drawn import BATCH, close, noise, some
@@ -123,16 +124,31 @@ class BackboneContract:
         backbone = self.build().backbone
         tokens = backbone.embed(*self.inputs())
         kept = some(self.frames, self.kept, seed=2)
-        keys = torch.zeros(BATCH, self.frames, dtype=torch.bool).scatter(1, kept, True)
-        gathered = tokens.gather(1, widen(kept, tokens))
+        there = torch.zeros(BATCH, self.frames, dtype=torch.bool).scatter(1, kept, True)
+        keys = there[:, None]  # (B, 1, F)
         for index, block in enumerate(backbone.blocks[self.first :], self.first):
             masked = block(tokens, keys)
             if backbone.per_length:
-                other = block(torch.where(keys[..., None, None], tokens, 9.0), keys)
-                expected = other.gather(1, widen(kept, other))
+                other = block(torch.where(there[..., None, None], tokens, 9.0), keys)
+                expected = chosen(other, kept)
             else:
-                expected = block(gathered)
-            close(masked.gather(1, widen(kept, masked)), expected, f"block {index}")
+                expected = block(chosen(tokens, kept))
+            close(chosen(masked, kept), expected, f"block {index}")
+
+    @torch.no_grad()
+    def test_each_frame_looks_where_it_may(self) -> None:
+        """With `keys` of its own a frame does not change with those that it may not look at.
+
+        Two halves that look at themselves alone are two clips.
+        """
+        backbone = self.build().backbone
+        tokens = backbone.embed(*self.inputs())
+        late = torch.arange(self.frames) >= self.frames // 2
+        keys = (late[:, None] == late).expand(BATCH, -1, -1)  # (B, F, F)
+        for index, block in enumerate(backbone.blocks[self.first :], self.first):
+            other = torch.where(late[:, None, None], 9.0, tokens)
+            found, changed = block(tokens, keys), block(other, keys)
+            close(found[:, ~late], changed[:, ~late], f"block {index}")
 
     @torch.no_grad()
     def test_received_attention_is_shared_out(self) -> None:

@@ -100,6 +100,16 @@ class PrunerContract:
             }
             assert self.pruner.select(replace(view, **parts), r).shape == (BATCH, r)
 
+    def test_links_are_a_graph(self) -> None:
+        """(B, n, n) bool, symmetric, no frame linked to itself; only for pruners that have one."""
+        links = self.pruner.links(self.view())
+        if links is None:
+            assert not self.pruner.edges, "edges = True without links"
+            pytest.skip("no graph")
+        assert links.shape == (BATCH, self.present, self.present) and links.dtype == torch.bool
+        assert links.equal(links.transpose(1, 2)), "a link goes one way"
+        assert not links.diagonal(dim1=1, dim2=2).any(), "a frame is linked to itself"
+
     def test_no_gradient_is_needed(self) -> None:
         """Training tokens and inference mode give the same positions."""
         view = self.view()

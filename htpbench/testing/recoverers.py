@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from htpbench.lifter import widen
+from htpbench.present import chosen
 from htpbench.protocols import Recoverer
 from htpbench.selection import even_positions
 from htpbench.testing.drawn import BATCH, close, noise, some
@@ -44,6 +44,21 @@ class RecovererContract:
         width = self.width if self.recoverer.where == "tokens" else 3
         return noise(BATCH, r, self.stacked, width)
 
+    def recover(
+        self,
+        recoverer: Recoverer,
+        x: Tensor,
+        kept: Tensor,
+        wanted: Tensor,
+        clips: slice = slice(None),
+    ) -> Tensor:
+        """Some clips of x at the frame numbers `wanted`, with the early tokens where needed."""
+        needed = {}
+        if "early" in recoverer.needs:
+            early = noise(BATCH, self.frames, self.stacked, self.width, seed=1).to(x.device)
+            needed["early"] = early[clips][:, wanted]
+        return recoverer(x[clips], kept[clips], wanted, **needed)
+
     def cases(self) -> Iterator[tuple[Recoverer, int]]:
         """For the ranks, and for any schedule down to a single frame."""
         yield self.build(self.ranks), self.ranks[-1]
@@ -56,14 +71,14 @@ class RecovererContract:
         assert self.recoverer.where in ("tokens", "poses")
         for recoverer, r in self.cases():
             x, kept = self.x(r), self.kept(r)
-            whole = recoverer(x, kept, torch.arange(self.frames))
+            whole = self.recover(recoverer, x, kept, torch.arange(self.frames))
             assert whole.shape == (BATCH, self.frames, *x.shape[2:]), f"gave {whole.shape}"
             assert whole.isfinite().all() and whole.dtype == x.dtype
             for f in (1, 9):
                 wanted = even_positions(self.frames, f)
-                close(recoverer(x, kept, wanted), whole[:, wanted], f"f = {f} of F")
+                close(self.recover(recoverer, x, kept, wanted), whole[:, wanted], f"f = {f} of F")
             if self.exact:
-                back = whole.gather(1, widen(kept, whole))
+                back = chosen(whole, kept)
                 assert back.equal(x), "kept frames changed, but exact = True"
 
     @torch.no_grad()
@@ -71,10 +86,10 @@ class RecovererContract:
         """The other clips of a batch do not matter; two calls are equal."""
         for recoverer, r in self.cases():
             x, kept, wanted = self.x(r), self.kept(r), torch.arange(self.frames)
-            together = recoverer(x, kept, wanted)
-            assert recoverer(x, kept, wanted).equal(together), "two calls differ"
+            together = self.recover(recoverer, x, kept, wanted)
+            assert self.recover(recoverer, x, kept, wanted).equal(together), "two calls differ"
             for i in range(BATCH):
-                alone = recoverer(x[i : i + 1], kept[i : i + 1], wanted)
+                alone = self.recover(recoverer, x, kept, wanted, slice(i, i + 1))
                 close(alone, together[i : i + 1], f"clip {i} alone")
 
     @torch.no_grad()
@@ -97,7 +112,9 @@ class RecovererContract:
             r = self.ranks[-1]
             learned = (
                 learned
-                + recoverer(self.x(r), self.kept(r), torch.arange(self.frames)).square().sum()
+                + self.recover(recoverer, self.x(r), self.kept(r), torch.arange(self.frames))
+                .square()
+                .sum()
             )
             for name, parameter in recoverer.named_parameters():
                 (gradient,) = torch.autograd.grad(learned, parameter, retain_graph=True)
@@ -108,5 +125,5 @@ class RecovererContract:
         with torch.device("meta"):
             recoverer, wanted = self.build(self.ranks), torch.arange(self.frames)
         r = self.ranks[-1]
-        found = recoverer(self.x(r).to("meta"), self.kept(r).to("meta"), wanted)
+        found = self.recover(recoverer, self.x(r).to("meta"), self.kept(r).to("meta"), wanted)
         assert found.shape[:2] == (BATCH, self.frames)

@@ -1,0 +1,58 @@
+"""The frames that enter a block: gathered, masked, or linked to some alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Present(NamedTuple):
+    """Tokens of the frames in place, and who may look at whom."""
+
+    tokens: Tensor  # (B, f, S, C)
+    frames: Tensor  # (B, f), original frame numbers
+    keys: Tensor | None = None  # (B, 1 or f, f) bool, see Block; None: every frame at every frame
+
+
+def widen(positions: Tensor, tokens: Tensor) -> Tensor:
+    """(B, r) -> (B, r, S, C), an index for gather."""
+    return positions[:, :, None, None].expand(-1, -1, *tokens.shape[2:])
+
+
+def chosen(tokens: Tensor, positions: Tensor) -> Tensor:
+    """(B, n, S, C), (B, r) -> (B, r, S, C)."""
+    return tokens.gather(1, widen(positions, tokens))
+
+
+def gathered(tokens: Tensor, frames: Tensor, positions: Tensor, links: Tensor | None) -> Present:
+    """Kept tokens (B, r, S, C) alone; links (B, n, n) bool of all that were there, cut to them."""
+    if links is not None:
+        rows = links.gather(1, positions[:, :, None].expand(-1, -1, links.shape[2]))  # (B, r, n)
+        links = rows.gather(2, positions[:, None].expand(-1, rows.shape[1], -1))  # (B, r, r)
+    return Present(tokens, frames.gather(1, positions), links)
+
+
+def masked(
+    tokens: Tensor, before: Present, positions: Tensor, links: Tensor | None = None
+) -> Present:
+    """Kept tokens (B, r, S, C) put back among the others (B, n, S, C), at which nobody looks."""
+    kept = torch.ones_like(positions, dtype=torch.bool)  # (B, r)
+    keys = torch.zeros_like(before.frames, dtype=torch.bool).scatter(1, positions, kept)[:, None]
+    if links is not None:
+        keys = links & keys | itself(links)  # a dropped frame without links must not give NaN
+    whole = before.tokens.scatter(1, widen(positions, before.tokens), tokens)  # (B, n, S, C)
+    return Present(whole, before.frames, keys)
+
+
+def unmasked(present: Present, trail: list[Tensor]) -> Present:
+    """Without the frames that are merely masked; trail: the frames that each pruning kept."""
+    if not trail or trail[-1].shape == present.frames.shape:
+        return present
+    return Present(chosen(present.tokens, trail[-1]), trail[-1])  # all F: numbers are positions
+
+
+def itself(links: Tensor) -> Tensor:
+    """(n, n) bool: a frame and itself, for links (B, n, n)."""
+    return torch.eye(links.shape[-1], dtype=torch.bool, device=links.device)
