@@ -27,7 +27,7 @@ from htpbench.meters.prediction import Prediction, predict
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion
 from htpbench.protocols import Measurement
-from htpbench.registry import BACKBONES
+from htpbench.registry import BACKBONES, PRUNERS
 from htpbench.rows import row_key
 from htpbench.study import Study
 
@@ -47,6 +47,8 @@ LISTS = {
     "selection.frequency",
     "selection.kept",
     "selection.windows",
+    "selection.stages",
+    "selection.links",
 }  # metrics that are no single number
 
 
@@ -209,7 +211,9 @@ class Setting:
                 self.evaluation(combination), whole, bool(self.sampled(combination))
             )
         if meter == "selection":
-            metrics = selection.measurable(self.evaluation(combination))
+            pruner = combination.pruner.name  # type: ignore[union-attr]
+            graph = PRUNERS.built(pruner) and selection.has_graph(PRUNERS.load(pruner))
+            metrics = selection.measurable(self.evaluation(combination), graph)
         return {m: row_key(name, m, told, module.VERSION, machine) for m in metrics}
 
     def measurements(

@@ -17,11 +17,21 @@ from htpbench.meters import selection, timing
 from htpbench.meters.evaluation import prepare
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
-from htpbench.report.figures import breakdown, combinations, grid, kept, pareto, speedup, style
+from htpbench.report.figures import (
+    breakdown,
+    combinations,
+    graph,
+    grid,
+    kept,
+    pareto,
+    speedup,
+    style,
+)
 from htpbench.report.tables import sweep_table
 from htpbench.rows import Row, row_key
 from htpbench.run import Bench
-from htpbench.study import EvaluationSettings, Study
+from htpbench.setting import Setting
+from htpbench.study import EvaluationSettings, Study, load
 
 BASE = "mixste.tiny-9"
 SYSTEMS = ("tps:{}+tri", "tpc:{}+tra")
@@ -75,7 +85,7 @@ def drawn(monkeypatch):
         with matplotlib.rc_context(style.STYLE):
             found.append(make())
 
-    for module in (pareto, speedup, breakdown, grid, kept):
+    for module in (pareto, speedup, breakdown, grid, kept, graph):
         monkeypatch.setattr(module, "save", save)
     return found
 
@@ -264,3 +274,39 @@ def test_windows_far_apart_are_not_told_and_their_conditions_stay_as_they_were(t
     assert "spread" not in found["selection.kept"].conditions
     evaluation = prepare(small.motion(), 9, "seq2seq", limit=2)
     assert selection.measurable(evaluation) == selection.METRICS
+
+
+def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
+    pruned = "mixste.tiny-9+htp~n=2:5@1,3@2+tri"
+    path = small.study(
+        tmp_path,
+        f'[evaluation]\ndata = "{small.motion_file(tmp_path)}"\nwindows = 6',
+        combinations=("mixste.tiny-9", pruned),
+        meters=("cost", "selection"),
+    )
+    setting = Setting(load(str(path)))
+    found = {one.metric: one for one in setting.measurements(parse(pruned), "selection")}
+    assert found.keys() == setting.keys(parse(pruned), "selection").keys()
+    links, stages = found["selection.links"], found["selection.stages"]
+    pairs = list(zip(map(int, links.axis), links.value, strict=True))
+    assert all(0 <= i < j < 9 for i, j in pairs) and len(set(pairs)) == len(pairs)
+    neighbours = [sum(frame in pair for pair in pairs) for frame in range(9)]
+    assert min(neighbours) >= 2 and 2 * len(pairs) == sum(neighbours) <= 9 * 8
+    told = graph.kept(stages)
+    assert {place: len(frames) for place, frames in told.items()} == {
+        (window, stage): (5, 3)[stage] for window in range(4) for stage in range(2)
+    }
+    last = [frame for window in range(4) for frame in told[window, 1]]
+    assert last == found["selection.kept"].value
+    for window in range(4):
+        assert set(told[window, 1]) < set(told[window, 0])
+    plain = setting.keys(parse("mixste.tiny-9+tps:5@1+tri"), "selection")
+    assert not plain.keys() & {"selection.links", "selection.stages"}
+    rows = [row(pruned, one.metric, one.value, axis=one.axis) for one in (links, stages)]
+    graph.graph(rows, tmp_path, "f", "", "")
+    above, below = drawn[0].axes
+    (points,) = above.get_lines()
+    shown = set(zip(points.get_xdata(), points.get_ydata(), strict=True))
+    assert shown == {pair[::way] for pair in pairs for way in (1, -1)}
+    assert [len(line.get_xdata()) for line in below.get_lines()] == [5] * 4 + [3] * 4
+    assert graph.graph(rows[:1], tmp_path, "f", "", "") == ()

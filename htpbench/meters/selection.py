@@ -14,18 +14,26 @@ from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import BATCH
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import downsample, make_views
-from htpbench.protocols import Measurement
+from htpbench.present import Present
+from htpbench.protocols import Measurement, Pruner
 from htpbench.statistics import mean_interval
 
 VERSION = 1
 METRICS = ("selection.frequency", "selection.kept", "selection.frame_noise")
 WINDOWS = "selection.windows"  # measured on consecutive windows alone
+STAGES, LINKS = "selection.stages", "selection.links"  # of pruners that have a graph of frames
 SHOWN = 4  # windows whose kept frames are told one by one: enough to see a pruner change
 
 
-def measurable(evaluation: Evaluation) -> tuple[str, ...]:
-    """The metrics that these windows have."""
-    return (*METRICS, WINDOWS) if "spread" in evaluation.card else METRICS
+def measurable(evaluation: Evaluation, graph: bool = False) -> tuple[str, ...]:
+    """The metrics that these windows have, under a pruner with or without a graph of frames."""
+    consecutive = (WINDOWS,) if "spread" in evaluation.card else ()
+    return (*METRICS, *consecutive, *((STAGES, LINKS) if graph else ()))
+
+
+def has_graph(pruner: type) -> bool:
+    """Whether a pruner selects by a graph of frames."""
+    return issubclass(pruner, Pruner) and pruner.links is not Pruner.links
 
 
 def measure(
@@ -33,29 +41,55 @@ def measure(
 ) -> list[Measurement]:
     """How often each frame is kept, what the first windows keep, and the kept frames' 2D noise.
 
-    Consecutive windows tell all that they keep. Nothing when unpruned.
+    Consecutive windows tell all that they keep; a pruner with a graph tells what each stage keeps
+    of the first windows, and the graph of the first. Nothing when unpruned.
     """
     if not lifter.schedule:
         return []
-    kept = survivors(lifter, evaluation, device, seed)
+    lifter, graph = lifter.eval().to(device), has_graph(type(lifter.pruner))
+    trail = survivors(lifter, evaluation, seed)
+    kept = trail[-1]
     found = [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
-    return [*found, all_kept(kept)] if WINDOWS in measurable(evaluation) else found
+    if WINDOWS in measurable(evaluation):
+        found.append(all_kept(kept))
+    if graph:
+        found += [each_stage(trail), linked(lifter, evaluation, seed)]
+    return found
+
+
+def shown(
+    lifter: Lifter, evaluation: Evaluation, windows: slice, seed: int
+) -> tuple[torch.Tensor, ...]:
+    """What a lifter is given of some windows; a denoiser's first call, whose noise goes by seed."""
+    rows, channels = evaluation.windows.index[windows], lifter.backbone.channels  # (B, F)
+    poses2d = torch.from_numpy(evaluation.views.poses2d[rows][..., :channels])
+    device = next(lifter.parameters()).device
+    return first_call(lifter, poses2d.to(device), rows[:, 0].tolist(), seed)
 
 
 @torch.inference_mode()
-def survivors(lifter: Lifter, evaluation: Evaluation, device: str, seed: int) -> np.ndarray:
-    """(W, r): frame numbers that the last stage keeps of each window; a denoiser's first call,
-    whose noise goes by the seed.
-    """
-    lifter = lifter.eval().to(device)
-    index, channels = evaluation.windows.index, lifter.backbone.channels
-    kept = []
-    for first in range(0, len(index), BATCH):
-        rows = index[first : first + BATCH]  # (B, F)
-        poses2d = torch.from_numpy(evaluation.views.poses2d[rows][..., :channels]).to(device)
-        inputs = first_call(lifter, poses2d, rows[:, 0].tolist(), seed)
-        kept.append(lifter(*inputs).kept[-1].cpu().numpy())  # (B, r)
-    return np.concatenate(kept)
+def survivors(lifter: Lifter, evaluation: Evaluation, seed: int) -> list[np.ndarray]:
+    """(W, r) a stage: frame numbers that it keeps of each window."""
+    trails = []
+    for first in range(0, len(evaluation.windows.index), BATCH):
+        inputs = shown(lifter, evaluation, slice(first, first + BATCH), seed)
+        trails.append([kept.cpu().numpy() for kept in lifter(*inputs).kept])
+    return [np.concatenate(kept) for kept in zip(*trails, strict=True)]
+
+
+@torch.inference_mode()
+def linked(lifter: Lifter, evaluation: Evaluation, seed: int) -> Measurement:
+    """The graph of the first window before the first pruning: each link (i, j) once, i < j."""
+    inputs, (_, b) = shown(lifter, evaluation, slice(1), seed), lifter.schedule[0]
+    tokens = lifter.backbone.embed(*inputs)
+    for block in lifter.backbone.blocks[:b]:
+        tokens = block(tokens)
+    frames = torch.arange(lifter.frames, device=tokens.device)[None]
+    view = lifter.view(Present(tokens, frames), inputs[0], b, 0)
+    links = lifter.pruner.links(view)[0].triu()  # type: ignore[union-attr, index]
+    pairs = links.nonzero().tolist()
+    axis, value = [str(i) for i, _ in pairs], [float(j) for _, j in pairs]
+    return Measurement(LINKS, value, "1", samples=1, axis=axis)
 
 
 def frequency(kept: np.ndarray, frames: int) -> Measurement:
@@ -71,6 +105,16 @@ def first_kept(kept: np.ndarray) -> Measurement:
     axis = [f"window {w}, rank {rank}" for w, rank in np.ndindex(shown.shape)]
     value = shown.flatten().astype(float).tolist()
     return Measurement("selection.kept", value, "1", samples=len(shown), axis=axis)
+
+
+def each_stage(trail: list[np.ndarray]) -> Measurement:
+    """The frames that each stage keeps of the first windows."""
+    axis, value = [], []
+    for stage, kept in enumerate(trail):
+        part = kept[:SHOWN]
+        axis += [f"window {w}, stage {stage}" for w, _ in np.ndindex(part.shape)]
+        value += part.flatten().astype(float).tolist()
+    return Measurement(STAGES, value, "1", samples=min(len(trail[0]), SHOWN), axis=axis)
 
 
 def all_kept(kept: np.ndarray) -> Measurement:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
-from htpbench.report.captions import chosen, scored, timed
+from htpbench.report.captions import chosen, linked, scored, timed
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
 from htpbench.report.latex import write_latex
@@ -139,6 +139,7 @@ def figures(
 ) -> list[Path]:
     """Draw the figures of one pipeline's table and rows (`mine`, of all the study's `rows`)."""
     from htpbench.report.figures.breakdown import breakdown  # seaborn is slow to import
+    from htpbench.report.figures.graph import graph
     from htpbench.report.figures.grid import grid
     from htpbench.report.figures.kept import kept
     from htpbench.report.figures.pareto import pareto
@@ -158,6 +159,7 @@ def figures(
     files += breakdown(mine, folder, f"{name}-time", title, told)
     files += grid(table, folder, f"{name}-grid", title, f"{error}; reference {anchor}")
     files += kept(mine, folder, f"{name}-kept", title, chosen(mine))
+    files += graph(mine, folder, f"{name}-graph", title, linked(mine))
     return files
 
 

@@ -26,6 +26,12 @@ def chosen(rows: Iterable[Row]) -> str:
     return f"{data(card)}, {cut}), {source(card)}"
 
 
+def linked(rows: Iterable[Row]) -> str:
+    """Of which windows the graph and the stages are; "" where no pruner has a graph."""
+    card = last(rows, "selection.links", "weights")
+    return f"{data(card)}, first of {card['windows']} windows), {source(card)}" if card else ""
+
+
 def timed(rows: Iterable[Row]) -> str:
     """What times were measured with; "" where none was."""
     rows = list(rows)
