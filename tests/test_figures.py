@@ -280,7 +280,6 @@ def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
     pruned = "mixste.tiny-9+htp~n=2:5@1,3@2+tri"
     path = small.study(
         tmp_path,
-        f'[evaluation]\ndata = "{small.motion_file(tmp_path)}"\nwindows = 6',
         combinations=("mixste.tiny-9", pruned),
         meters=("cost", "selection"),
     )
