@@ -153,6 +153,7 @@ class Study(Strict):
     name: str = Field(pattern=r"^\w[\w .+-]*$")  # of files and folders
     title: str
     table: int | None = None  # of the H2OT paper, when the study regenerates one
+    claims: Literal["htp"] | None = None  # what a paper states in words, told beside the numbers
     meters: list[Meter] = Field(min_length=1)
     combinations: list[str] = []
     search: Search | None = None

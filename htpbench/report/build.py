@@ -11,10 +11,18 @@ from rich.console import RenderableType
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
 from htpbench.report.captions import chosen, linked, scored, timed
+from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
 from htpbench.report.latex import write_latex
-from htpbench.report.lineages import agreement, lineage_table, scores, write_lineages
+from htpbench.report.lineages import (
+    agreement,
+    difference_table,
+    differences,
+    lineage_table,
+    scores,
+    write_lineages,
+)
 from htpbench.report.origin import (
     Cells,
     Environments,
@@ -26,12 +34,14 @@ from htpbench.report.origin import (
 from htpbench.report.page import write_page
 from htpbench.report.published import built, remarks_shown
 from htpbench.report.tables import (
+    markdown,
     published_table,
     published_text,
     side_by_side,
     sweep_parts,
     sweep_table,
     write,
+    write_file,
 )
 from htpbench.rows import Row, Store, latest
 from htpbench.study import Study
@@ -75,12 +85,19 @@ def lineage_report(
 ) -> tuple[list, list[Path]]:
     """Weights trained for each schedule, for all, and transferred, side by side."""
     from htpbench.report.figures.lineages import lineages
+    from htpbench.report.figures.seeds import seeds
 
-    found = scores(rows)
-    files = write_lineages(found, folder, study.name)
-    drawn = lineages(found, folder, study.name, study.title, scored(rows))
-    parts = [lineage_table(found), agreement(found).round(2)]
-    captions = [scored(rows), *summary(rows, environments)]
+    found, told, reference = scores(rows), scored(rows), str(study.anchor())
+    apart = differences(rows, reference)
+    every = [lineage_table(found), difference_table(apart), agreement(found).round(2)]
+    parts = [part for part in every if not part.empty]
+    files = write_lineages(found, parts, folder, study.name)
+    if len(set(found["lineage"])) > 1:
+        drawn = lineages(found, folder, study.name, study.title, told)
+    else:
+        told += f"; reference {reference}"
+        drawn = seeds(found, apart, folder, study.name, study.title, told)
+    captions = [told, *summary(rows, environments)]
     origins = lineage_origins(rows, environments)
     files += typeset(parts, folder, study.name, study.title, captions, origins, drawn)
     return [plain_lines(part) for part in parts], [*files, *drawn]
@@ -109,6 +126,10 @@ def sweep_report(
         captions = [scored(mine), *summary(mine, environments)]
         origins = sweep_origins(mine, str(anchor), environments)
         parts = sweep_parts(table)
+        if study.claims:
+            stated = claims_table(study.claims, table, str(anchor))
+            files.append(write_file(folder / f"{name}-claims.md", markdown(stated).encode()))
+            parts.append(stated)
         files += typeset(parts, folder, name, study.title, captions, origins, drawn)
         files += drawn
     return tables, files

@@ -14,7 +14,7 @@ CONTROL = "control"  # begins the name of what stands where a combination stands
 # Conditions that may differ between the combinations of one study without making them unlike.
 OWN = {
     "pipeline",
-    "masked",
+    "masked",  # an unpruned network never is
     "sampling",
     "stride",
     "windows",
@@ -78,7 +78,9 @@ def belongs(study: Study, row: Row) -> bool:
         return row.study == study.name
     used = {str(one): one.pipeline(study.pipeline) for one in (*study.parsed(), study.anchor())}
     if row.combination in used:  # a row of another use of the network says nothing here
-        return row.conditions.get("pipeline") in (None, used[row.combination])
+        masked = study.masked and parse(row.combination).pruner is not None
+        same = row.conditions.get("masked", False) == masked
+        return same and row.conditions.get("pipeline") in (None, used[row.combination])
     return study.search is not None and row.study == study.name
 
 

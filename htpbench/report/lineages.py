@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 
 import pandas
 
 from htpbench.combination import parse
+from htpbench.compare import BY_CLIP, difference, labelled, paired
 from htpbench.report.tables import markdown, write_file
 from htpbench.rows import Row, latest
 
@@ -59,6 +62,52 @@ def lineage_table(found: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(lines)
 
 
+def differences(rows: Iterable[Row], reference: str) -> pandas.DataFrame:
+    """MPJPE minus the reference's of the same lineage and seed, with its 95 % interval, in mm.
+
+    Columns combination, lineage, seed, difference, low, high. The seed "all" pairs each clip's
+    means over seeds: its interval knows of clips and not of seeds. What `transferred` refers to is
+    the network that was trained unpruned.
+    """
+    networks: dict[tuple[str, str], dict[int, dict[str, Row]]] = {}
+    for row in latest(rows).values():
+        network = not row.combination.startswith("control") and "training_seed" in row.conditions
+        if network and row.status == "ok":
+            seeds = networks.setdefault((row.combination, row.conditions["trained"]), {})
+            seeds.setdefault(row.conditions["training_seed"], {})[row.metric] = row
+    lines = []
+    for (name, lineage), mine in sorted(networks.items(), key=lambda one: ORDER.index(one[0][1])):
+        base = networks.get((reference, lineage)) or networks.get((reference, "same"), {})
+        seeds = [s for s in sorted(mine) if s in base and paired(ERROR, mine[s], base[s])]
+        if name == reference or not seeds:
+            continue
+        pairs = {str(seed): (mine[seed], base[seed]) for seed in seeds}
+        pairs["all"] = over_seeds(mine, seeds), over_seeds(base, seeds)
+        for seed, pair in pairs.items():
+            lines.append((name, lineage, seed, *difference(*pair)))
+    columns = ["combination", "lineage", "seed", "difference", "low", "high"]
+    return pandas.DataFrame(lines, columns=columns)
+
+
+def difference_table(apart: pandas.DataFrame) -> pandas.DataFrame:
+    """`differences` as texts: one line per combination and lineage, one column a seed."""
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for one in apart.to_dict("records"):
+        name, lineage = one["combination"], one["lineage"]
+        line = lines.setdefault((name, lineage), {"combination": name, "weights": lineage})
+        head = "all seeds (mm)" if one["seed"] == "all" else f"seed {one['seed']} (mm)"
+        line[head] = f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
+    return pandas.DataFrame(lines.values()).fillna("")
+
+
+def over_seeds(networks: dict[int, dict[str, Row]], seeds: list[int]) -> dict[str, Row]:
+    """The rows that pair clips, each clip's MPJPE the mean over networks."""
+    rows = networks[seeds[0]]
+    by_clip = [labelled(networks[seed][BY_CLIP]) for seed in seeds]
+    mean = [fmean(one[clip] for one in by_clip) for clip in by_clip[0]]
+    return {**rows, BY_CLIP: replace(rows[BY_CLIP], axis=list(by_clip[0]), value=mean)}
+
+
 def means(found: pandas.DataFrame) -> dict[str, float]:
     """Combination -> its mean MPJPE, mm."""
     groups = found.groupby("combination")["mpjpe"]
@@ -91,9 +140,11 @@ def agreement(found: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(lines)
 
 
-def write_lineages(found: pandas.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write <name>.md, both tables, and <name>.csv, the scores."""
-    text = "\n".join(markdown(part) for part in (lineage_table(found), agreement(found).round(2)))
+def write_lineages(
+    found: pandas.DataFrame, parts: Iterable[pandas.DataFrame], folder: Path, name: str
+) -> list[Path]:
+    """Write <name>.md, the tables, and <name>.csv, the scores."""
+    text = "\n".join(markdown(part) for part in parts)
     raw = found.to_csv(index=False, lineterminator="\n")
     return [
         write_file(folder / f"{name}.md", text.encode()),
