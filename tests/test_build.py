@@ -8,6 +8,7 @@ from htpbench import study
 from htpbench.errors import BenchError
 from htpbench.report import captions
 from htpbench.report.build import report_study, sweep_report, with_delta
+from htpbench.report.claims import claims_table
 from htpbench.report.current import current
 from htpbench.report.tables import sweep_table
 from htpbench.rows import Row, Store
@@ -194,3 +195,43 @@ def test_conditions_under_a_title():
     shown = "a (test subjects, 2 consecutive windows, stride 1), gt detections, weights w"
     assert captions.chosen(rows) == shown
     assert captions.timed([]) == captions.scored([]) == captions.chosen([]) == ""
+
+
+def test_masked_rows_and_gathered_ones_stay_apart():
+    card = {"batch": 1, "pipeline": "seq2seq"}
+    whole, gathered = (
+        row(A, "cost.flops", 9.0, conditions=card),
+        row(B, "cost.flops", 5.0, conditions=card),
+    )
+    masked = row(B, "cost.flops", 7.0, "2026-01-02T00:00:00Z", {**card, "masked": True})
+    rows = [whole, gathered, masked]
+    assert current(STUDY, rows) == [whole, gathered]
+    assert current(STUDY.model_copy(update={"masked": True}), rows) == [whole, masked]
+
+
+def test_claims_stand_beside_what_was_measured(tmp_path):
+    whole, cut = "d3dp-243", "d3dp-243+htp:109@0,81@3+tra"
+    numbers = {  # metric: unpruned, pruned
+        "sampling.training_flops": (400.0, 100.0),
+        "sampling.flops_published": (200.0, 150.0),
+        "sampling.speedup": (1.0, 1.9),
+    }
+    rows = [
+        row(name, metric, pair[place], low=pair[place] - 0.1, high=pair[place] + 0.2)
+        for metric, pair in numbers.items()
+        for place, name in enumerate((whole, cut))
+    ]
+    asked = study.Study(
+        name="demo", title="", claims="htp", meters=["sampling"], combinations=[whole, cut]
+    )
+    _, files = sweep_report(asked, rows, tmp_path, {})
+    told = next(file for file in files if file.name == "demo-claims.md").read_text()
+    cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in told.splitlines()[2:]]
+    assert [[cell[0], *cell[2:]] for cell in cells] == [
+        ["multiply-adds of training", "-38.5", "-75.0"],
+        ["multiply-adds of inference", "-56.8", "-25.0"],
+        ["speed of inference", "+81.1", "+90.0 [+80.0, +110.0]"],
+    ]
+    assert "+90.0" in (tmp_path / "demo.html").read_text()
+    alone = sweep_table([one for one in rows if one.combination == cut])
+    assert claims_table("htp", alone, whole).empty, "no reference, no change"

@@ -6,8 +6,15 @@ import small
 
 from htpbench import study
 from htpbench.errors import BenchError
-from htpbench.report.lineages import agreement, lineage_table, scores
-from htpbench.rows import Store
+from htpbench.report.figures import seeds
+from htpbench.report.lineages import (
+    agreement,
+    difference_table,
+    differences,
+    lineage_table,
+    scores,
+)
+from htpbench.rows import Row, Store
 from htpbench.training import lineage
 
 OTHER = "mixste.tiny-9+tps:5@1+tri"
@@ -114,3 +121,66 @@ def test_agreement_counts_orders_and_distances():
     table = lineage_table(found).set_index("combination")
     assert table.loc[names[0], "any (mm)"] == "91.5 (91.0, 92.0)"
     assert table.loc["mixste.tiny-81", "transferred (mm)"] == ""
+
+
+def told(name, seed, errors, lineage="same"):
+    """The rows that pair one network's clips of 10 frames each."""
+    card = {"trained": lineage, "training_seed": seed, "flip": True}
+    facts = {
+        "study": "s",
+        "unit": "mm",
+        "environment": "e",
+        "conditions": card,
+        "combination": name,
+    }
+    axis = [f"clip {i}" for i in range(len(errors))]
+    for metric, value in (("mpjpe_by_clip", errors), ("frames_by_clip", [10.0] * len(errors))):
+        key = f"{name} {seed} {lineage} {metric}"
+        yield Row(**facts, key=key, metric=f"accuracy.{metric}", value=value, axis=axis)
+
+
+def test_differences_pair_seeds_and_clips():
+    whole, cut = "mixste.tiny-81", "mixste.tiny-81+tps:3@1+tri"
+    rows = [
+        *told(whole, 0, [50.0, 60.0, 70.0]),
+        *told(whole, 1, [40.0, 50.0, 60.0]),
+        *told(cut, 0, [51.0, 61.0, 71.0]),
+        *told(cut, 1, [43.0, 53.0, 63.0]),
+        *told(cut, 2, [1.0, 1.0, 1.0]),  # no reference of this seed
+        *told(cut, 1, [41.0, 51.0, 61.0], "transferred"),
+    ]
+    apart = differences(rows, whole).set_index(["lineage", "seed"])
+    assert apart.index.to_list() == [
+        ("same", "0"), ("same", "1"), ("same", "all"), ("transferred", "1"), ("transferred", "all")
+    ]  # fmt: skip
+    assert apart["difference"].to_list() == pytest.approx([1, 3, 2, 1, 1])
+    assert apart["low"].to_list() == pytest.approx([1, 3, 2, 1, 1]), "all clips say the same"
+    table = difference_table(apart.reset_index())
+    assert table.to_dict("records")[0] == {
+        "combination": cut,
+        "weights": "same",
+        "seed 0 (mm)": "+1.00 [+1.00, +1.00]",
+        "seed 1 (mm)": "+3.00 [+3.00, +3.00]",
+        "all seeds (mm)": "+2.00 [+2.00, +2.00]",
+    }
+    assert table.to_dict("records")[1]["seed 0 (mm)"] == ""
+    assert difference_table(differences([], whole)).empty
+
+
+def test_seeds_are_drawn_at_their_numbers(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(seeds, "save", lambda draw, folder, name: drawn.append(draw()))
+    whole, cut = "mixste.tiny-81", "mixste.tiny-81+tps:3@1+tri"
+    rows = [*told(whole, 0, [50.0, 60.0]), *told(cut, 0, [51.0, 63.0])]
+    found = pandas.DataFrame(
+        [(whole, "same", 0, 55.0), (cut, "same", 0, 57.0)],
+        columns=["combination", "lineage", "seed", "mpjpe"],
+    )
+    seeds.seeds(found, differences(rows, whole), tmp_path, "f", "", "")
+    left, right = drawn[0].axes
+    assert [*left.get_lines()[0].get_xdata()] == [55.0, 57.0]
+    assert [*right.get_lines()[0].get_xdata()] == [2.0]
+    assert [*right.get_lines()[0].get_ydata()] == [1]
+    assert [text.get_text() for text in left.get_yticklabels()] == [whole, cut]
+    (bar,) = right.collections[0].get_segments()
+    assert bar[:, 0].tolist() == pytest.approx([1.0, 3.0])
