@@ -85,11 +85,15 @@ class Lifter(nn.Module):
         )
 
     def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
-        """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses)."""
+        """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses).
+
+        A graph of links is not replayed: it is that of the clip at hand.
+        """
+        batch, device = len(inputs[0]), inputs[0].device
+        frames = torch.arange(self.frames, device=device).expand(batch, -1)  # (B, F)
         with self.span("embed"):
-            tokens = self.backbone.embed(*inputs)  # (B, F, S, C)
-        frames = torch.arange(self.frames, device=tokens.device).expand(len(tokens), -1)  # (B, F)
-        present, early = Present(tokens, frames), None
+            present = Present(self.backbone.embed(*inputs), frames)
+        early: Tensor | None = None
         places = {block for _, block in self.schedule}
         needed = self.recoverer is not None and "early" in self.recoverer.needs
         trail: list[Tensor] = []
@@ -135,7 +139,7 @@ class Lifter(nn.Module):
         return gathered(tokens, view.kept, positions, links)
 
     def links(self, view: View) -> Tensor | None:
-        """(B, n, n) bool: itself and its links for each frame, where the pruner cuts the rest."""
+        """(B, n, n) bool: the frames that each may look at, where the pruner's graph says so."""
         if self.pruner is None or not self.pruner.edges:
             return None
         links = self.pruner.links(view)

@@ -1,4 +1,4 @@
-"""The frames that enter a block: gathered, masked, or linked to some alone."""
+"""What enters a block: the tokens of the frames in place, and who may look at whom."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from torch import Tensor
 
 
 class Present(NamedTuple):
-    """Tokens of the frames in place, and who may look at whom."""
+    """The frames in place; masked: pruned ones are still among them."""
 
     tokens: Tensor  # (B, f, S, C)
     frames: Tensor  # (B, f), original frame numbers
-    keys: Tensor | None = None  # (B, 1 or f, f) bool, see Block; None: every frame at every frame
+    keys: Tensor | None = None  # (B, 1 or f, f) bool, see Block; None: all may look at all
+    masked: bool = False
 
 
 def widen(positions: Tensor, tokens: Tensor) -> Tensor:
@@ -37,22 +38,22 @@ def gathered(tokens: Tensor, frames: Tensor, positions: Tensor, links: Tensor | 
 def masked(
     tokens: Tensor, before: Present, positions: Tensor, links: Tensor | None = None
 ) -> Present:
-    """Kept tokens (B, r, S, C) put back among the others (B, n, S, C), at which nobody looks."""
+    """Kept tokens (B, r, S, C) put back among all (B, n, S, C): only they are looked at."""
     kept = torch.ones_like(positions, dtype=torch.bool)  # (B, r)
     keys = torch.zeros_like(before.frames, dtype=torch.bool).scatter(1, positions, kept)[:, None]
     if links is not None:
-        keys = links & keys | itself(links)  # a dropped frame without links must not give NaN
+        keys = links & keys | itself(links)  # a pruned frame without links must not give NaN
     whole = before.tokens.scatter(1, widen(positions, before.tokens), tokens)  # (B, n, S, C)
-    return Present(whole, before.frames, keys)
+    return Present(whole, before.frames, keys, masked=True)
 
 
 def unmasked(present: Present, trail: list[Tensor]) -> Present:
     """Without the frames that are merely masked; trail: the frames that each pruning kept."""
-    if not trail or trail[-1].shape == present.frames.shape:
+    if not present.masked:
         return present
     return Present(chosen(present.tokens, trail[-1]), trail[-1])  # all F: numbers are positions
 
 
 def itself(links: Tensor) -> Tensor:
-    """(n, n) bool: a frame and itself, for links (B, n, n)."""
+    """(n, n) bool, true on the diagonal, for links (..., n, n)."""
     return torch.eye(links.shape[-1], dtype=torch.bool, device=links.device)

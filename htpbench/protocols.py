@@ -25,7 +25,8 @@ class Block(nn.Module, ABC):
     def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
         """(B, f, S, C) -> (B, f, S, C).
 
-        keys (B, 1 or f, f) bool: the frames that temporal attention may look at, for all or each.
+        keys (B, 1 or f, f) bool: the frames that temporal attention may look at, the same for all
+        (1) or of each frame its own (f).
         """
 
     def received(self, tokens: Tensor) -> Tensor:

@@ -49,6 +49,7 @@ def exactly(device: torch.device) -> AbstractContextManager:
 
 def distances(features: Tensor) -> Tensor:
     """(B, n, D) -> (B, n, n): Euclidean distances / sqrt(D), exactly symmetric, diagonal 0."""
+    features = features.to(torch.promote_types(features.dtype, torch.float32))  # cdist's least
     direct = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     symmetric = torch.minimum(direct, direct.transpose(1, 2)) / features.shape[-1] ** 0.5
     return symmetric - symmetric.diagonal(dim1=1, dim2=2).diag_embed()

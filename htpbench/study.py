@@ -174,6 +174,8 @@ class Study(Strict):
             raise BenchError("a study needs `combinations` or a [search] space")
         for text in (*self.combinations, *filter(None, [self.reference])):
             parse(text)
+        if self.claims and (self.training or self.table):
+            raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):
             raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
         given = self.weights or self.training

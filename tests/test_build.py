@@ -207,6 +207,9 @@ def test_masked_rows_and_gathered_ones_stay_apart():
     rows = [whole, gathered, masked]
     assert current(STUDY, rows) == [whole, gathered]
     assert current(STUDY.model_copy(update={"masked": True}), rows) == [whole, masked]
+    space = study.Search(backbone=A, pruners=["tps"], recoverers=["tri"], sampler="brute")
+    searching = STUDY.model_copy(update={"combinations": [], "search": space})
+    assert current(searching, rows) == [whole, gathered]
 
 
 def test_claims_stand_beside_what_was_measured(tmp_path):

@@ -289,6 +289,12 @@ def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
     links, stages = found["selection.links"], found["selection.stages"]
     pairs = list(zip(map(int, links.axis), links.value, strict=True))
     assert all(0 <= i < j < 9 for i, j in pairs) and len(set(pairs)) == len(pairs)
+    seen, lifter = [], setting.lifter(parse(pruned)).eval()
+    look = lifter.pruner.select
+    lifter.pruner.select = lambda view, r: seen.append(view) or look(view, r)
+    selection.survivors(lifter, setting.evaluation(parse(pruned)), 0)
+    links_there = lifter.pruner.links(seen[0])[0]
+    assert set(pairs) == {tuple(pair) for pair in links_there.triu().nonzero().tolist()}
     neighbours = [sum(frame in pair for pair in pairs) for frame in range(9)]
     assert min(neighbours) >= 2 and 2 * len(pairs) == sum(neighbours) <= 9 * 8
     told = graph.kept(stages)

@@ -228,15 +228,17 @@ def test_from_the_2d_clip_every_hypothesis_has_one_mask():
         assert by_clip(*moved).kept[0].equal(by_clip(*shown).kept[0])
 
 
-def test_early_tokens_ask_for_what_was_pruned():
-    lifter = network("mixste.tiny-27+tps:13@1,9@2+trc")
+@pytest.mark.parametrize(("f", "wanted"), [("", range(27)), (":3", [0, 13, 26])])
+def test_early_tokens_ask_for_what_was_pruned(f, wanted):
+    lifter = network(f"mixste.tiny-27+tps:13@1,9@2+trc{f}")
     early, asked = [], []
     lifter.backbone.blocks[0].register_forward_hook(lambda block, args, out: early.append(out))
     lifter.recoverer.attention.register_forward_pre_hook(lambda part, args: asked.append(args[0]))
     with torch.inference_mode():
         lifted = lifter(*lifter.example(2))
-    torch.testing.assert_close(asked[0].unflatten(0, (2, 17)).transpose(1, 2), early[0])
-    assert lifted.poses.shape == (2, 27, 17, 3)
+    expected = early[0][:, list(wanted)]
+    torch.testing.assert_close(asked[0].unflatten(0, (2, 17)).transpose(1, 2), expected)
+    assert lifted.frames.tolist() == [[*wanted]] * 2
 
 
 # 6, 8. The whole

@@ -1,19 +1,17 @@
 """Studies that train their own networks: what is trained for whom, and how lineages agree."""
 
+from dataclasses import replace
+
 import pandas
 import pytest
 import small
 
 from htpbench import study
 from htpbench.errors import BenchError
+from htpbench.report.build import measured_report
 from htpbench.report.figures import seeds
-from htpbench.report.lineages import (
-    agreement,
-    difference_table,
-    differences,
-    lineage_table,
-    scores,
-)
+from htpbench.report.lineages import agreement, lineage_table, scores
+from htpbench.report.seeds import difference_table, differences
 from htpbench.rows import Row, Store
 from htpbench.training import lineage
 
@@ -71,7 +69,7 @@ def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkey
     assert len(Store(tmp_path / "results").read()) == len(rows)
     assert small.call(monkeypatch, "report", path) == 0
     after = sorted(file.read_bytes() for file in (tmp_path / "reports" / "small").iterdir())
-    assert after == before and len(after) == 6
+    assert after == before and len(after) == 8
 
 
 def test_another_recipe_is_refused_with_its_remedy(tmp_path, monkeypatch, capsys):
@@ -123,64 +121,115 @@ def test_agreement_counts_orders_and_distances():
     assert table.loc["mixste.tiny-81", "transferred (mm)"] == ""
 
 
-def told(name, seed, errors, lineage="same"):
-    """The rows that pair one network's clips of 10 frames each."""
-    card = {"trained": lineage, "training_seed": seed, "flip": True}
+def told(name, seed, errors, lineage="same", weights="", at=0, **card):
+    """The rows of one network's clips of 10 frames each."""
+    card = {"trained": lineage, "training_seed": seed, "flip": True, **card}
+    card["weights_sha256"] = weights or f"{lineage} {seed}"
     facts = {
         "study": "s",
+        "combination": name,
         "unit": "mm",
         "environment": "e",
         "conditions": card,
-        "combination": name,
     }
     axis = [f"clip {i}" for i in range(len(errors))]
-    for metric, value in (("mpjpe_by_clip", errors), ("frames_by_clip", [10.0] * len(errors))):
-        key = f"{name} {seed} {lineage} {metric}"
-        yield Row(**facts, key=key, metric=f"accuracy.{metric}", value=value, axis=axis)
+    values = {"mpjpe_by_clip": errors, "frames_by_clip": [10.0] * len(errors)}
+    for metric, value in {**values, "mpjpe": sum(errors) / len(errors)}.items():
+        yield Row(
+            **facts,
+            key=f"{name} {card} {metric}",
+            metric=f"accuracy.{metric}",
+            value=value,
+            axis=axis if isinstance(value, list) else None,
+            at=f"2026-01-01T00:00:{at:02}Z",
+        )
+
+
+WHOLE, CUT = "mixste.tiny-81", "mixste.tiny-81+tps:3@1+tri"
 
 
 def test_differences_pair_seeds_and_clips():
-    whole, cut = "mixste.tiny-81", "mixste.tiny-81+tps:3@1+tri"
     rows = [
-        *told(whole, 0, [50.0, 60.0, 70.0]),
-        *told(whole, 1, [40.0, 50.0, 60.0]),
-        *told(cut, 0, [51.0, 61.0, 71.0]),
-        *told(cut, 1, [43.0, 53.0, 63.0]),
-        *told(cut, 2, [1.0, 1.0, 1.0]),  # no reference of this seed
-        *told(cut, 1, [41.0, 51.0, 61.0], "transferred"),
+        *told(CUT, 1, [44.0, 52.0, 63.0]),
+        *told(CUT, 0, [51.0, 60.0, 72.0]),
+        *told(WHOLE, 0, [50.0, 60.0, 70.0]),
+        *told(WHOLE, 1, [40.0, 50.0, 60.0]),
+        *told(CUT, 2, [1.0, 1.0, 1.0]),  # no reference of this seed
     ]
-    apart = differences(rows, whole).set_index(["lineage", "seed"])
-    assert apart.index.to_list() == [
-        ("same", "0"), ("same", "1"), ("same", "all"), ("transferred", "1"), ("transferred", "all")
-    ]  # fmt: skip
-    assert apart["difference"].to_list() == pytest.approx([1, 3, 2, 1, 1])
-    assert apart["low"].to_list() == pytest.approx([1, 3, 2, 1, 1]), "all clips say the same"
-    table = difference_table(apart.reset_index())
-    assert table.to_dict("records")[0] == {
-        "combination": cut,
-        "weights": "same",
-        "seed 0 (mm)": "+1.00 [+1.00, +1.00]",
-        "seed 1 (mm)": "+3.00 [+3.00, +3.00]",
-        "all seeds (mm)": "+2.00 [+2.00, +2.00]",
-    }
-    assert table.to_dict("records")[1]["seed 0 (mm)"] == ""
-    assert difference_table(differences([], whole)).empty
+    apart = differences(rows, WHOLE).set_index(["lineage", "seed"])
+    assert apart.index.to_list() == [("same", "0"), ("same", "1"), ("same", "mean")]
+    assert apart["difference"].to_list() == pytest.approx([1, 3, 2])
+    # resampling three clips draws one of them alone, and its mean over seeds, often enough
+    assert apart["low"].to_list() == pytest.approx([0, 2, 1])
+    assert apart["high"].to_list() == pytest.approx([2, 4, 2.5])
+    (line,) = difference_table(apart.reset_index()).to_dict("records")
+    assert list(line.items()) == [
+        ("combination", CUT),
+        ("weights", "same"),
+        ("seed 0 (mm)", "+1.00 [+0.00, +2.00]"),
+        ("seed 1 (mm)", "+3.00 [+2.00, +4.00]"),
+        ("mean, interval of clips (mm)", "+2.00 [+1.00, +2.50]"),
+    ]
+    assert difference_table(differences([], WHOLE)).empty
+
+
+def test_only_networks_that_belong_together_are_paired():
+    whole = [*told(WHOLE, 0, [50.0, 60.0])]
+    served = told(CUT, 0, [51.0, 61.0], "transferred", weights="same 0")
+    strange = told(CUT, 0, [51.0, 61.0], "transferred", weights="of another day")
+    assert differences([*whole, *served], WHOLE)["difference"].to_list() == [1]
+    assert differences([*whole, *strange], WHOLE).empty
+    assert differences([*whole, *told(CUT, 0, [9.0, 9.0], "any")], WHOLE).empty
+    assert differences([*whole, *told(CUT, 0, [9.0, 9.0], pipeline="seq2frame")], WHOLE).empty
+
+
+def test_of_a_network_trained_anew_the_newest_counts():
+    rows = [
+        *told(WHOLE, 0, [50.0, 60.0], "any", "new", at=3),
+        *told(CUT, 0, [53.0, 63.0], "any", "new", at=4),
+        *told(WHOLE, 0, [10.0, 20.0], "any", "old", at=1),
+        *told(CUT, 0, [11.0, 21.0], "any", "old", at=2),
+    ]
+    for ordered in (rows, rows[::-1]):
+        assert differences(ordered, WHOLE)["difference"].to_list() == [3]
+        assert sorted(scores(ordered)["mpjpe"]) == [55.0, 58.0]
 
 
 def test_seeds_are_drawn_at_their_numbers(monkeypatch, tmp_path):
     drawn = []
     monkeypatch.setattr(seeds, "save", lambda draw, folder, name: drawn.append(draw()))
-    whole, cut = "mixste.tiny-81", "mixste.tiny-81+tps:3@1+tri"
-    rows = [*told(whole, 0, [50.0, 60.0]), *told(cut, 0, [51.0, 63.0])]
-    found = pandas.DataFrame(
-        [(whole, "same", 0, 55.0), (cut, "same", 0, 57.0)],
-        columns=["combination", "lineage", "seed", "mpjpe"],
-    )
-    seeds.seeds(found, differences(rows, whole), tmp_path, "f", "", "")
+    rows = [
+        row
+        for seed in (0, 1)
+        for name, errors in ((WHOLE, [50.0, 60.0]), (CUT, [51.0, 63.0 + seed]))
+        for row in told(name, seed, errors)
+    ]
+    seeds.seeds(scores(rows), differences(rows, WHOLE), tmp_path, "f", "", "")
     left, right = drawn[0].axes
     assert [*left.get_lines()[0].get_xdata()] == [55.0, 57.0]
-    assert [*right.get_lines()[0].get_xdata()] == [2.0]
+    assert [[*line.get_xdata()] for line in right.get_lines()[:2]] == [[2.0], [2.5]]
     assert [*right.get_lines()[0].get_ydata()] == [1]
-    assert [text.get_text() for text in left.get_yticklabels()] == [whole, cut]
+    assert [text.get_text() for text in left.get_yticklabels()] == [WHOLE, CUT]
     (bar,) = right.collections[0].get_segments()
-    assert bar[:, 0].tolist() == pytest.approx([1.0, 3.0])
+    assert bar[:, 0].tolist() == pytest.approx([1.0, 3.5])
+
+
+def test_a_study_of_one_lineage_has_a_report(tmp_path):
+    asked = study.Study(
+        name="s",
+        title="",
+        meters=["accuracy"],
+        combinations=[WHOLE, CUT],
+        training=study.Training(lineages=["any"], seeds=[0], steps=1),
+    )
+    card = {"data": "d", "split": "test", "detections": "cpn", "windows": "2", "weights": "w"}
+    both = [(WHOLE, [50.0, 60.0]), (CUT, [51.0, 63.0])]
+    rows = [row for name, errors in both for row in told(name, 0, errors, "any", **card)]
+    _, files = measured_report(asked, rows, tmp_path, {})
+    assert {file.name for file in files} == {
+        "s.md", "s.csv", "s.tex", "s.html", "s-seeds.png", "s-seeds.svg"
+    }  # fmt: skip
+    assert "+2.00 [+1.00, +3.00]" in (tmp_path / "s.md").read_text()
+    failed = [replace(row, status="failed", value=None, axis=None, reason="x") for row in rows]
+    with pytest.raises(BenchError, match="no MPJPE yet"):
+        measured_report(asked, failed, tmp_path, {})

@@ -28,7 +28,7 @@ def nearest(x: Tensor, count: int, keys: Tensor | None) -> Tensor:
     """(N, L, C) -> (N, L, L): row i is 1 at the positions most like i by dot product.
 
     They are `count`, and more on ties; the position itself may not be among them.
-    keys (N, 1 or L, L) bool: positions to choose from, for all or each.
+    keys (N, 1 or L, L) bool: positions to choose from, as in Block.
     """
     with torch.no_grad():
         scores = x @ x.transpose(1, 2)  # (N, L, L)

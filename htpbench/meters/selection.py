@@ -86,8 +86,8 @@ def linked(lifter: Lifter, evaluation: Evaluation, seed: int) -> Measurement:
         tokens = block(tokens)
     frames = torch.arange(lifter.frames, device=tokens.device)[None]
     view = lifter.view(Present(tokens, frames), inputs[0], b, 0)
-    links = lifter.pruner.links(view)[0].triu()  # type: ignore[union-attr, index]
-    pairs = links.nonzero().tolist()
+    links = lifter.pruner.links(view)  # type: ignore[union-attr]
+    pairs = [] if links is None else links[0].triu().nonzero().tolist()
     axis, value = [str(i) for i, _ in pairs], [float(j) for _, j in pairs]
     return Measurement(LINKS, value, "1", samples=1, axis=axis)
 
@@ -101,10 +101,10 @@ def frequency(kept: np.ndarray, frames: int) -> Measurement:
 
 def first_kept(kept: np.ndarray) -> Measurement:
     """The frames that the first windows keep, one after the other."""
-    shown = kept[:SHOWN]
-    axis = [f"window {w}, rank {rank}" for w, rank in np.ndindex(shown.shape)]
-    value = shown.flatten().astype(float).tolist()
-    return Measurement("selection.kept", value, "1", samples=len(shown), axis=axis)
+    first = kept[:SHOWN]
+    axis = [f"window {w}, rank {rank}" for w, rank in np.ndindex(first.shape)]
+    value = first.flatten().astype(float).tolist()
+    return Measurement("selection.kept", value, "1", samples=len(first), axis=axis)
 
 
 def each_stage(trail: list[np.ndarray]) -> Measurement:

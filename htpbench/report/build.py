@@ -15,14 +15,7 @@ from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
 from htpbench.report.latex import write_latex
-from htpbench.report.lineages import (
-    agreement,
-    difference_table,
-    differences,
-    lineage_table,
-    scores,
-    write_lineages,
-)
+from htpbench.report.lineages import agreement_table, lineage_table, scores, write_lineages
 from htpbench.report.origin import (
     Cells,
     Environments,
@@ -33,6 +26,7 @@ from htpbench.report.origin import (
 )
 from htpbench.report.page import write_page
 from htpbench.report.published import built, remarks_shown
+from htpbench.report.seeds import difference_table, differences
 from htpbench.report.tables import (
     markdown,
     published_table,
@@ -88,15 +82,17 @@ def lineage_report(
     from htpbench.report.figures.seeds import seeds
 
     found, told, reference = scores(rows), scored(rows), str(study.anchor())
+    if found.empty:
+        raise BenchError(f"{study.name}: no MPJPE yet; see the reasons with `htpbench sweep`")
     apart = differences(rows, reference)
-    every = [lineage_table(found), difference_table(apart), agreement(found).round(2)]
+    every = [lineage_table(found, rows), difference_table(apart), agreement_table(found)]
     parts = [part for part in every if not part.empty]
     files = write_lineages(found, parts, folder, study.name)
+    drawn: list[Path] = []
     if len(set(found["lineage"])) > 1:
-        drawn = lineages(found, folder, study.name, study.title, told)
-    else:
-        told += f"; reference {reference}"
-        drawn = seeds(found, apart, folder, study.name, study.title, told)
+        drawn += lineages(found, folder, study.name, study.title, told)
+    below = f"{told}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
+    drawn += seeds(found, apart, folder, f"{study.name}-seeds", study.title, below)
     captions = [told, *summary(rows, environments)]
     origins = lineage_origins(rows, environments)
     files += typeset(parts, folder, study.name, study.title, captions, origins, drawn)

@@ -29,7 +29,8 @@ def chosen(rows: Iterable[Row]) -> str:
 def linked(rows: Iterable[Row]) -> str:
     """Of which windows the graph and the stages are; "" where no pruner has a graph."""
     card = last(rows, "selection.links", "weights")
-    return f"{data(card)}, first of {card['windows']} windows), {source(card)}" if card else ""
+    told = "the graph of the first window, the frames of the first four"
+    return f"{data(card)}, {card['windows']} windows: {told}), {source(card)}" if card else ""
 
 
 def timed(rows: Iterable[Row]) -> str:

@@ -76,11 +76,12 @@ def belongs(study: Study, row: Row) -> bool:
     """Whether a row is of the study's combinations; a search may have chosen any."""
     if row.combination.startswith(CONTROL):
         return row.study == study.name
+    masked = study.masked and parse(row.combination).pruner is not None
+    if row.conditions.get("masked", False) != masked:
+        return False
     used = {str(one): one.pipeline(study.pipeline) for one in (*study.parsed(), study.anchor())}
     if row.combination in used:  # a row of another use of the network says nothing here
-        masked = study.masked and parse(row.combination).pruner is not None
-        same = row.conditions.get("masked", False) == masked
-        return same and row.conditions.get("pipeline") in (None, used[row.combination])
+        return row.conditions.get("pipeline") in (None, used[row.combination])
     return study.search is not None and row.study == study.name
 
 

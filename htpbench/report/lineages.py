@@ -3,109 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
 
 import pandas
 
 from htpbench.combination import parse
-from htpbench.compare import BY_CLIP, difference, labelled, paired
-from htpbench.report.tables import markdown, write_file
+from htpbench.report.tables import COLUMNS, amount, head, markdown, write_file
 from htpbench.rows import Row, latest
 
 ORDER = ["same", "any", "transferred"]
 ERROR = "accuracy.mpjpe"
+COSTS = ("cost.flops_published", "cost.flops")
+Network = tuple[str, str, int]  # combination, lineage, seed
+
+
+def networks(rows: Iterable[Row]) -> dict[Network, dict[str, Row]]:
+    """The ok rows of accuracy of every network that the study trained, by metric.
+
+    Of a network that was trained anew the newest holds.
+    """
+    trained = [
+        row
+        for row in latest(rows).values()
+        if row.status == "ok"
+        and row.metric.startswith("accuracy.")
+        and "training_seed" in row.conditions
+        and not row.combination.startswith("control")
+    ]
+    found: dict[Network, dict[str, Row]] = {network(row): {} for row in trained}
+    for row in sorted(trained, key=lambda row: row.at):
+        mine = found[network(row)]
+        if any(digest(other) != digest(row) for other in mine.values()):
+            mine.clear()
+        mine[row.metric] = row
+    return found
+
+
+def network(row: Row) -> Network:
+    """What was trained, and how often."""
+    return row.combination, row.conditions["trained"], row.conditions["training_seed"]
+
+
+def digest(row: Row) -> str | None:
+    """Which weights a row was measured with."""
+    return row.conditions.get("weights_sha256")
 
 
 def scored(rows: Iterable[Row]) -> list[Row]:
     """The MPJPE of every network that the study trained."""
-    return [
-        row
-        for row in latest(rows).values()
-        if row.metric == ERROR
-        and row.status == "ok"
-        and "training_seed" in row.conditions
-        and not row.combination.startswith("control")
-    ]
+    return [mine[ERROR] for mine in networks(rows).values() if ERROR in mine]
 
 
 def scores(rows: Iterable[Row]) -> pandas.DataFrame:
     """One line per combination, lineage and seed, with its MPJPE in mm."""
-    lines = [
-        {
-            "combination": row.combination,
-            "lineage": row.conditions["trained"],
-            "seed": row.conditions["training_seed"],
-            "mpjpe": row.value,
-        }
-        for row in scored(rows)
-    ]
+    lines = [(*network(row), row.value) for row in scored(rows)]
     return pandas.DataFrame(lines, columns=["combination", "lineage", "seed", "mpjpe"])
 
 
-def lineage_table(found: pandas.DataFrame) -> pandas.DataFrame:
-    """One line per combination, in order of appearance; "mean (seed, seed, ...)" per lineage."""
+def lineage_table(found: pandas.DataFrame, rows: Iterable[Row] = ()) -> pandas.DataFrame:
+    """One line per combination, in order of appearance; "mean (seed, seed, ...)" per lineage.
+
+    The costs of `rows` come first.
+    """
     cells = {}
     for key, each in found.sort_values("seed").groupby(["combination", "lineage"]):
         seeds = ", ".join(f"{value:.1f}" for value in each["mpjpe"])
         cells[key] = f"{each['mpjpe'].mean():.1f} ({seeds})"
+    costs = {
+        (row.combination, row.metric): amount(float(row.value), COLUMNS[row.metric])  # type: ignore
+        for row in latest(rows).values()
+        if row.metric in COSTS and row.status == "ok"
+    }
+    counted = [metric for metric in COSTS if any(metric == key[1] for key in costs)]
     present = [lineage for lineage in ORDER if lineage in set(found["lineage"])]
     lines = [
         {
             "combination": name,
+            **{head(metric): costs.get((name, metric), "") for metric in counted},
             **{f"{lineage} (mm)": cells.get((name, lineage), "") for lineage in present},
         }
         for name in dict.fromkeys(found["combination"])
     ]
     return pandas.DataFrame(lines)
-
-
-def differences(rows: Iterable[Row], reference: str) -> pandas.DataFrame:
-    """MPJPE minus the reference's of the same lineage and seed, with its 95 % interval, in mm.
-
-    Columns combination, lineage, seed, difference, low, high. The seed "all" pairs each clip's
-    means over seeds: its interval knows of clips and not of seeds. What `transferred` refers to is
-    the network that was trained unpruned.
-    """
-    networks: dict[tuple[str, str], dict[int, dict[str, Row]]] = {}
-    for row in latest(rows).values():
-        network = not row.combination.startswith("control") and "training_seed" in row.conditions
-        if network and row.status == "ok":
-            seeds = networks.setdefault((row.combination, row.conditions["trained"]), {})
-            seeds.setdefault(row.conditions["training_seed"], {})[row.metric] = row
-    lines = []
-    for (name, lineage), mine in sorted(networks.items(), key=lambda one: ORDER.index(one[0][1])):
-        base = networks.get((reference, lineage)) or networks.get((reference, "same"), {})
-        seeds = [s for s in sorted(mine) if s in base and paired(ERROR, mine[s], base[s])]
-        if name == reference or not seeds:
-            continue
-        pairs = {str(seed): (mine[seed], base[seed]) for seed in seeds}
-        pairs["all"] = over_seeds(mine, seeds), over_seeds(base, seeds)
-        for seed, pair in pairs.items():
-            lines.append((name, lineage, seed, *difference(*pair)))
-    columns = ["combination", "lineage", "seed", "difference", "low", "high"]
-    return pandas.DataFrame(lines, columns=columns)
-
-
-def difference_table(apart: pandas.DataFrame) -> pandas.DataFrame:
-    """`differences` as texts: one line per combination and lineage, one column a seed."""
-    lines: dict[tuple[str, str], dict[str, str]] = {}
-    for one in apart.to_dict("records"):
-        name, lineage = one["combination"], one["lineage"]
-        line = lines.setdefault((name, lineage), {"combination": name, "weights": lineage})
-        head = "all seeds (mm)" if one["seed"] == "all" else f"seed {one['seed']} (mm)"
-        line[head] = f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
-    return pandas.DataFrame(lines.values()).fillna("")
-
-
-def over_seeds(networks: dict[int, dict[str, Row]], seeds: list[int]) -> dict[str, Row]:
-    """The rows that pair clips, each clip's MPJPE the mean over networks."""
-    rows = networks[seeds[0]]
-    by_clip = [labelled(networks[seed][BY_CLIP]) for seed in seeds]
-    mean = [fmean(one[clip] for one in by_clip) for clip in by_clip[0]]
-    return {**rows, BY_CLIP: replace(rows[BY_CLIP], axis=list(by_clip[0]), value=mean)}
 
 
 def means(found: pandas.DataFrame) -> dict[str, float]:
@@ -117,7 +97,8 @@ def means(found: pandas.DataFrame) -> dict[str, float]:
 def agreement(found: pandas.DataFrame) -> pandas.DataFrame:
     """How well other lineages and other seeds order the pruned schedules as `same` does.
 
-    Columns of, with, schedules, rank correlation (Spearman) and mean difference in mm.
+    Columns of, with, schedules, rank correlation (Spearman, of two schedules or more) and mean
+    difference in mm. Without `same`, or without a schedule in common, there is nothing to compare.
     """
     pruned = found.loc[[parse(name).pruner is not None for name in found["combination"]]]
     parts = {str(lineage): part for lineage, part in pruned.groupby("lineage")}
@@ -128,16 +109,24 @@ def agreement(found: pandas.DataFrame) -> pandas.DataFrame:
     lines = []
     for name, mine, other, base in pairs:
         both = pandas.DataFrame({"mine": mine, "base": base}).dropna()
+        if both.empty:
+            continue
+        ranked = both.corr(method="spearman").loc["mine", "base"] if len(both) > 1 else float("nan")
         lines.append(
             {
                 "of": name,
                 "with": other,
                 "schedules": len(both),
-                "rank correlation": both.corr(method="spearman").loc["mine", "base"],
+                "rank correlation": ranked,
                 "mean difference (mm)": (both["mine"] - both["base"]).mean(),
             }
         )
     return pandas.DataFrame(lines)
+
+
+def agreement_table(found: pandas.DataFrame) -> pandas.DataFrame:
+    """`agreement` as texts; "" where schedules cannot be ranked."""
+    return agreement(found).round(2).astype(str).replace("nan", "")
 
 
 def write_lineages(
