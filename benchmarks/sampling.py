@@ -21,6 +21,7 @@ PRUNED = [  # as at paper size: 121, 109 and 81 of 243 frames; masked or gathere
     ("tps:121@0,81@3+tri", False),
     ("tps:109@0,81@3+tra", False),
     ("htp:109@0,81@3+tra", False),
+    ("htp~gamma=0:109@0,81@3+tra", False),
     ("htp:109@0,81@3+tra", True),
 ]
 
