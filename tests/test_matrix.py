@@ -40,6 +40,7 @@ REFUSED = {
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp must return all F frames",
     ("d3dp", "*", "tra", "f < F"): "d3dp must return all F frames",
+    ("d3dp", "*", "trc", "f < F"): "d3dp must return all F frames",
     ("d3dp", "*", "tri", "f < F"): "d3dp must return all F frames",
 }
 
