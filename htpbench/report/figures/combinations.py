@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from htpbench.report.figures.style import SMALL
 from htpbench.rows import Row, latest
 
-MARKERS = "osD^vPX<>"  # they differ where a print has no colours
+MARKERS = "osD^vPX<>phd"  # they differ where a print has no colours
 UNPRUNED = "unpruned"
 # Where a label may stand, (right, up) in points, the best first; any farther and it would seem to
 # belong to another point.
