@@ -21,8 +21,8 @@ class TCEP(Pruner):
     frames' features and of their central differences, or one of the two (`correlation`). A graph
     links j to i where either is among the other's n most alike. "diverse" keeps frames unlike
     their neighbours on it, "central" those with the most and the most alike neighbours. With
-    `coverage` the best frame of each of ceil(r / 2) equal spans of the clip comes first; the first
-    and the last frame are always kept.
+    `coverage` the best frame of each of ceil(r / 2) equal spans comes first. Before them come the
+    first and the last frame, and before these the centre of seq2frame.
 
     of: what a frame's features are: "tokens", or "poses2d", the 2D pose relative to its root, which
     is the same for all hypotheses and steps of a clip. edges: until the next pruning attention goes
