@@ -63,6 +63,16 @@ def because(error: Exception) -> str:
     return said
 
 
+def unusable(error: Exception) -> BaseException | None:
+    """What ends the process after an error that CUDA repeats at every later call; else None."""
+    if not isinstance(error, torch.AcceleratorError) or "out of memory" in str(error):
+        return None
+    return BenchError(
+        f"the GPU refuses all further work of this process ({str(error).splitlines()[0]}); "
+        "the same command goes on with what is left, in a new one"
+    )
+
+
 class Bench(Setting):
     """A setting with a store: what has a row is taken from there, the rest is measured and kept.
 
@@ -146,9 +156,9 @@ class Bench(Setting):
                 return
             reason = why() if why else None
             if reason is None:
-                measured, status, reason = self.outcome(unit, ask, deaths)
+                measured, status, reason, end = self.outcome(unit, ask, deaths)
             else:
-                measured, status = {}, "pruned"
+                measured, status, end = {}, "pruned", None
             for metric, key in unit.keys.items():
                 before = self.held.get(key)
                 if before and before.status == "ok":
@@ -157,17 +167,20 @@ class Bench(Setting):
                     self.known.tried.add(key)  # it has been said
                     continue
                 self.append(writer, unit, metric, key, measured.get(metric), status, reason)
+            if end:
+                raise end
 
     def outcome(
         self, unit: Unit, ask: Ask, deaths: int
-    ) -> tuple[dict[str, Measurement], str, str | None]:
-        """What was measured, or the status and the reason why nothing was.
+    ) -> tuple[dict[str, Measurement], str, str | None, BaseException | None]:
+        """What was measured, or the status and the reason why nothing was; what ends the process.
 
         Everything but time is measured on a device that is shared with other workers. The limit
         does not count the waiting for it.
         """
         if deaths >= ATTEMPTS:
-            return {}, "failed", f"{deaths} processes died while measuring it (out of memory?)"
+            reason = f"{deaths} processes died while measuring it (out of memory?)"
+            return {}, "failed", reason, None
         try:
             with device_lock(self.device, unit.meter not in TIMED), deadline(self.timeout):
                 measured = {one.metric: one for one in ask()}
@@ -176,16 +189,16 @@ class Bench(Setting):
                 if not all(map(math.isfinite, values)):
                     raise ValueError(f"{one.metric} is not finite")
         except NotBuilt as error:
-            return {}, "unsupported", str(error)
+            return {}, "unsupported", str(error), None
         except BenchError:
             raise  # the user's to mend, and nothing to do with this combination alone
         except TimedOut as error:
-            return {}, "timeout", str(error)
+            return {}, "timeout", str(error), None
         except Pruned as stop:
-            return {BOUNDED: bound(stop)}, "pruned", str(stop)
+            return {BOUNDED: bound(stop)}, "pruned", str(stop), None
         except Exception as error:  # one broken combination must not end a sweep
-            return {}, "failed", because(error)
-        return measured, "ok", None
+            return {}, "failed", because(error), unusable(error)
+        return measured, "ok", None, None
 
     def append(
         self,

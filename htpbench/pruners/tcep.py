@@ -116,7 +116,7 @@ class TCEP(Pruner):
             )  # (B, spans)
             rank = rank + length * (rank == best[:, span])
         ends = torch.zeros(length, dtype=torch.long, device=scores.device)
-        ends[[0, -1]] = 2 * length
+        ends[0] = ends[-1] = 2 * length  # a list as index would be copied to the device
         return (rank + ends).float()
 
 
