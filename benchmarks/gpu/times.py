@@ -63,7 +63,7 @@ class Case(NamedTuple):
         return told
 
 
-def cases(rehearse):
+def cases(rehearse, tables_alone):
     """All networks of the tables at batch 1 in float32, five of them in more ways."""
     more = [shrunk(one) for one in FURTHER] if rehearse else list(FURTHER)
     five = [shrunk(one) for one in FIVE] if rehearse else list(FIVE)
@@ -72,7 +72,7 @@ def cases(rehearse):
     dtypes = ("float32", "tf32", "bfloat16")
     others = [Case(text, b, dtype) for text in five for b in batches for dtype in dtypes]
     wholes = [Case(one.text, 1, "float32", 5) for one in usual if one.text.startswith("d3dp")]
-    return list(dict.fromkeys(usual + others + wholes))
+    return list(dict.fromkeys(usual + wholes + ([] if tables_alone else others)))
 
 
 class Timed:
@@ -170,12 +170,12 @@ def allocated(peak=False):
     return torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
 
 
-def child(number, rehearse, out):
+def child(number, rehearse, tables_alone, out):
     """One process: every case in ROUNDS random orders; what failed says why."""
     on = device(rehearse)
     pool = torch.cuda.graph_pool_handle() if on == "cuda" else None
     loaded, found = {}, []
-    for case in cases(rehearse):
+    for case in cases(rehearse, tables_alone):
         try:
             loaded[case] = Timed(case, on, pool)
         except Exception as error:  # one network must not cost the others
@@ -248,11 +248,12 @@ def write(rows, by_case):
 def main():
     parser = options(__doc__)
     parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--tables-alone", action="store_true", help="more processes a minute")
     parser.add_argument("--child", type=int)
     parser.add_argument("--out")
     asked = parser.parse_args()
     if asked.child is not None:
-        return child(asked.child, asked.rehearse, asked.out)
+        return child(asked.child, asked.rehearse, asked.tables_alone, asked.out)
     rows = Rows(asked.results, device(asked.rehearse))
     begun, files = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
@@ -262,6 +263,7 @@ def main():
             file = Path(folder) / f"{number}.json"
             command = [sys.executable, "-m", "benchmarks.gpu.times", "--child", str(number)]
             command += ["--out", str(file)] + ["--rehearse"] * asked.rehearse
+            command += ["--tables-alone"] * asked.tables_alone
             if subprocess.run(command, check=False).returncode == 0:
                 files.append(json.loads(file.read_text()))
             say(process=number, seconds=round(time.monotonic() - begun, 1), whole=file.exists())
