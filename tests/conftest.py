@@ -1,9 +1,15 @@
+import os
+import tempfile
+
 import pytest
 import small
 import torch
 from checkpoints import TINY, Golden
 
 torch.set_num_threads(1)
+if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each has one of its own
+    own = tempfile.TemporaryDirectory(prefix="htpbench-tests-")
+    tempfile.tempdir = os.environ["TMPDIR"] = own.name
 
 
 @pytest.fixture
