@@ -44,7 +44,9 @@ def measured(
     if count > 1:
         prepare(storage)
     with helped(same_command(), count - 1), bench.claims:
-        return sweep()
+        rows = sweep()
+        bench.finish(rows)
+    return rows
 
 
 def distributed(

@@ -229,7 +229,7 @@ def front_of(found, objectives=("cost.flops", "accuracy.mpjpe")):
 
 
 def test_a_real_space_has_the_same_front_and_a_second_sweep_predicts_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 4)
+    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
     monkeypatch.setattr(cost, "measure", small.quick_cost)
     whole, spared = real(tmp_path / "whole", on=False), real(tmp_path / "cascade", on=True)
     assert front_of(spared) == front_of(whole)

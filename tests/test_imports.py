@@ -13,7 +13,7 @@ LAYERS = [
     {"cli", "testing", "__main__"},
     {"sweep", "storage", "workers", "training", "convert", "gate"}
     | {"report", "doctor", "listing", "poses", "progress"},
-    {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
+    {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
     {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "present", "metrics", "statistics", "claims", "devices"},
@@ -28,7 +28,7 @@ ONLY = {
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS | {"motion"},
-    "report": READING | {"report", "compare", "verdicts"},
+    "report": READING | {"report", "compare", "verdicts", "front"},
     "compare": READING,
     "verdicts": READING | {"compare"},
 }

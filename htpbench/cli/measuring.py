@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from htpbench.cli.shared import (
+    OWN_REPORTS,
     Combinations,
     Data,
     Device,
@@ -27,7 +28,7 @@ from htpbench.cli.shared import (
     err,
     natural,
     out,
-    reread,
+    reported,
 )
 from htpbench.errors import BenchError
 
@@ -107,7 +108,7 @@ def sweep(
     pipeline: Pipeline = None,
     results: Results = Path("results"),
     runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
-    reports: Reports = Path("reports"),
+    reports: Reports = OWN_REPORTS,
     seed: int = 0,
     device: Device = "cpu",
     workers: Annotated[int, Parameter(help="Processes that share the work.")] = 1,
@@ -134,7 +135,6 @@ def sweep(
     Started again beside a running one it joins in: nothing is measured twice.
     """
     from htpbench.progress import bar
-    from htpbench.report.build import measured_report, report_study
     from htpbench.study import load
     from htpbench.workers import distributed, measured, printed
 
@@ -153,14 +153,6 @@ def sweep(
     with bar(err) as tick:
         if slurm is not None:
             distributed(chosen_study, results, storage, workers, slurm, tick)
-            reread(results)
-            tables, files = report_study(chosen_study, results, reports)
         else:
-            rows = measured(bench(), runs, storage, tick, workers)
-            _, known = reread(results)
-            folder = reports / chosen_study.name
-            tables, files = measured_report(chosen_study, rows, folder, known)
-    for table in tables:
-        out.print(table)
-    for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+            measured(bench(), runs, storage, tick, workers)
+    reported(chosen_study, results, reports)

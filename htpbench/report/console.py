@@ -10,7 +10,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.table import Table
 
-from htpbench.report.tables import COLUMNS, front, numbers
+from htpbench.report.standing import Standing
+from htpbench.report.tables import COLUMNS, numbers
 
 SHOWN = {  # heads: a line for each that a narrow column needs
     "cost.flops": "FLOPs,\nall",
@@ -46,18 +47,16 @@ class Fitting:
         yield next(fit, last)
 
 
-def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) -> Fitting:
-    """One line a combination, notes below; a star leads those on the front of two objectives.
+def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fitting:
+    """One line a combination, notes below; a star leads those on the front.
 
     A narrow terminal shows no intervals; where that is not enough, names of combinations break.
     """
-    best, told = [False] * len(table), []
-    if objectives is not None and len(objectives) > 1 and set(objectives) <= set(table):
-        best = front(table, *objectives[:2])
-        if any(best):
-            told = ["* on the front: nothing is better in " + " and ".join(objectives[:2])]
+    standing = standing or Standing()
+    best = [name in standing.best for name in table["combination"]]
     noted = table.loc[table["note"] != ""]
-    told += [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
+    told = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
+    told = [*standing.told, *told]
     measured = [name for name in SHOWN if not table[name].dropna().empty]
     fewer = [name for name in measured if name not in SPARED]
     variants = (measured, BOUNDED), (measured, set()), (fewer, set())
