@@ -24,12 +24,13 @@ from filelock import FileLock, Timeout
 from htpbench.errors import BenchError
 
 SCHEMA = 1
+WRITTEN = "%Y-%m-%dT%H:%M:%SZ"  # how a row tells its time
 STATUSES = ("ok", "failed", "unsupported", "pruned", "timeout")
 
 
 def now() -> str:
     """The time in UTC, ISO 8601 to the second, as `2026-11-21T03:30:00Z`."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime(WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,6 +134,7 @@ def sweep(
 
     Started again beside a running one it joins in: nothing is measured twice.
     """
+    from htpbench.duration import announced
     from htpbench.progress import bar
     from htpbench.study import load
     from htpbench.workers import distributed, measured, printed
@@ -150,9 +151,12 @@ def sweep(
     if as_worker:
         measured(bench(), runs, storage, printed)
         return
-    with bar(err) as tick:
-        if slurm is not None:
+    if slurm is not None:
+        with bar(err) as tick:
             distributed(chosen_study, results, storage, workers, slurm, tick)
-        else:
-            measured(bench(), runs, storage, tick, workers)
+    else:
+        mine = bench()
+        err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
+        with bar(err) as tick:
+            measured(mine, runs, storage, tick, workers)
     reported(chosen_study, results, reports)
