@@ -22,10 +22,12 @@ class Standing:
 
 
 def standing(study: Study, rows: Iterable[Row]) -> Standing:
-    """The standing of the networks of one table; a control is no network."""
-    lines = {name: values for name, values in newest(rows).items() if not name.startswith(CONTROL)}
+    """The standing of the networks of one table; on the front is what the study lists or found."""
     constraints = study.constraints()
+    lines = {name: values for name, values in newest(rows).items() if not name.startswith(CONTROL)}
     allowed = {name for name, values in lines.items() if keeps(values, constraints)}
+    beside = {str(study.anchor().unpruned)} - {str(one) for one in study.parsed()}
+    lines = {name: values for name, values in lines.items() if name not in beside}
     marks = front(lines.values(), study.objectives, constraints)
     best = {name for name, is_best in zip(lines, marks, strict=True) if is_best}
     told = []
