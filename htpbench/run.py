@@ -90,15 +90,6 @@ class Bench(Setting):
         """The file that this run appends to."""
         return self.known.store.writer(self.study.name, self.environment)
 
-    def finish(self, rows: Iterable[Row]) -> None:
-        """Write down which rows a sweep is made of, unless the results of all machines say so."""
-        keys, everywhere = sorted({row.key for row in rows}), Store(self.folder.parent)
-        measured = everywhere.read()
-        last = everywhere.sweeps.get(self.study.name)
-        if last is None or last.keys != keys or not last.tells(measured):
-            with self.writer() as writer:
-                writer.finish(keys)
-
     @property
     def held(self) -> dict[str, Row]:
         """The row that holds for each key."""

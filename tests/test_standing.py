@@ -11,7 +11,7 @@ from htpbench.report.current import current
 from htpbench.report.figures import pareto
 from htpbench.report.standing import standing
 from htpbench.report.tables import sweep_table
-from htpbench.rows import Store
+from htpbench.rows import Store, Sweep
 from htpbench.run import Bench
 from htpbench.search.cascade import Cascade
 from htpbench.study import load
@@ -164,14 +164,25 @@ def test_a_sweep_of_older_rows_is_what_a_report_shows_afterwards(report, tmp_pat
     small.study(tmp_path, meters=["cost", "accuracy"])
     first = report("sweep", "small.toml")
     assert report("report", "small.toml") == first
+    assert Store(tmp_path / "results").sweeps == {}, "rows alone say it"
     other = report("sweep", "small.toml", "--seed", 1)  # other random weights
     assert other["small.csv"] != first["small.csv"]
     assert report("report", "small.toml") == other
     again = report("sweep", "small.toml")  # all of it was measured before
     assert again == first and report("report", "small.toml") == first
-    once = (tmp_path / "results").rglob("*.jsonl")
-    lines = [line for path in once for line in path.read_text().splitlines()]
-    assert sum('"kind": "sweep"' in line for line in lines) == 3
+    (file,) = (tmp_path / "results").rglob("*.jsonl")
+    before = file.read_bytes()
+    assert b'"kind": "sweep"' in before
+    assert report("sweep", "small.toml") == first and file.read_bytes() == before
+
+
+def test_a_sweep_in_another_pipeline_and_its_report_are_one(report, tmp_path):
+    small.study(tmp_path, meters=["cost", "accuracy"])
+    swept = report("sweep", "small.toml", "--pipeline", "seq2frame")
+    assert report("report", "small.toml") == swept
+    assert "small.md" in swept and "small-seq2frame.md" not in swept
+    assert small.PRUNED.encode() in swept["small.csv"]
+    assert report("sweep", "small.toml")["small.csv"] != swept["small.csv"]
 
 
 def test_rows_that_another_study_measured_stand_in_both(report, tmp_path):
@@ -186,10 +197,8 @@ def test_rows_that_another_study_measured_stand_in_both(report, tmp_path):
 def test_what_was_measured_since_the_last_sweep_counts(report, tmp_path):
     path = small.study(tmp_path, meters=["cost", "accuracy"])
     report("sweep", "small.toml")
-    study, store = load(str(path)), Store(tmp_path / "results")
-    rows = store.read()
-    last = store.sweeps["small"]
-    assert {one.key for one in current(study, rows, last)} == set(last.keys)
+    study, rows = load(str(path)), Store(tmp_path / "results").read()
+    last = Sweep(study="small", keys=[one.key for one in rows])
     newer = [type(one)(**{**vars(one), "key": f"new {one.key}", "at": "2999-01-01T00:00:00Z",
              "conditions": {**one.conditions, "detections": "gt"}})
              for one in rows if one.metric == "accuracy.mpjpe"]  # fmt: skip

@@ -137,9 +137,10 @@ def sweep(
     from htpbench.duration import announced
     from htpbench.progress import bar
     from htpbench.study import load
-    from htpbench.workers import distributed, measured, printed
+    from htpbench.workers import distributed, measured, printed, remember
 
-    chosen_study = load(study).with_overrides(data, weights, pipeline)
+    as_written = load(study)
+    chosen_study = as_written.with_overrides(data, weights, pipeline)
     if workers < 1 or (timeout is not None and timeout <= 0):
         raise BenchError("--workers and --timeout: expected more than 0")
 
@@ -149,7 +150,8 @@ def sweep(
         return Bench(chosen_study, results, device, natural(seed), timeout, retry)
 
     if as_worker:
-        measured(bench(), runs, storage, printed)
+        mine = bench()
+        remember(mine, as_written, measured(mine, runs, storage, printed))
         return
     if slurm is not None:
         with bar(err) as tick:
@@ -158,5 +160,5 @@ def sweep(
         mine = bench()
         err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
         with bar(err) as tick:
-            measured(mine, runs, storage, tick, workers)
-    reported(chosen_study, results, reports)
+            remember(mine, as_written, measured(mine, runs, storage, tick, workers))
+    reported(as_written, results, reports)

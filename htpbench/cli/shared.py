@@ -93,6 +93,8 @@ def reported(study: Study, results: Path, reports: Path) -> None:
         warn(problem)
     if report.finding:
         out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
+    if report.refused:
+        raise report.refused[0]
 
 
 def warn(text: str) -> None:

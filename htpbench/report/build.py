@@ -17,7 +17,7 @@ from htpbench.report.captions import scored as scored_on
 from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
-from htpbench.report.drawn import Figure, drawn
+from htpbench.report.drawn import Drawn, Figure, drawn
 from htpbench.report.finding import finding
 from htpbench.report.latex import write_latex
 from htpbench.report.lineages import (
@@ -57,22 +57,21 @@ FLOPS = "cost.flops"
 
 
 @dataclass
-class Report:
-    """What a terminal shows of a study, the files that were written, and what went wrong."""
+class Report(Drawn):
+    """What a terminal shows of a study, and what became of its files."""
 
     shown: list[RenderableType] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)  # figures that could not be drawn
     finding: str = ""  # in one sentence
 
     def draw(self, page: Page, figures: Iterable[Figure]) -> None:
         """Write a page, then draw the figures and write it with them: none can take it away."""
         self.files.append(page([]))
-        files, problems = drawn(figures)
-        if files:
-            page(files)
-        self.files += files
-        self.problems += problems
+        found = drawn(figures)
+        if found.files:
+            page(found.files)
+        self.files += found.files
+        self.problems += found.problems
+        self.refused += found.refused
 
 
 def report_study(study: Study, results: Path, reports: Path) -> Report:
@@ -114,7 +113,7 @@ def lineage_report(
         failure_table(rows),
     ]
     parts = [part for part in every if not part.empty]
-    report = Report([plain_lines(part) for part in parts])
+    report = Report(shown=[plain_lines(part) for part in parts])
     report.files += write_lineages(found, parts, folder, study.name)
     parts = texts(parts)
     report.files.append(write_latex(parts, folder, study.name))
@@ -150,7 +149,10 @@ def sweep_report(
     rows, report = list(rows), Report()
     anchor = study.anchor()
     own = anchor.pipeline(study.pipeline)
-    pipelines = [own, *sorted({row.conditions.get("pipeline", own) for row in rows} - {own})]
+    used = sorted({row.conditions.get("pipeline", own) for row in rows} - {own})
+    if used and not any(row.conditions.get("pipeline", own) == own for row in rows):
+        own = used.pop(0)  # a sweep may use all networks in another way
+    pipelines = [own, *used]
     waiting: list[tuple[Page, Iterable[Figure]]] = []
     for pipeline in pipelines:
         mine = [row for row in rows if row.conditions.get("pipeline", own) == pipeline]
@@ -252,4 +254,4 @@ def published_report(
     files.append(write_page(parts, folder, study.name, study.title, captions, origins))
     done = [said for said in comparison["equal"] if said]
     shown = f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"
-    return Report([shown], files)
+    return Report(files, shown=[shown])

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from htpbench.errors import BenchError
 
 Figure = tuple[str, Callable[[], Iterable[Path]]]  # its name; what draws and writes it
 
 
-def drawn(figures: Iterable[Figure]) -> tuple[list[Path], list[str]]:
-    """The files of the figures that could be drawn, and a line for each that could not."""
-    files: list[Path] = []
-    told: list[str] = []
+@dataclass
+class Drawn:
+    """What became of figures."""
+
+    files: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # a line for each that could not be drawn
+    refused: list[BenchError] = field(default_factory=list)  # of those that could not be written
+
+
+def drawn(figures: Iterable[Figure]) -> Drawn:
+    """Draw all figures that can be drawn."""
+    found = Drawn()
     try:
         for name, draw in figures:
             try:
-                files += draw()
+                found.files += draw()
+            except BenchError as error:
+                found.refused.append(error)
             except Exception as error:  # the tables stand, whatever is wrong with a figure
-                told.append(f"the figure {name} could not be drawn: {said(error)}")
-    except Exception as error:  # nor with what all are drawn with
-        told.append(f"no further figure could be drawn: {said(error)}")
-    return files, told
+                found.problems.append(f"the figure {name} could not be drawn: {said(error)}")
+    except Exception as error:  # or with what all are drawn with
+        found.problems.append(f"no further figure could be drawn: {said(error)}")
+    return found
 
 
 def said(error: Exception) -> str:
