@@ -6,9 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeElapsedColumn,
+)
+
+from htpbench.fitting import Ending
 
 Tick = Callable[[int, int, str], None]
+
+
+class Doing(ProgressColumn):
+    """What is being done, as much of its end as there is room for."""
+
+    def render(self, task: Task) -> Ending:
+        """See rich."""
+        return Ending(task.description)
 
 
 @contextmanager
@@ -18,7 +35,7 @@ def bar(console: Console) -> Iterator[Tick]:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
+        Doing(),
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=None)

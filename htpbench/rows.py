@@ -1,7 +1,8 @@
 """Rows: every number, with the conditions it was measured under, one JSON line each.
 
 Files are append-only and have one writer each, so that a killed process loses at most the line it
-was writing: a line counts once its newline is there. An environment is a line of its own.
+was writing: a line counts once its newline is there. An environment is a line of its own, and so is
+the end of a sweep.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from filelock import FileLock, Timeout
 from htpbench.errors import BenchError
 
 SCHEMA = 1
+WRITTEN = "%Y-%m-%dT%H:%M:%SZ"  # how a row tells its time
 STATUSES = ("ok", "failed", "unsupported", "pruned", "timeout")
 
 
 def now() -> str:
     """The time in UTC, ISO 8601 to the second, as `2026-11-21T03:30:00Z`."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime(WRITTEN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,27 @@ class Row:
             raise ValueError(f"{self.metric}: status ok without a value")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A sweep that came to its end: its report is made of the rows that have these keys."""
+
+    study: str
+    keys: list[str]
+    at: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.keys, list) or not all(
+            isinstance(text, str) for text in (self.study, self.at, *self.keys)
+        ):
+            raise ValueError("a sweep has a study, a time and a list of keys")
+
+    def tells(self, rows: Iterable[Row]) -> bool:
+        """Whether no other row of its study was measured since."""
+        known = set(self.keys)
+        since = (row for row in rows if row.study == self.study and row.at > self.at)
+        return all(row.key in known for row in since)
+
+
 def row_key(
     combination: str,
     metric: str,
@@ -105,6 +128,7 @@ class Store:
         self.folder = Path(folder)
         self.problems: list[str] = []  # "file:line: what" of the lines that `read` skipped
         self.environments: dict[str, dict[str, Any]] = {}  # by id, of the rows that were read
+        self.sweeps: dict[str, Sweep] = {}  # the last of each study
         self._seen: dict[Path, tuple[int, int]] = {}  # bytes and lines that `fresh` has read
 
     def read(self, study: str | None = None) -> list[Row]:
@@ -130,9 +154,17 @@ class Store:
                 self.environments[str(line.get("id"))] = line
                 continue
             try:
-                yield Row(**line)
+                if line.get("kind") == "sweep":
+                    self._keep(Sweep(**{key: line[key] for key in line if key != "kind"}))
+                else:
+                    yield Row(**line)
             except (TypeError, ValueError) as error:
                 self.problems.append(f"{place}: not a row: {error}")
+
+    def _keep(self, sweep: Sweep) -> None:
+        before = self.sweeps.get(sweep.study)
+        if before is None or before.at <= sweep.at:
+            self.sweeps[sweep.study] = sweep
 
     def _lines(self, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each new line that is a JSON object, with its place, in the order of file names."""
@@ -217,6 +249,11 @@ class Writer:
     def append(self, row: Row) -> None:
         """Write one row."""
         self._write(_line(asdict(row)))
+
+    def finish(self, keys: list[str]) -> None:
+        """Write that a sweep came to its end, and which rows it is made of."""
+        sweep = Sweep(study=self.study, keys=keys)
+        self._write(_line({"kind": "sweep", **asdict(sweep)}))
 
     def _write(self, line: bytes) -> None:
         try:

@@ -189,6 +189,10 @@ class Study(Strict):
         """The listed combinations, each once, in order."""
         return list(dict.fromkeys(parse(text) for text in self.combinations))
 
+    def constraints(self) -> list[constraint.Constraint]:
+        """What a combination must keep to, to be on the front."""
+        return [constraint.parse(text) for text in self.search.constraints] if self.search else []
+
     def with_overrides(
         self, data: str | None, weights: str | None, pipeline: str | None = None
     ) -> Study:

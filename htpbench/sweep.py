@@ -17,7 +17,6 @@ from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from htpbench import constraint
 from htpbench.claims import PAUSE_S, alive, in_turn, myself
 from htpbench.combination import Combination, parse
 from htpbench.errors import unknown
@@ -26,7 +25,7 @@ from htpbench.rows import Row
 from htpbench.run import Bench
 from htpbench.search import space
 from htpbench.search.cascade import Cascade
-from htpbench.search.suggest import constrain, sampler, suggest
+from htpbench.search.suggest import excesses, sampler, suggest
 from htpbench.setting import LISTS, METERS
 from htpbench.storage import SystemLock, open_storage, talking
 from htpbench.study import HIGHER_IS_BETTER, Study
@@ -91,10 +90,9 @@ def check_objectives(study: Study) -> None:
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):
             raise unknown("objective", objective, known)
-    for text in study.search.constraints if study.search else ():
-        metric = constraint.parse(text).metric
-        if metric not in known:
-            raise unknown("metric of a constraint", metric, known)
+    for one in study.constraints():
+        if one.metric not in known:
+            raise unknown("metric of a constraint", one.metric, known)
 
 
 class Trials:
@@ -178,29 +176,39 @@ class Trials:
 
     def answer(self, trial: optuna.Trial, found: dict[str, Row]) -> None:
         """Tell Optuna the objectives, or that the trial was pruned or failed."""
-        constrain(trial, self.study.search, found)
-        state, values = verdict(found, self.objectives)
+        for text, excess in excesses(self.study.search, found).items():
+            trial.set_constraint(text, excess)
+        state, values = verdict(found, self.study)
         self.all.tell(trial, values, state)
         self.failed += state == TrialState.FAIL
 
     def note(self, combination: Combination, found: dict[str, Row]) -> None:
         """Add a combination that the search did not choose, for dashboards, unless it is there."""
-        state, values = verdict(found, self.objectives)
+        state, values = verdict(found, self.study)
         if str(combination) in self.told:
             return
         with self.lock:
             self.told = {trial.user_attrs["combination"] for trial in self.ended()}
             if str(combination) not in self.told:
-                named = {"combination": str(combination)}
-                frozen = optuna.trial.create_trial(state=state, values=values, user_attrs=named)
+                frozen = optuna.trial.create_trial(
+                    state=state,
+                    values=values,
+                    user_attrs={"combination": str(combination)},
+                    constraints=excesses(self.study.search, found),
+                )
                 self.all.add_trial(frozen)
 
 
-def verdict(found: dict[str, Row], objectives: list[str]) -> tuple[TrialState, list[float] | None]:
-    """A trial's state, and its values where all objectives were measured."""
-    rows = [found.get(metric) for metric in objectives]
-    statuses = {row.status if row else "failed" for row in rows}
+def verdict(found: dict[str, Row], study: Study) -> tuple[TrialState, list[float] | None]:
+    """A trial's state, and its values where all that decides was measured.
+
+    A constraint that is not known is not kept, and Optuna takes it for kept.
+    """
+    needed = [*study.objectives, *(one.metric for one in study.constraints())]
+    rows = {metric: found.get(metric) for metric in needed}
+    statuses = {row.status if row else "failed" for row in rows.values()}
     if statuses == {"ok"}:
-        return TrialState.COMPLETE, [row.value for row in rows]  # type: ignore[misc, union-attr]
+        values = [rows[metric].value for metric in study.objectives]  # type: ignore[union-attr]
+        return TrialState.COMPLETE, values  # type: ignore[return-value]
     pruned = "pruned" in statuses and statuses <= {"ok", "pruned"}
     return TrialState.PRUNED if pruned else TrialState.FAIL, None

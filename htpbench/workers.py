@@ -11,17 +11,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from htpbench.errors import BenchError
+from htpbench.report.current import current
+from htpbench.rows import Row, Store
 
 if TYPE_CHECKING:
     from htpbench.progress import Tick
-    from htpbench.rows import Row
     from htpbench.run import Bench
     from htpbench.study import Study
 
@@ -45,6 +46,19 @@ def measured(
         prepare(storage)
     with helped(same_command(), count - 1), bench.claims:
         return sweep()
+
+
+def remember(bench: Bench, study: Study, rows: Iterable[Row]) -> None:
+    """Write down which rows a sweep is made of, where a report of the study would take others.
+
+    `study`: as its file says, which is what `report` knows; the bench may use it otherwise.
+    """
+    everywhere = Store(bench.folder.parent)
+    taken = current(study, everywhere.read(), everywhere.sweeps.get(study.name))
+    keys = {row.key for row in rows}
+    if keys != {row.key for row in taken}:
+        with bench.writer() as writer:
+            writer.finish(sorted(keys))
 
 
 def distributed(

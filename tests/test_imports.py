@@ -11,24 +11,24 @@ PACKAGE = ROOT / "htpbench"
 # Top-level names of the package; a name may import its own row and the rows below it.
 LAYERS = [
     {"cli", "testing", "__main__"},
-    {"sweep", "storage", "workers", "training", "convert", "gate"}
+    {"sweep", "storage", "workers", "duration", "training", "convert", "gate"}
     | {"report", "doctor", "listing", "poses", "progress"},
-    {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
+    {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
     {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "present", "metrics", "statistics", "claims", "devices"},
+    {"layers", "fitting", "selection", "present", "metrics", "statistics", "claims", "devices"},
     {"registry", "combination", "cards", "constraint"},
     {"protocols", "errors", "data", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
-BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data"}
+BASICS = {"layers", "fitting", "selection", "registry", "cards", "protocols", "errors", "data"}
 READING = {"rows", "study", "combination", "statistics", "errors", "data"}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS | {"motion"},
-    "report": READING | {"report", "compare", "verdicts"},
+    "report": READING | {"report", "compare", "verdicts", "front", "fitting"},
     "compare": READING,
     "verdicts": READING | {"compare"},
 }

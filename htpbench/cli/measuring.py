@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from htpbench.cli.shared import (
+    OWN_REPORTS,
     Combinations,
     Data,
     Device,
@@ -27,7 +28,7 @@ from htpbench.cli.shared import (
     err,
     natural,
     out,
-    reread,
+    reported,
 )
 from htpbench.errors import BenchError
 
@@ -107,7 +108,7 @@ def sweep(
     pipeline: Pipeline = None,
     results: Results = Path("results"),
     runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
-    reports: Reports = Path("reports"),
+    reports: Reports = OWN_REPORTS,
     seed: int = 0,
     device: Device = "cpu",
     workers: Annotated[int, Parameter(help="Processes that share the work.")] = 1,
@@ -133,12 +134,13 @@ def sweep(
 
     Started again beside a running one it joins in: nothing is measured twice.
     """
+    from htpbench.duration import announced
     from htpbench.progress import bar
-    from htpbench.report.build import measured_report, report_study
     from htpbench.study import load
-    from htpbench.workers import distributed, measured, printed
+    from htpbench.workers import distributed, measured, printed, remember
 
-    chosen_study = load(study).with_overrides(data, weights, pipeline)
+    as_written = load(study)
+    chosen_study = as_written.with_overrides(data, weights, pipeline)
     if workers < 1 or (timeout is not None and timeout <= 0):
         raise BenchError("--workers and --timeout: expected more than 0")
 
@@ -148,19 +150,15 @@ def sweep(
         return Bench(chosen_study, results, device, natural(seed), timeout, retry)
 
     if as_worker:
-        measured(bench(), runs, storage, printed)
+        mine = bench()
+        remember(mine, as_written, measured(mine, runs, storage, printed))
         return
-    with bar(err) as tick:
-        if slurm is not None:
+    if slurm is not None:
+        with bar(err) as tick:
             distributed(chosen_study, results, storage, workers, slurm, tick)
-            reread(results)
-            tables, files = report_study(chosen_study, results, reports)
-        else:
-            rows = measured(bench(), runs, storage, tick, workers)
-            _, known = reread(results)
-            folder = reports / chosen_study.name
-            tables, files = measured_report(chosen_study, rows, folder, known)
-    for table in tables:
-        out.print(table)
-    for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+    else:
+        mine = bench()
+        err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
+        with bar(err) as tick:
+            remember(mine, as_written, measured(mine, runs, storage, tick, workers))
+    reported(as_written, results, reports)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from htpbench.cli.shared import Reports, Results, app, err, out, reread
+from htpbench.cli.shared import OWN_REPORTS, Reports, Results, app, err, out, reported, reread
 from htpbench.errors import BenchError
 
 
@@ -17,18 +17,12 @@ def report(
     study: Annotated[str, Parameter(help="A shipped study or a .toml file.")],
     *,
     results: Results = Path("results"),
-    reports: Reports = Path("reports"),
+    reports: Reports = OWN_REPORTS,
 ) -> None:
     """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
-    from htpbench.report.build import report_study
     from htpbench.study import load
 
-    reread(results)
-    tables, files = report_study(load(study), results, reports)
-    for table in tables:
-        out.print(table)
-    for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+    reported(load(study), results, reports)
 
 
 @app.command(sort_key=8)
@@ -56,8 +50,11 @@ def compare(
     from htpbench.verdicts import compare as judge
 
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
-    rows, _ = reread(results)
-    found, refused = judge(a, b, current(load(study), rows) if study else rows, metric or ())
+    rows, store = reread(results)
+    if study:
+        asked = load(study)
+        rows = current(asked, rows, store.sweeps.get(asked.name))
+    found, refused = judge(a, b, rows, metric or ())
     if found:
         text = render(found, a, b, format)
         out.print(text) if format == "table" else print(text)

@@ -13,7 +13,8 @@ from htpbench import __version__
 from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
-    from htpbench.rows import Row
+    from htpbench.rows import Row, Store
+    from htpbench.study import Study
 
 app = App(
     name="htpbench",
@@ -32,6 +33,7 @@ Combinations = Annotated[
 StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) or a .toml file.")]
 Results = Annotated[Path, Parameter(help="Folder of the rows.")]
 Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
+OWN_REPORTS = Path("reports/local")  # git ignores it: `reports` itself holds what is committed
 Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
 Data = Annotated[
     str | None, Parameter(help='"synthetic", the path of an .npz of motion, or "bvh:PATH".')
@@ -63,22 +65,41 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
     return list(dict.fromkeys(parsed))
 
 
-def reread(results: Path) -> tuple[list[Row], dict[str, dict]]:
-    """Rows and environments as they are now; a line on stderr where some cannot be read."""
+def reread(results: Path) -> tuple[list[Row], Store]:
+    """The rows as they are now; a line on stderr where some cannot be read."""
     from htpbench.rows import Store
 
     store = Store(results)
     rows = store.read()
     if store.problems:
-        err.print(
-            f"warning: lines of the results that could not be read: {len(store.problems)}; "
-            f"the first: {store.problems[0]}",
-            style="yellow",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+        warn(
+            f"lines of the results that could not be read: {len(store.problems)}; "
+            f"the first: {store.problems[0]}"
         )
-    return rows, store.environments
+    return rows, store
+
+
+def reported(study: Study, results: Path, reports: Path) -> None:
+    """Write a study's report from its rows, and show it."""
+    from htpbench.report.build import report_study
+
+    reread(results)
+    report = report_study(study, results, reports)
+    for table in report.shown:
+        out.print(table)
+    for file in report.files:
+        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+    for problem in report.problems:
+        warn(problem)
+    if report.finding:
+        out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
+    if report.refused:
+        raise report.refused[0]
+
+
+def warn(text: str) -> None:
+    """A warning on stderr."""
+    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def natural(seed: int) -> int:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas
 
+from htpbench.fitting import Fitting
 from htpbench.report.captions import data, source
-from htpbench.report.console import Fitting, plain_lines
+from htpbench.report.console import plain_lines
 from htpbench.report.tables import COLUMNS, Column, amount, markdown
 from htpbench.verdicts import FLOOR, Verdict
 

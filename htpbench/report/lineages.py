@@ -129,6 +129,18 @@ def agreement_table(found: pandas.DataFrame) -> pandas.DataFrame:
     return agreement(found).round(2).astype(str).replace("nan", "")
 
 
+def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:
+    """Why networks have no number: one line per combination and reason."""
+    failed: dict[tuple[str, str], list[str]] = {}
+    for row in latest(rows).values():
+        if row.status != "ok":
+            trained = row.conditions.get("trained"), row.conditions.get("training_seed")
+            told = failed.setdefault((row.combination, f"{row.status}: {row.reason}"), [])
+            told += [row.metric if None in trained else "{}, seed {}".format(*trained)]
+    lines = [(name, ", ".join(dict.fromkeys(told)), why) for (name, why), told in failed.items()]
+    return pandas.DataFrame(lines, columns=["combination", "of", "why"])
+
+
 def write_lineages(
     found: pandas.DataFrame, parts: Iterable[pandas.DataFrame], folder: Path, name: str
 ) -> list[Path]:

@@ -23,7 +23,6 @@ from htpbench.report.published import (
     scale_of,
 )
 from htpbench.rows import Row, latest
-from htpbench.study import HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,9 @@ COMPARED = {  # what stands in the first table for people; the rest has one of i
 }
 NUMBER = re.compile(r"([-+]?[\d.]+(?:e[-+]?\d+)?)(?: ([\[(].*[\])]))?")  # and what it is between
 
+# The operations and the speed-up of one pass, or of all calls where poses are sampled.
+ONE_PASS, ALL_CALLS = ("cost.flops", "time.speedup"), ("sampling.flops", "sampling.speedup")
+
 COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
 ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
     "fps": "time",
@@ -115,7 +117,7 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     for (combination, metric), found in measured.items():
         line = lines.setdefault(combination, {"combination": combination})
         told = [f"{row.status}: {row.reason}" for row in found if row.status != "ok"]
-        ok = sorted((row for row in found if row.status == "ok"), key=lambda row: row.at)
+        ok = in_time(found)
         for row in ok[-1:]:
             line |= {metric: row.value, f"{metric}.low": row.low, f"{metric}.high": row.high}
         if len(ok) > 1:
@@ -137,21 +139,24 @@ def by_cell(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     return found
 
 
-def front(table: pandas.DataFrame, x: str, y: str) -> list[bool]:
-    """Which lines no other line beats in `x` and `y`; ties stay, NaN never does.
+def newest(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
+    """Combination -> metric -> its number in the newest ok row; {} for one without any."""
+    found: dict[str, dict[str, float]] = {}
+    for (combination, metric), rivals in by_cell(rows).items():
+        line = found.setdefault(combination, {})
+        for row in in_time(rivals)[-1:]:
+            line[metric] = row.value  # type: ignore[assignment]
+    return found
 
-    Less is better, but for the metrics of HIGHER_IS_BETTER.
-    """
-    signs = [-1.0 if metric in HIGHER_IS_BETTER else 1.0 for metric in (x, y)]
-    columns = [sign * table[name].astype(float) for sign, name in zip(signs, (x, y), strict=True)]
-    points = list(zip(*columns, strict=True))
 
-    def stays(point: tuple[float, ...]) -> bool:
-        if any(map(math.isnan, point)):
-            return False
-        return not any(p != point and p[0] <= point[0] and p[1] <= point[1] for p in points)
+def in_time(rows: Iterable[Row]) -> list[Row]:
+    """The ok rows, the newest last."""
+    return sorted((row for row in rows if row.status == "ok"), key=lambda row: row.at)
 
-    return [stays(point) for point in points]
+
+def axes_of(table: pandas.DataFrame) -> tuple[str, str]:
+    """The operations and the speed-up that a `sweep_table` is about."""
+    return ONE_PASS if table[ALL_CALLS[1]].dropna().empty else ALL_CALLS
 
 
 def published_table(
