@@ -14,15 +14,15 @@ LAYERS = [
     {"sweep", "storage", "workers", "training", "convert", "gate"}
     | {"report", "doctor", "listing", "poses", "progress"},
     {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
-    {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
+    {"known", "lifter", "meters", "weights", "environment", "row", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "present", "metrics", "statistics", "claims", "devices"},
     {"registry", "combination", "cards", "constraint"},
-    {"protocols", "errors", "data", "htpbench"},
+    {"protocols", "errors", "data", "files", "models", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
-BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data"}
-READING = {"rows", "study", "combination", "statistics", "errors", "data"}
+BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data", "files"}
+READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
@@ -42,6 +42,7 @@ LIGHT = {
     "training.recipes": {"torch", "numpy", "pandas", "optuna"},
     "study": {"torch", "pandas", "optuna"},
     "search.space": {"torch", "pandas", "optuna"},
+    "files": {"torch", "numpy", "pandas", "optuna"},
     "rows": {"torch", "pandas", "optuna"},
     "compare": {"torch", "optuna"},
     "verdicts": {"torch", "pandas", "optuna"},
