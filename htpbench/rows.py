@@ -180,15 +180,19 @@ class Writer:
     def _mended(self, line: bytes) -> bool:
         """Cut what follows the last newline, where a writer was killed; whether a line is there."""
         found, end = False, 0
-        with files.opened(self.path, MOST_BYTES) as file:
-            for text in whole_lines(file):
-                found, end = found or text == line, file.tell()
-        os.ftruncate(self._file, end)
+        try:
+            with files.opened(self.path, MOST_BYTES) as file:
+                for text in whole_lines(file):
+                    found, end = found or text == line, file.tell()
+            os.ftruncate(self._file, end)
+        except (BenchError, OSError) as error:
+            raise self._refused(error) from error
         return found
 
-    def _refused(self, error: OSError) -> BenchError:
+    def _refused(self, error: BenchError | OSError) -> BenchError:
+        why = error.strerror if isinstance(error, OSError) else error
         return BenchError(
-            f"cannot write results to {self.path}: {error.strerror}; "
+            f"cannot write results to {self.path}: {why}; "
             "free or mend the folder, or choose another with --results"
         )
 

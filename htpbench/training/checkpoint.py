@@ -59,20 +59,8 @@ def resume(
                 f"{path} was trained with {field} = {theirs.get(field)!s:.100}, not {mine}; "
                 "repeat that, or train into another folder with --out"
             )
-    if wrong := strangers(tensors, recipe, trainee):
-        told = f"{', '.join(wrong[:5])} ({len(wrong)})"
-        raise BenchError(
-            f"{path} is damaged: missing, not known or of another shape: {told}; "
-            f"{REMEDY.format(path)}"
-        )
-    step, points = int(tensors["step"]), tensors["history"].tolist()
-    seen = [done for done, _ in points]
-    whole = seen == sorted({int(done) for done in seen if 0 < done <= step})
-    if not (0 <= step <= steps and whole and (step < steps or seen[-1:] == [steps])):
-        raise BenchError(
-            f"{path} is damaged: step {step} of {steps}, scores after {seen[-5:]}; "
-            f"{REMEDY.format(path)}"
-        )
+    if fault := damage(tensors, recipe, trainee, steps):
+        raise BenchError(f"{path} is damaged: {fault}; {REMEDY.format(path)}")
     prefix, parameters = "model.", dict(trainee.named_parameters())
     trainee.load_state_dict(
         {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
@@ -82,17 +70,29 @@ def resume(
             _, moment, name = key.split(".", 2)
             place = "cpu" if moment == "step" else parameters[name].device
             optimiser.state[parameters[name]][moment] = value.to(place)
-    return step, [(int(done), error) for done, error in points]
+    points = [(int(done), error) for done, error in tensors["history"].tolist()]
+    return int(tensors["step"]), points
+
+
+def damage(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee, steps: int) -> str:
+    """What `save` would not have written on the way to `steps`; "" where nothing is wrong."""
+    if wrong := strangers(tensors, recipe, trainee):
+        told = f"{', '.join(wrong[:5])} ({len(wrong)})"
+        return f"missing, not known, or of another shape or type: {told}"
+    step, scored = int(tensors["step"]), [done for done, _ in tensors["history"].tolist()]
+    rising = scored == sorted({int(done) for done in scored if 0 < done <= step})
+    if not (0 <= step <= steps and rising and (step < steps or scored[-1:] == [steps])):
+        return f"step {step} of {steps}, scores after {scored[-5:]}"
+    return ""
 
 
 def strangers(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee) -> list[str]:
     """The names under which `save` would have written something else for this run."""
     expected = {f"model.{name}": tensor for name, tensor in trainee.state_dict().items()}
     for name, parameter in trainee.named_parameters():
-        own: dict[str, Tensor] = {
-            f"optimiser.{m}.{name}": parameter for m in MOMENTS[recipe.optimiser]
-        }
-        own[f"optimiser.step.{name}"] = torch.tensor(0.0)
+        alike = dict.fromkeys(MOMENTS[recipe.optimiser], parameter.detach())
+        alike["step"] = torch.tensor(0.0)
+        own = {f"optimiser.{moment}.{name}": like for moment, like in alike.items()}
         if own.keys() & tensors.keys():  # none at step 0, nor where no gradient ever came
             expected |= own
     expected |= {"step": torch.tensor(0), "history": torch.empty(0, dtype=torch.float64)}
