@@ -33,8 +33,9 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     return open_server(url) if url else open_journal(journal)
 
 
-def refused(path: Path, why: str) -> BenchError:
+def refused(path: Path, error: BenchError | OSError) -> BenchError:
     """What to say of a file that cannot be written."""
+    why = error.strerror if isinstance(error, OSError) else error
     return BenchError(
         f"cannot write {path}: {why}; free or mend the folder, or choose another with --results"
     )
@@ -52,7 +53,7 @@ class SystemLock(JournalFileOpenLock):
         try:
             self.lock.acquire()
         except OSError as error:
-            raise refused(self.path, error.strerror) from error
+            raise refused(self.path, error) from error
         return True
 
     def release(self) -> None:
@@ -91,14 +92,14 @@ class Journal(JournalFileBackend):
                     raise OSError(None, "the disk is full")
                 os.fsync(file.fileno())
         except OSError as error:
-            raise refused(self.path, error.strerror) from error
+            raise refused(self.path, error) from error
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """See Optuna."""
         try:
             yield from super().read_logs(log_number_from)
         except OSError as error:
-            raise refused(self.path, error.strerror) from error
+            raise refused(self.path, error) from error
         except ValueError as error:
             raise damaged(self.path) from error
 
@@ -123,10 +124,8 @@ def open_journal(path: Path) -> BaseStorage:
             cut(file)
             file.seek(0)
             written = file.read()
-    except OSError as error:
-        raise refused(path, error.strerror) from error
-    except BenchError as error:
-        raise refused(path, str(error)) from error
+    except (BenchError, OSError) as error:
+        raise refused(path, error) from error
 
     for number, line in enumerate(written.splitlines(), start=1):
         try:

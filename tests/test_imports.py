@@ -18,11 +18,13 @@ LAYERS = [
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "present", "metrics", "statistics", "claims", "devices"},
     {"registry", "combination", "cards", "constraint"},
-    {"protocols", "errors", "data", "files", "models", "htpbench"},
+    {"protocols", "errors", "data", "files", "models", "printable", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
 BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data", "files"}
-READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"}
+READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"} | {
+    "printable"
+}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},

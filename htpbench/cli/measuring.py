@@ -163,4 +163,4 @@ def sweep(
     for table in tables:
         out.print(table)
     for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+        out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from htpbench.cli.shared import Reports, Results, app, err, out, reread
 from htpbench.errors import BenchError
+from htpbench.printable import shown
 
 
 @app.command(sort_key=7)
@@ -28,7 +29,7 @@ def report(
     for table in tables:
         out.print(table)
     for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+        out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command(sort_key=8)
@@ -60,7 +61,7 @@ def compare(
     found, refused = judge(a, b, current(load(study), rows) if study else rows, metric or ())
     if found:
         text = render(found, a, b, format)
-        out.print(text) if format == "table" else print(text)
+        out.print(text) if format == "table" else print(shown(text))
     if refused:
         raise BenchError("\n".join(refused))
 

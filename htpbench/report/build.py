@@ -35,7 +35,7 @@ from htpbench.report.tables import (
     sweep_parts,
     sweep_table,
     write,
-    write_file,
+    write_text,
 )
 from htpbench.rows import Row, Store, latest
 from htpbench.study import Study
@@ -124,7 +124,7 @@ def sweep_report(
         parts = sweep_parts(table)
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
-            files.append(write_file(folder / f"{name}-claims.md", markdown(stated).encode()))
+            files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))
             parts.append(stated)
         files += typeset(parts, folder, name, study.title, captions, origins, drawn)
         files += drawn

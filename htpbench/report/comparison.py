@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas
 
+from htpbench.printable import in_markdown
 from htpbench.report.captions import data, source
 from htpbench.report.console import Fitting, plain_lines
 from htpbench.report.tables import COLUMNS, Column, amount, markdown
@@ -32,7 +33,7 @@ def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
     frame = pandas.DataFrame([line(verdict) for verdict in verdicts])
     told = notes(verdicts, a, b)
     if format == "markdown":
-        return "\n".join([markdown(frame), *(f"* {note}" for note in told)])
+        return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in told)])
     return Fitting(*(plain_lines(each, told) for each in (frame, frame.drop(columns=SPARED))))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas
 
 from htpbench.combination import parse
-from htpbench.report.tables import COLUMNS, amount, head, markdown, write_file
+from htpbench.report.tables import COLUMNS, amount, head, markdown, write_text
 from htpbench.rows import Row, latest
 
 ORDER = ["same", "any", "transferred"]
@@ -136,6 +136,6 @@ def write_lineages(
     text = "\n".join(markdown(part) for part in parts)
     raw = found.to_csv(index=False, lineterminator="\n")
     return [
-        write_file(folder / f"{name}.md", text.encode()),
-        write_file(folder / f"{name}.csv", raw.encode()),
+        write_text(folder / f"{name}.md", text),
+        write_text(folder / f"{name}.csv", raw),
     ]
