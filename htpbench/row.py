@@ -11,7 +11,7 @@ SCHEMA = 1
 STATUSES = ("ok", "failed", "unsupported", "pruned", "timeout")
 LARGEST = 1e18  # of any number: what is measured is far below, and sums and ratios stay finite
 MOST_TEXT = 10_000  # characters of a text, and of all conditions
-MOST_VALUES = 2**16  # of a list
+MOST_VALUES = 2**17  # of a list
 FRAMES = 10**5  # what a combination can say of F is below
 
 TEXTS = ("key", "study", "combination", "metric", "unit", "environment", "at")

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from htpbench import files
 from htpbench.errors import BenchError
-from htpbench.row import SCHEMA, Row
+from htpbench.row import MOST_TEXT, SCHEMA, Row
 
 MOST_BYTES = 2**32  # of a file of rows
 LONGEST = 2**22  # bytes of a line
@@ -236,6 +236,8 @@ def read_line(text: bytes) -> Row | dict[str, Any]:
     if not isinstance(line, dict):
         raise ValueError("not a JSON object")
     if line.get("kind") == "environment":
+        if len(text) > MOST_TEXT:  # reports repeat it in every cell
+            raise ValueError(f"an environment of over {MOST_TEXT} bytes")
         return line
     schema = line.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:

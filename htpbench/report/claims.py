@@ -43,7 +43,7 @@ def change(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> str
     A speed-up is a ratio already. "" where a number is missing.
     """
     whole = base.get(metric, math.nan)
-    if math.isnan(line[metric]) or math.isnan(whole):
+    if math.isnan(line[metric]) or math.isnan(whole) or not whole:
         return ""
     if metric not in BOUNDED:
         return f"{100 * (line[metric] / whole - 1):+.1f}"

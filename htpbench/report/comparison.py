@@ -68,7 +68,7 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
     ]
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
-        if "data" in verdict.conditions:
+        if {"data", "split", "detections"} <= verdict.conditions.keys():
             told += [f"{meter}: {on_what(verdict.conditions)}"]
         told += [
             f"{meter}: {k} is {x!r} for A, {y!r} for B" for k, (x, y) in verdict.differing.items()

@@ -28,6 +28,7 @@ def networks(rows: Iterable[Row]) -> dict[Network, dict[str, Row]]:
         for row in latest(rows).values()
         if row.status == "ok"
         and row.metric.startswith("accuracy.")
+        and row.conditions.get("trained") in ORDER
         and "training_seed" in row.conditions
         and not row.combination.startswith("control")
     ]
