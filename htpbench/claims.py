@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 
+from htpbench import files
 from htpbench.errors import BenchError
 
 Unit = TypeVar("Unit")
@@ -39,7 +40,7 @@ def born(process: int) -> str | None:
     A process id may be given to another process later; id and start together may not.
     """
     try:
-        text = Path(f"/proc/{process}/stat").read_text()
+        text = Path(f"/proc/{process}/stat").read_text(errors="replace")
         state, *fields = text.rpartition(")")[2].split()  # a name may hold spaces and brackets
         return None if state in "ZX" else fields[18]
     except OSError:
@@ -65,11 +66,24 @@ def myself() -> dict[str, Any]:
     return {"host": host(), "process": os.getpid(), "born": born(os.getpid())}
 
 
-def alive(owner: dict[str, Any], age_s: float, longest_s: float = ELSEWHERE_S) -> bool:
-    """Whether an owner still works; of those elsewhere we only know how old their claim is."""
-    if owner.get("host") != host():
+def alive(owner: Any, age_s: float, longest_s: float = ELSEWHERE_S) -> bool:
+    """Whether an owner still works; of those elsewhere we only know how old their claim is.
+
+    What does not say who owns it, as `myself` does, is nobody's.
+    """
+    if not is_owner(owner):
+        return False
+    if owner["host"] != host():
         return age_s < longest_s
-    return owner.get("born") is not None and born(owner["process"]) == owner["born"]
+    return owner["born"] is not None and born(owner["process"]) == owner["born"]
+
+
+def is_owner(said: Any) -> bool:
+    """Whether this is what `myself` says, of whomever."""
+    kinds = {"host": str, "process": int, "born": str | None}
+    return isinstance(said, dict) and all(
+        name in said and isinstance(said[name], kind) for name, kind in kinds.items()
+    )
 
 
 class Claims:
@@ -116,14 +130,15 @@ class Claims:
         path = self.folder / key
         with self._locked():
             deaths = 0
-            if path.exists():
+            if os.path.lexists(path):
                 before = _read(path)
-                if alive(before, time.time() - path.stat().st_mtime, self.longest_s):
+                if alive(before, time.time() - path.lstat().st_mtime, self.longest_s):
                     return None
-                deaths = before.get("deaths", 0) + 1
+                died = before.get("deaths", 0)
+                deaths = (died if isinstance(died, int) and died >= 0 else 0) + 1
                 path.unlink()
             owner = json.dumps({**myself(), "deaths": deaths})
-            with path.open("x") as file:
+            with path.open("x", encoding="utf-8") as file:
                 file.write(owner)
         return deaths
 
@@ -137,9 +152,9 @@ class Claims:
         """Give a claim back, if it still is ours; one that says of no owner is nobody's."""
         path, mine = self.folder / key, myself()
         with self._locked():
-            if path.exists():
+            if os.path.lexists(path):
                 owner = _read(path)
-                if "process" not in owner or mine.items() <= owner.items():
+                if not is_owner(owner) or mine.items() <= owner.items():
                     path.unlink()
 
     @contextmanager
@@ -158,10 +173,10 @@ class Claims:
 def _read(path: Path) -> dict[str, Any]:
     """A claim; {} where its owner was killed while writing it, which makes it free."""
     try:
-        said = json.loads(path.read_bytes())
-    except ValueError:
-        return {"host": host()}
-    return said if isinstance(said, dict) else {"host": host()}
+        said = files.load_json(path)
+    except BenchError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def in_turn(units: Iterable[Unit], work: Callable[[Unit], None]) -> None:

@@ -9,7 +9,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from htpbench.rows import WRITTEN, Row, Store
+from htpbench.row import WRITTEN, Row
+from htpbench.rows import Store
 from htpbench.search import space
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+QUOTED = 100  # characters of a wrong name in a message
+
 
 class BenchError(Exception):
     """Bad input, with a message that names the remedy."""
@@ -31,7 +33,7 @@ class Pruned(Exception):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """The error for a name that nobody knows, with the nearest names that exist."""
-    known = sorted(known)
+    known, name = sorted(known), name if len(name) <= QUOTED else f"{name[:QUOTED]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
     return BenchError(f"unknown {kind} {name!r}; {hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def import_file(path: Path) -> None:
 
     BenchError names the line at which the file fails.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BenchError(f"--import {path}: no such file")
     spec = importlib.util.spec_from_file_location(f"htpbench_import_{path.stem}", path)
     if spec is None or spec.loader is None:

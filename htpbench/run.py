@@ -22,6 +22,7 @@ from htpbench.lifter import build
 from htpbench.meters import accuracy, cost
 from htpbench.meters.controls import mean_pose
 from htpbench.protocols import Measurement
+from htpbench.row import MOST_VALUES
 from htpbench.rows import Row, Store, Writer, row_key
 from htpbench.setting import METERS, TIMED, Setting, Watch
 from htpbench.study import Study
@@ -30,6 +31,7 @@ from htpbench.study import Study
 MEAN_POSE = "control: mean pose"
 EVERY_THIRD = "control: unpruned, every third frame"
 BOUNDED = "accuracy.mpjpe"
+LONGEST = 2000  # characters of a reason
 Tell = Callable[[str], None]
 Ask = Callable[[], list[Measurement]]
 Until = Callable[[dict[str, Row], str], str | None]  # rows so far, a meter: why not to ask it
@@ -59,8 +61,8 @@ def because(error: Exception) -> str:
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said):
         torch.cuda.empty_cache()  # nothing where CUDA was not used
-        return f"out of memory: {said.splitlines()[0]}"
-    return said
+        said = f"out of memory: {said.splitlines()[0]}"
+    return said[:LONGEST]
 
 
 def unusable(error: Exception) -> BaseException | None:
@@ -188,6 +190,8 @@ class Bench(Setting):
                 values = one.value if isinstance(one.value, list) else [one.value]
                 if not all(map(math.isfinite, values)):
                     raise ValueError(f"{one.metric} is not finite")
+                if len(values) > MOST_VALUES:
+                    raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
         except NotBuilt as error:
             return {}, "unsupported", str(error), None
         except BenchError:

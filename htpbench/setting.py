@@ -40,16 +40,6 @@ METERS = {
     "selection": selection,
 }
 TIMED = ("time", "sampling")  # nothing else runs beside these; their numbers are the machine's
-LISTS = {
-    "time.breakdown",
-    *accuracy.BY_CLIP,
-    *(metric for metric in accuracy.RULED if metric.endswith("_by_clip")),
-    "selection.frequency",
-    "selection.kept",
-    "selection.windows",
-    "selection.stages",
-    "selection.links",
-}  # metrics that are no single number
 
 
 @dataclass

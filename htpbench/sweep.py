@@ -21,12 +21,12 @@ from htpbench.claims import PAUSE_S, alive, in_turn, myself
 from htpbench.combination import Combination, parse
 from htpbench.errors import unknown
 from htpbench.progress import Tick
-from htpbench.rows import Row
+from htpbench.row import Row, is_list
 from htpbench.run import Bench
 from htpbench.search import space
 from htpbench.search.cascade import Cascade
 from htpbench.search.suggest import excesses, sampler, suggest
-from htpbench.setting import LISTS, METERS
+from htpbench.setting import METERS
 from htpbench.storage import SystemLock, open_storage, talking
 from htpbench.study import HIGHER_IS_BETTER, Study
 
@@ -85,7 +85,7 @@ def sweep(
 def check_objectives(study: Study) -> None:
     """BenchError for objectives that no meter of the study measures: no trial could succeed."""
     known = [
-        metric for meter in study.meters for metric in METERS[meter].METRICS if metric not in LISTS
+        metric for meter in study.meters for metric in METERS[meter].METRICS if not is_list(metric)
     ]
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):

@@ -14,15 +14,19 @@ LAYERS = [
     {"sweep", "storage", "workers", "duration", "training", "convert", "gate"}
     | {"report", "doctor", "listing", "poses", "progress"},
     {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
-    {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
+    {"known", "lifter", "meters", "weights", "environment", "row", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "fitting", "selection", "present", "metrics", "statistics", "claims", "devices"},
     {"registry", "combination", "cards", "constraint"},
-    {"protocols", "errors", "data", "htpbench"},
+    {"protocols", "errors", "data", "files", "models", "printable", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
-BASICS = {"layers", "fitting", "selection", "registry", "cards", "protocols", "errors", "data"}
-READING = {"rows", "study", "combination", "statistics", "errors", "data"}
+BASICS = {"layers", "fitting", "selection", "registry", "cards", "protocols", "errors", "data"} | {
+    "files"
+}
+READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"} | {
+    "printable"
+}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
@@ -42,6 +46,7 @@ LIGHT = {
     "training.recipes": {"torch", "numpy", "pandas", "optuna"},
     "study": {"torch", "pandas", "optuna"},
     "search.space": {"torch", "pandas", "optuna"},
+    "files": {"torch", "numpy", "pandas", "optuna"},
     "rows": {"torch", "pandas", "optuna"},
     "compare": {"torch", "optuna"},
     "verdicts": {"torch", "pandas", "optuna"},

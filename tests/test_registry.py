@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tomllib
 
 import pytest
 import torch
@@ -233,9 +232,8 @@ def test_a_faulty_card_names_its_fields(tmp_path):
         cards.read(path, cards.Card)
     assert all(word in str(refused.value) for word in ("faulty.toml", "citation", "colour"))
     path.write_text("title = ")
-    with pytest.raises(BenchError, match=r"faulty.toml is not a valid card") as refused:
+    with pytest.raises(BenchError, match=r"faulty.toml is not a valid card.*Invalid value"):
         cards.read(path, cards.Card)
-    assert isinstance(refused.value.__cause__, tomllib.TOMLDecodeError)
 
 
 @pytest.mark.parametrize("k", [0, -2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,9 @@ def terminated(*_: object) -> None:
 
 def main() -> None:
     """Entry point: usage and bad input exit with 2, Ctrl-C with 130, SIGTERM 143, bugs with 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # ASCII terminals, and names of bytes
     before = signal.signal(signal.SIGTERM, terminated)
     try:
         app.meta(sys.argv[1:], exit_on_error=False, print_error=False)

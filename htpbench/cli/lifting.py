@@ -53,4 +53,4 @@ def lift(
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)
         sys.exit(stop.args[0] if stop.args else 130)
-    err.print(f"written: {out}", highlight=False, soft_wrap=True)
+    err.print(f"written: {out}", highlight=False, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from htpbench.cli.shared import OWN_REPORTS, Reports, Results, app, err, out, reported, reread
 from htpbench.errors import BenchError
+from htpbench.printable import shown
 
 
 @app.command(sort_key=7)
@@ -57,7 +58,7 @@ def compare(
     found, refused = judge(a, b, rows, metric or ())
     if found:
         text = render(found, a, b, format)
-        out.print(text) if format == "table" else print(text)
+        out.print(text) if format == "table" else print(shown(text))
     if refused:
         raise BenchError("\n".join(refused))
 

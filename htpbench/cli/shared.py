@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from htpbench import __version__
 from htpbench.errors import BenchError
+from htpbench.printable import shown
 
 if TYPE_CHECKING:
     from htpbench.rows import Row, Store
@@ -24,8 +27,22 @@ app = App(
     suppress_keyboard_interrupt=False,  # `main` says that the same command resumes
 )
 app.meta.suppress_keyboard_interrupt = False
+NAMED = 10  # lines of the results that could not be read
 WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
-out, err = Console(width=WIDTH), Console(stderr=True)
+
+
+class Terminal(Console):
+    """A console that shows control characters instead of obeying them, whoever wrote them."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """See rich; styles come later, so the only control characters here are a text's own."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else shown(text), style, control)
+
+
+out, err = Terminal(width=WIDTH), Terminal(stderr=True)
 
 Combinations = Annotated[
     list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...", negative="")
@@ -74,7 +91,7 @@ def reread(results: Path) -> tuple[list[Row], Store]:
     if store.problems:
         warn(
             f"lines of the results that could not be read: {len(store.problems)}; "
-            f"the first: {store.problems[0]}"
+            f"the first: {'; '.join(store.problems[:NAMED])}"
         )
     return rows, store
 
@@ -88,7 +105,7 @@ def reported(study: Study, results: Path, reports: Path) -> None:
     for table in report.shown:
         out.print(table)
     for file in report.files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+        out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)
     for problem in report.problems:
         warn(problem)
     if report.finding:

@@ -50,5 +50,5 @@ def train(
     )
     with bar(err) as tick:
         path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
-    err.print(ends(path), highlight=False, soft_wrap=True)
-    err.print(f"written: {path}", highlight=False, soft_wrap=True)
+    err.print(ends(path), highlight=False, markup=False, soft_wrap=True)
+    err.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ others, since official checkpoints were trained for one schedule.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ def convert(
 
 def read(path: Path) -> Official:
     """The state dict of a checkpoint in one of the layouts that official ones have."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BenchError(f"{path}: no such file")
     content = contents(path)
     found = content if type(content) is dict else {}

@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from htpbench import files
 from htpbench.data import data_folder
 from htpbench.errors import BenchError
 from htpbench.report.current import CONTROL
-from htpbench.rows import SCHEMA, Row
+from htpbench.row import Row
+from htpbench.rows import Newer, read_line
 
 KEPT = "selection.kept"  # the one list that is compared
+MOST_BYTES = 2**25
 Place = tuple[str, str]  # combination, metric
 
 
@@ -57,25 +60,23 @@ def read(path: Path) -> Rows:
     """The pinned rows of a file; Unreadable where a line is no row or of a newer schema."""
     rows, environments = [], []
     try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
+        lines = files.content(path, MOST_BYTES).splitlines()
+    except BenchError as error:
         raise Unreadable(
-            f"{path}: {error.strerror}; name a file of rows with --against, or make it with --pin"
+            f"{error}; name a file of rows with --against, or make it with --pin"
         ) from error
     for number, text in enumerate(lines, start=1):
         try:
-            line = json.loads(text)
-            if line.get("kind") == "environment":
-                environments.append(line)
-                continue
-            if line.get("schema", SCHEMA) > SCHEMA:
-                raise ValueError(f"its schema {line['schema']} is above {SCHEMA}: upgrade htpbench")
-            rows.append(Row(**line))
-        except (ValueError, TypeError, AttributeError) as error:
+            line = read_line(text)
+        except (ValueError, Newer) as error:
             raise Unreadable(
                 f"{path}:{number} is not a row: {error}; take the file from its repository again, "
                 "or make it anew with --pin"
             ) from error
+        if isinstance(line, Row):
+            rows.append(line)
+        elif isinstance(line, dict):
+            environments.append(line)
     return Rows(comparable(row for row in rows if row.status == "ok"), environments)
 
 
@@ -91,7 +92,7 @@ def write(path: Path, found: Rows) -> None:
     lines = [*environments, *(asdict(row) for row in found.rows.values())]
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        part.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
         raise BenchError(

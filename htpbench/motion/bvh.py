@@ -14,6 +14,7 @@ from typing import TextIO, TypeVar
 
 import numpy as np
 
+from htpbench import files
 from htpbench.errors import BenchError
 
 MOST_BYTES = 2**27  # of a file; the longest recordings of CMU take 20 MB
@@ -47,9 +48,8 @@ class Recording:
 
 def parse(path: Path) -> Recording:
     """The recording in a BVH file; BenchError that names the file and the line at fault."""
+    size = files.checked(path, MOST_BYTES).stat().st_size
     try:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise BenchError(f"{size} bytes; expected at most {MOST_BYTES}; cut it into pieces")
         with path.open(encoding="utf-8-sig") as file:
             statements = _statements(file)
             names, parents, offsets, channels = _hierarchy(statements)

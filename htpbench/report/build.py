@@ -47,7 +47,7 @@ from htpbench.report.tables import (
     sweep_parts,
     sweep_table,
     write,
-    write_file,
+    write_text,
 )
 from htpbench.rows import Row, Store, latest
 from htpbench.study import Study
@@ -167,8 +167,7 @@ def sweep_report(
         parts = sweep_parts(table)
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
-            claimed = folder / f"{name}-claims.md"
-            report.files.append(write_file(claimed, markdown(stated).encode()))
+            report.files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))
             parts.append(stated)
         parts = texts(parts)
         report.files.append(write_latex(parts, folder, name))

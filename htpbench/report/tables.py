@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas
 
 from htpbench.errors import BenchError
+from htpbench.printable import as_code, in_markdown, shown
 from htpbench.report.published import (
     as_printed,
     explained,
@@ -274,9 +275,14 @@ def write(
         }
     raw = table.rename(columns=heads).to_csv(index=False, lineterminator="\n")
     return (
-        write_file(folder / f"{name}.md", text(table).encode()),
-        write_file(folder / f"{name}.csv", raw.encode()),
+        write_text(folder / f"{name}.md", text(table)),
+        write_text(folder / f"{name}.csv", raw),
     )
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text of which nothing commands the terminal that shows it; see `write_file`."""
+    return write_file(path, shown(text).encode())
 
 
 def write_file(path: Path, content: bytes) -> Path:
@@ -361,7 +367,9 @@ def numbers(table: pandas.DataFrame, name: str, column: Column, bounds: bool = T
 
 def markdown(table: pandas.DataFrame) -> str:
     """A pipe table; combinations as code, for Markdown would strike out what stands between ~."""
-    table = table.astype(str).replace({r"\|": r"\\|", r"\s*\n\s*": " "}, regex=True)
-    if "combination" in table:
-        table["combination"] = [f"`{text}`" if text else "" for text in table["combination"]]
-    return f"{table.to_markdown(index=False, disable_numparse=True)}\n"
+    told = {
+        in_markdown(str(head)): column.map(as_code if head == "combination" else in_markdown)
+        for head, column in table.astype(str).items()
+    }
+    cells = pandas.DataFrame(told).replace(r"\|", r"\\|", regex=True)
+    return f"{cells.to_markdown(index=False, disable_numparse=True)}\n"

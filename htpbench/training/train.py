@@ -71,7 +71,7 @@ def train(
     state = out / "state.safetensors"
     if not state.exists():
         save(state, recipe, trainee, optimiser, 0, [])  # a folder that cannot be written: say it
-    begin, history.points = resume(state, recipe, trainee, optimiser)
+    begin, history.points = resume(state, recipe, trainee, optimiser, steps)
     saved = time.monotonic()
     with deferred_interrupt() as interrupted:
         for step in range(begin, steps):
