@@ -1,4 +1,4 @@
-"""One progress bar for long work."""
+"""One progress bar for long work; in a log, a line for each unit that is finished."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-Tick = Callable[[int, int, str], None]
+Tick = Callable[[int, int, str], None]  # units done, units in all, which one
+LINES = 100  # of a log, where units are as small as steps or frames
 
 
 @contextmanager
-def bar(console: Console) -> Iterator[Tick]:
-    """Yields `tick(done, total, text)`."""
+def bar(console: Console, small: bool = False) -> Iterator[Tick]:
+    """Yields `tick(done, total, text)`; `small` units are too many for a line each."""
+    if not console.is_terminal:
+        yield lines(console, small)
+        return
     columns = (
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
@@ -27,3 +31,18 @@ def bar(console: Console) -> Iterator[Tick]:
             progress.update(task, completed=done, total=total, description=text)
 
         yield tick
+
+
+def lines(console: Console, small: bool) -> Tick:
+    """A tick that prints a line whenever more is done than in the last one."""
+    told = 0
+
+    def tick(done: int, total: int, text: str) -> None:
+        nonlocal told
+        step = max(total // LINES, 1) if small else 1
+        if done // step > told // step or done == total > told:
+            told = done
+            said = f"{done}/{total} {text}"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+    return tick

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,7 +13,7 @@ from htpbench import constraint
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError, unknown
-from htpbench.registry import PRUNERS, RECOVERERS
+from htpbench.registry import PRUNERS, RECOVERERS, import_file
 
 Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 HIGHER_IS_BETTER = {
@@ -37,7 +37,7 @@ class Strict(BaseModel):
 class EvaluationSettings(Strict):
     """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
 
-    data: str = "synthetic"
+    data: str = Field(default="synthetic", min_length=1)
     detections: str = "cpn"
     cameras: Literal["rotate", "all"] = "rotate"
     windows: int | None = Field(default=None, ge=1)
@@ -147,7 +147,13 @@ def numbers(name: str, given: list[int] | None, low: int, high: int) -> None:
         raise BenchError(f"search.{name} = {given}: expected each number once")
 
 
-class Study(Strict):
+class Imports(BaseModel):
+    """What must be imported before the rest of a study can be understood."""
+
+    imports: list[Annotated[str, Field(min_length=1)]] = []  # files, as --import takes them
+
+
+class Study(Imports, Strict):
     """A study; combinations, or a search space, or both (the combinations then come first)."""
 
     name: str = Field(pattern=r"^\w[\w .+-]*$")  # of files and folders
@@ -161,7 +167,7 @@ class Study(Strict):
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     masked: bool = False  # the first pruning masks frames instead of removing them
-    weights: str | None = None  # a shipped name, a path, or "random"
+    weights: str | None = Field(default=None, min_length=1)  # shipped, a path, or "random"
     training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
@@ -193,7 +199,7 @@ class Study(Strict):
         self, data: str | None, weights: str | None, pipeline: str | None = None
     ) -> Study:
         """The same study on other data, with other weights, in another pipeline."""
-        evaluation = self.evaluation.model_copy(update={"data": data} if data else {})
+        evaluation = self.evaluation.model_copy(update={} if data is None else {"data": data})
         asked = {"weights": weights, "pipeline": pipeline}
         changed = {name: value for name, value in asked.items() if value is not None}
         trained = {"training": None} if weights is not None else {}
@@ -220,7 +226,7 @@ def by_hand(
             title="Measured by hand",
             meters=meters,
             combinations=[str(combination) for combination in combinations],
-            evaluation=EvaluationSettings(data=data) if data else EvaluationSettings(),
+            evaluation=EvaluationSettings.model_validate({} if data is None else {"data": data}),
             sampling=SamplingSettings(**sampling),
             **settings,  # type: ignore[arg-type]
         )
@@ -241,7 +247,10 @@ def load(name: str) -> Study:
             raise unknown("study", name, [*names(), "a path to a .toml file"])
         path = data_folder() / "studies" / f"{name}.toml"
     try:
-        return Study.model_validate({"name": path.stem, **tomllib.loads(path.read_text())})
+        told = {"name": path.stem, **tomllib.loads(path.read_text())}
+        for file in Imports.model_validate(told).imports:
+            import_file(Path(file))
+        return Study.model_validate(told)
     except OSError as error:
         raise BenchError(f"study {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

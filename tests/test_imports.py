@@ -12,17 +12,18 @@ PACKAGE = ROOT / "htpbench"
 LAYERS = [
     {"cli", "testing", "__main__"},
     {"sweep", "storage", "workers", "training", "convert", "gate"}
-    | {"report", "doctor", "listing", "poses", "progress"},
+    | {"report", "doctor", "listing", "poses"},
     {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
     {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "present", "metrics", "statistics", "claims", "devices"},
+    {"layers", "selection", "present", "metrics", "statistics", "claims", "devices", "progress"},
     {"registry", "combination", "cards", "constraint"},
-    {"protocols", "errors", "data", "htpbench"},
+    {"files", "waiting"},
+    {"protocols", "errors", "data", "passwords", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
 BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data"}
-READING = {"rows", "study", "combination", "statistics", "errors", "data"}
+READING = {"rows", "study", "combination", "statistics", "errors", "data", "files"}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},

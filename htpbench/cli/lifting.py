@@ -48,7 +48,7 @@ def lift(
     study = by_hand([parsed], ["accuracy"], data, sampling, pipeline=pipeline, weights=weights)
     setting = Setting(study, device, natural(seed))
     try:
-        with bar(err) as tick:
+        with bar(err, small=True) as tick:
             save(out, setting, parsed, lambda lifted, total: tick(lifted, total, "frames"))
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)

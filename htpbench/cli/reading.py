@@ -55,9 +55,10 @@ def compare(
     from htpbench.study import load
     from htpbench.verdicts import compare as judge
 
+    report = load(study) if study else None  # first: it may import what is named here
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
     rows, _ = reread(results)
-    found, refused = judge(a, b, current(load(study), rows) if study else rows, metric or ())
+    found, refused = judge(a, b, current(report, rows) if report else rows, metric or ())
     if found:
         text = render(found, a, b, format)
         out.print(text) if format == "table" else print(text)
@@ -83,17 +84,21 @@ def check(
     """
     from htpbench.gate import check as gate
     from htpbench.gate import pinned
+    from htpbench.progress import bar
     from htpbench.study import load
 
     path = against or pinned.pinned_file()
     if pin and fail:
         raise BenchError("--pin judges nothing; leave --fail out")
-    with err.status("measuring") as status:
+    study = load("gate")
+    if pin:
+        pinned.replaceable(path, {study.name})  # measuring takes a minute
+    with bar(err) as tick:
         if pin:
-            pinned.write(path, gate.measure(load("gate"), status.update))
+            pinned.write(path, gate.measure(study, tick))
             code, said = 0, [f"pinned: {path}"]
         else:
-            code, said = gate.check(path, fail or [], status.update)
+            code, said = gate.check(path, fail or [], tick)
     for each in said:
         out.print(each, highlight=False, markup=False)
     if code:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +16,8 @@ from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
     from htpbench.rows import Row
+    from htpbench.run import Bench
+    from htpbench.study import Study
 
 app = App(
     name="htpbench",
@@ -23,7 +27,8 @@ app = App(
     suppress_keyboard_interrupt=False,  # `main` says that the same command resumes
 )
 app.meta.suppress_keyboard_interrupt = False
-WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
+TERMINAL = sys.stdout is not None and sys.stdout.isatty()
+WIDTH = None if TERMINAL else 240  # a pipe has no width; rich would assume 80
 out, err = Console(width=WIDTH), Console(stderr=True)
 
 Combinations = Annotated[
@@ -56,11 +61,44 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
     from htpbench.combination import parse
     from htpbench.study import load
 
-    parsed = [parse(text) for text in combinations or []]
-    parsed += load(study).parsed() if study else []
+    listed = load(study).parsed() if study else []  # first: it may import what is named here
+    parsed = [*map(parse, combinations or []), *listed]
     if not parsed:
         raise BenchError("nothing to do: name a combination, or a study with --study")
     return list(dict.fromkeys(parsed))
+
+
+def warn(text: str) -> None:
+    """A line on stderr, whatever stands in it."""
+    err.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+class Warnings(logging.Handler):
+    """What the package logs (who is waited for, which worker was killed) goes to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it, above a progress bar where there is one."""
+        warn(self.format(record))
+
+
+logging.getLogger("htpbench").addHandler(Warnings())
+
+
+def opened(bench: Bench, data: str | None, weights: str | None) -> Bench:
+    """The bench, once data and weights that were named can be read, whatever is measured."""
+    if weights is not None:
+        _ = bench.trained
+    if data is not None:
+        _ = bench.motion
+    return bench
+
+
+def finished(study: Study, rows: Iterable[Row]) -> None:
+    """Exit with 1 where nothing that was asked for was measured."""
+    from htpbench.run import succeeded
+
+    if not succeeded(study, rows):
+        sys.exit(1)
 
 
 def reread(results: Path) -> tuple[list[Row], dict[str, dict]]:
@@ -70,13 +108,9 @@ def reread(results: Path) -> tuple[list[Row], dict[str, dict]]:
     store = Store(results)
     rows = store.read()
     if store.problems:
-        err.print(
+        warn(
             f"warning: lines of the results that could not be read: {len(store.problems)}; "
-            f"the first: {store.problems[0]}",
-            style="yellow",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+            f"the first: {store.problems[0]}"
         )
     return rows, store.environments
 

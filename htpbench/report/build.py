@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
+from htpbench.files import write_file
 from htpbench.report.captions import chosen, linked, scored, timed
 from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines
@@ -35,7 +36,6 @@ from htpbench.report.tables import (
     sweep_parts,
     sweep_table,
     write,
-    write_file,
 )
 from htpbench.rows import Row, Store, latest
 from htpbench.study import Study

@@ -10,7 +10,8 @@ from textwrap import wrap
 
 import pandas
 
-from htpbench.report.tables import NUMBER, numeric, write_file
+from htpbench.files import write_file
+from htpbench.report.tables import NUMBER, numeric
 
 LINE = 345  # points: a line of the standard classes
 SIGN, GAP = 4.3, 6.0  # points: a sign in \footnotesize, the space between columns

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas
 
 from htpbench.combination import parse
-from htpbench.report.tables import COLUMNS, amount, head, markdown, write_file
+from htpbench.files import write_file
+from htpbench.report.tables import COLUMNS, amount, head, markdown
 from htpbench.rows import Row, latest
 
 ORDER = ["same", "any", "transferred"]
