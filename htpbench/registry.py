@@ -133,8 +133,12 @@ def import_file(path: Path) -> None:
     """
     if not path.is_file():
         raise BenchError(f"--import {path}: no such file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"--import {path}: {error.strerror}") from error
     place = str(path.resolve())
-    digest = hashlib.sha256(place.encode() + path.read_bytes())  # two files may have one stem
+    digest = hashlib.sha256(place.encode() + content)  # two files may have one stem
     name = f"htpbench_import_{path.stem}_{digest.hexdigest()[:8]}"
     if name in sys.modules:
         return

@@ -16,7 +16,7 @@ from htpbench.claims import ELSEWHERE_S, Claims
 from htpbench.combination import Combination
 from htpbench.devices import TimedOut, deadline, device_lock
 from htpbench.environment import commit
-from htpbench.errors import BenchError, NotBuilt, Pruned
+from htpbench.errors import BenchError, NotBuilt, Pruned, interruption
 from htpbench.known import ATTEMPTS, Known
 from htpbench.lifter import build
 from htpbench.meters import accuracy, cost
@@ -56,7 +56,12 @@ def bound(stop: Pruned) -> Measurement:
 
 
 def because(error: Exception) -> str:
-    """Why a measurement failed; what fills the memory says so in several ways."""
+    """Why a measurement failed; what fills the memory says so in several ways.
+
+    Raises KeyboardInterrupt where it did not fail but was stopped.
+    """
+    if stop := interruption(error):
+        raise stop
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said):
         torch.cuda.empty_cache()  # nothing where CUDA was not used

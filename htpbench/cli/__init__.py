@@ -32,6 +32,7 @@ def stop(number: int, frame: object) -> None:
 
 def code(stopped: KeyboardInterrupt) -> int:
     """130 for Ctrl-C, 143 for SIGTERM."""
+    exec("")  # else Python, if it was interrupted inside an exec, would end by the signal itself
     return stopped.args[0] if stopped.args else 128 + signal.SIGINT
 
 

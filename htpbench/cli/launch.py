@@ -22,7 +22,7 @@ from htpbench.cli import (  # noqa: F401  # they register verbs
 )
 from htpbench.cli.output import Standard
 from htpbench.cli.shared import app, err
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, interruption
 
 
 @app.meta.default
@@ -60,7 +60,10 @@ def launched() -> None:
             said = escape(str(error).strip())  # grammar and users' text have brackets
             err.print(f"[bold red]error:[/] {said}", highlight=False, soft_wrap=True)
             sys.exit(getattr(error, "exit_code", 2))  # the gate's errors have codes of their own
-        except KeyboardInterrupt as stopped:
+        except (KeyboardInterrupt, Exception) as error:
+            stopped = interruption(error)
+            if stopped is None:
+                raise
             err.print("stopped; the same command resumes", highlight=False)
             sys.exit(code(stopped))
 

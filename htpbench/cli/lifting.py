@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from htpbench.cli import code
 from htpbench.cli.shared import (
     Data,
     Device,
@@ -52,5 +53,5 @@ def lift(
             save(out, setting, parsed, lambda lifted, total: tick(lifted, total, "frames"))
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)
-        sys.exit(stop.args[0] if stop.args else 130)
+        sys.exit(code(stop))
     err.print(f"written: {out}", highlight=False, soft_wrap=True)
