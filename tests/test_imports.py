@@ -18,12 +18,12 @@ LAYERS = [
     {"backbones", "pruners", "recoverers", "motion"},
     {"layers", "selection", "present", "metrics", "statistics", "claims", "devices", "progress"},
     {"registry", "combination", "cards", "constraint"},
-    {"files", "waiting"},
+    {"drafts", "waiting"},
     {"protocols", "errors", "data", "passwords", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
 BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data"}
-READING = {"rows", "study", "combination", "statistics", "errors", "data", "files"}
+READING = {"rows", "study", "combination", "statistics", "errors", "data", "drafts"}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},

@@ -11,7 +11,7 @@ from typing import Any
 
 from htpbench.data import data_folder
 from htpbench.errors import BenchError
-from htpbench.files import write_file
+from htpbench.drafts import write_file
 from htpbench.report.current import CONTROL
 from htpbench.rows import SCHEMA, Row
 
@@ -91,7 +91,8 @@ def write(path: Path, found: Rows) -> None:
     environments = [{"kind": "environment", **facts} for facts in found.environments]
     lines = [*environments, *(asdict(row) for row in found.rows.values())]
     replaceable(path, {row.study for row in found.rows.values()})
-    write_file(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    write_file(path, text.encode(), "name a file of your own with --against")
 
 
 def replaceable(path: Path, studies: set[str]) -> None:

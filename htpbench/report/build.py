@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
-from htpbench.files import write_file
+from htpbench.drafts import write_file
 from htpbench.report.captions import chosen, linked, scored, timed
 from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines

@@ -10,7 +10,7 @@ from textwrap import wrap
 
 import pandas
 
-from htpbench.files import write_file
+from htpbench.drafts import write_file
 from htpbench.report.tables import NUMBER, numeric
 
 LINE = 345  # points: a line of the standard classes

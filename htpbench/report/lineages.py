@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas
 
 from htpbench.combination import parse
-from htpbench.files import write_file
+from htpbench.drafts import write_file
 from htpbench.report.tables import COLUMNS, amount, head, markdown
 from htpbench.rows import Row, latest
 

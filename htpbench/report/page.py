@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pandas
 
-from htpbench.files import write_file
+from htpbench.drafts import write_file
 from htpbench.report.tables import numeric
 
 SHEET = """

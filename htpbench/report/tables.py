@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas
 
-from htpbench.files import write_file
+from htpbench.drafts import write_file
 from htpbench.report.published import (
     as_printed,
     explained,
