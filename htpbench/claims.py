@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,14 +24,19 @@ from filelock import FileLock
 
 from htpbench import files
 from htpbench.errors import BenchError
+from htpbench.waiting import PAUSE_S, Waiting
 
 Unit = TypeVar("Unit")
+OTHERS = "what another process measures"
 ELSEWHERE_S = 24 * 3600.0  # a claim of another host that is older than this is free
-PAUSE_S = 0.1  # between two looks at what another worker holds
 
 
 class Busy(Exception):
-    """Another live worker holds it."""
+    """Another live worker holds it; `process` is its number, 0 where it is not of this host."""
+
+    def __init__(self, what: str, process: int = 0) -> None:
+        super().__init__(what)
+        self.process = process
 
 
 def born(process: int) -> str | None:
@@ -86,6 +91,11 @@ def is_owner(said: Any) -> bool:
     )
 
 
+def here(owner: dict[str, Any]) -> int:
+    """The process of an owner; 0 where it is not of this host."""
+    return owner.get("process", 0) if owner.get("host") == host() else 0
+
+
 class Claims:
     """The claims below one folder. Raises BenchError where it cannot be written.
 
@@ -116,10 +126,12 @@ class Claims:
         Where a live worker has it: waits for its end, or with `wait` off raises Busy.
         """
         key = hashlib.sha256(what.encode()).hexdigest()[:16]
+        waiting = Waiting(OTHERS)
         try:
             while (deaths := self.take(key)) is None:
                 if not wait:
-                    raise Busy(what)
+                    raise Busy(what, self.holder(key))
+                waiting.look(lambda: [self.holder(key)])
                 time.sleep(PAUSE_S)
             yield deaths
         finally:
@@ -141,6 +153,13 @@ class Claims:
             with path.open("x", encoding="utf-8") as file:
                 file.write(owner)
         return deaths
+
+    def holder(self, key: str) -> int:
+        """The process of this host that has a claim; 0 where there is none."""
+        try:
+            return here(_read(self.folder / key))
+        except OSError:  # given back a moment ago
+            return 0
 
     def renew(self, what: str) -> None:
         """Say that a long unit is still worked at."""
@@ -181,15 +200,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 def in_turn(units: Iterable[Unit], work: Callable[[Unit], None]) -> None:
     """Work at every unit; one that is Busy is tried again after the others."""
-    waiting, passed = deque(units), 0
-    while waiting:
-        unit = waiting.popleft()
+    left, passed, waiting = deque(units), 0, Waiting(OTHERS)
+    while left:
+        unit = left.popleft()
         try:
             work(unit)
-            passed = 0
-        except Busy:
-            waiting.append(unit)
+            passed, waiting = 0, Waiting(OTHERS)
+        except Busy as busy:
+            left.append(unit)
             passed += 1
-            if passed >= len(waiting):
+            if passed >= len(left):
+                waiting.look(partial(list, [busy.process]))
                 time.sleep(PAUSE_S)
                 passed = 0

@@ -31,6 +31,13 @@ class Pruned(Exception):
         self.least = least
 
 
+def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C behind an error, if any: what is interrupted may turn it into another error."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """The error for a name that nobody knows, with the nearest names that exist."""
     known, name = sorted(known), name if len(name) <= QUOTED else f"{name[:QUOTED]}..."

@@ -1,4 +1,4 @@
-"""One progress bar for long work."""
+"""One progress bar for long work; in a log, a line for each unit that is finished."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from rich.progress import (
 
 from htpbench.fitting import Ending
 
-Tick = Callable[[int, int, str], None]
+Tick = Callable[[int, int, str], None]  # units done, units in all, which one
+LINES = 100  # of a log, where units are as small as steps or frames
 
 
 class Doing(ProgressColumn):
@@ -29,8 +30,11 @@ class Doing(ProgressColumn):
 
 
 @contextmanager
-def bar(console: Console) -> Iterator[Tick]:
-    """Yields `tick(done, total, text)`."""
+def bar(console: Console, small: bool = False) -> Iterator[Tick]:
+    """Yields `tick(done, total, text)`; `small` units are too many for a line each."""
+    if not console.is_terminal:
+        yield lines(console, small)
+        return
     columns = (
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
@@ -44,3 +48,18 @@ def bar(console: Console) -> Iterator[Tick]:
             progress.update(task, completed=done, total=total, description=text)
 
         yield tick
+
+
+def lines(console: Console, small: bool) -> Tick:
+    """A tick that prints a line whenever more is done than in the last one."""
+    told = 0
+
+    def tick(done: int, total: int, text: str) -> None:
+        nonlocal told
+        step = max(total // LINES, 1) if small else 1
+        if done // step > told // step or done == total > told:
+            told = done
+            said = f"{done}/{total} {text}"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+    return tick

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from htpbench import files
 from htpbench.combination import parse
 from htpbench.errors import BenchError
+from htpbench.passwords import hidden
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -30,7 +31,7 @@ TRIES = 5  # of making the schema, which several workers may want to do at once
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """The storage of a URL, or without one the journal. BenchError where it cannot be used."""
-    return open_server(url) if url else open_journal(journal)
+    return open_journal(journal) if url is None else open_server(url)
 
 
 def refused(path: Path, error: BenchError | OSError) -> BenchError:
@@ -184,13 +185,18 @@ def open_server(text: str) -> BaseStorage:
 
 
 def checked(text: str) -> URL:
-    """The URL with its driver; BenchError for other servers than PostgreSQL."""
+    """The URL with its driver; BenchError for other servers than PostgreSQL.
+
+    The password ends at the last `@`, as people write it, where SQLAlchemy takes the first.
+    """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     wanted = "expected postgresql://USER:PASSWORD@HOST/DATABASE, or none for a journal file"
     try:
-        url = make_url(text)
+        kind, _, rest = text.partition("://")
+        login, at, place = rest.rpartition("@")
+        url = make_url(f"{kind}://{login.replace('@', '%40')}{at}{place}")
     except (ArgumentError, ValueError):
         raise BenchError(f"--storage is not a URL; {wanted}") from None
     kind = url.get_backend_name()
@@ -222,12 +228,12 @@ def talking(text: str | None) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        url = checked(text)
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         said = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
-        if url.password:
-            said = said.replace(str(url.password), "***")
+        password = checked(text).password
+        if password:
+            said = said.replace(str(password), "***")
         raise BenchError(
-            f"--storage {url.render_as_string(hide_password=True)}: {said}; "
+            f"--storage {hidden(text)}: {said}; "
             "check the address, or leave --storage out for a journal file"
         ) from None

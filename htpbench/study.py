@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from htpbench import constraint, files
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError, unknown
 from htpbench.models import LISTED, Count, Seed, Strict, fault, faults
-from htpbench.registry import PRUNERS, RECOVERERS
+from htpbench.registry import PRUNERS, RECOVERERS, import_file
 from htpbench.search import space
 
 MOST_LISTED = 10**6  # combinations that brute force takes
@@ -34,7 +34,7 @@ HIGHER_IS_BETTER = {
 class EvaluationSettings(Strict):
     """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
 
-    data: str = "synthetic"
+    data: str = Field(default="synthetic", min_length=1)
     detections: str = "cpn"
     cameras: Literal["rotate", "all"] = "rotate"
     windows: Count | None = None
@@ -151,7 +151,13 @@ def numbers(name: str, given: list[int] | None, low: int, high: int) -> None:
         raise BenchError(f"search.{name} = {given}: expected each number once")
 
 
-class Study(Strict):
+class Imports(BaseModel):
+    """What must be imported before the rest of a study can be understood."""
+
+    imports: list[Annotated[str, Field(min_length=1)]] = []  # files, as --import takes them
+
+
+class Study(Imports, Strict):
     """A study; combinations, or a search space, or both (the combinations then come first)."""
 
     name: str = Field(pattern=r"^\w[\w .+-]*$", max_length=100)  # of files and folders
@@ -165,7 +171,7 @@ class Study(Strict):
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     masked: bool = False  # the first pruning masks frames instead of removing them
-    weights: str | None = None  # a shipped name, a path, or "random"
+    weights: str | None = Field(default=None, min_length=1)  # shipped, a path, or "random"
     training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
@@ -208,7 +214,7 @@ class Study(Strict):
         self, data: str | None, weights: str | None, pipeline: str | None = None
     ) -> Study:
         """The same study on other data, with other weights, in another pipeline."""
-        evaluation = self.evaluation.model_copy(update={"data": data} if data else {})
+        evaluation = self.evaluation.model_copy(update={} if data is None else {"data": data})
         asked = {"weights": weights, "pipeline": pipeline}
         changed = {name: value for name, value in asked.items() if value is not None}
         trained = {"training": None} if weights is not None else {}
@@ -235,7 +241,7 @@ def by_hand(
             title="Measured by hand",
             meters=meters,
             combinations=[str(combination) for combination in combinations],
-            evaluation=EvaluationSettings(data=data) if data else EvaluationSettings(),
+            evaluation=EvaluationSettings.model_validate({} if data is None else {"data": data}),
             sampling=SamplingSettings(**sampling),
             **settings,  # type: ignore[arg-type]
         )
@@ -256,11 +262,13 @@ def load(name: str) -> Study:
             raise unknown("study", name, [*names(), "a path to a .toml file"])
         path = data_folder() / "studies" / f"{name}.toml"
     try:
-        written = files.load_toml(path)
+        told = {"name": path.stem, **files.load_toml(path)}
     except BenchError as error:
         raise BenchError(f"study {error}") from error
     try:
-        return Study.model_validate({"name": path.stem, **written})
+        for file in Imports.model_validate(told).imports:
+            import_file(Path(file))
+        return Study.model_validate(told)
     except ValidationError as error:
         raise BenchError(f"study {path}: {faults(error, wrong)}") from error
     except BenchError as error:

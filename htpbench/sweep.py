@@ -17,7 +17,7 @@ from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from htpbench.claims import PAUSE_S, alive, in_turn, myself
+from htpbench.claims import OTHERS, alive, here, in_turn, myself
 from htpbench.combination import Combination, parse
 from htpbench.errors import unknown
 from htpbench.progress import Tick
@@ -29,6 +29,7 @@ from htpbench.search.suggest import excesses, sampler, suggest
 from htpbench.setting import METERS
 from htpbench.storage import SystemLock, open_storage, talking
 from htpbench.study import HIGHER_IS_BETTER, Study
+from htpbench.waiting import PAUSE_S, Waiting
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -77,6 +78,7 @@ def sweep(
                 found = bench.measure(combination, writer, tell, judge, watch=watch)
                 trials.answer(trial, found)
             rows[combination] = list(found.values())
+            tick(len(listed) + done + 1, total, str(combination))
         in_turn([each for each in trials.searched() if each not in rows], work)  # of other workers
     ordered = dict.fromkeys([None, *listed, *rows])
     return list({row.key: row for place in ordered for row in rows[place]}.values())
@@ -100,7 +102,7 @@ class Trials:
 
     def __init__(self, bench: Bench, storage: str | None, number: int) -> None:
         self.study, self.objectives = bench.study, bench.study.objectives
-        conditions = bench.study.model_dump(exclude={"title"}), bench.seed, bench.device
+        conditions = bench.study.model_dump(exclude={"title", "imports"}), bench.seed, bench.device
         digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
         name = f"{bench.study.name}-{digest}"
         # Whoever asks holds this lock, so that a RUNNING trial without an owner has a dead one.
@@ -146,20 +148,23 @@ class Trials:
     def wanted(self) -> Iterator[tuple[int, optuna.Trial]]:
         """Trials to answer, after how many, until all workers together have enough."""
         asked = space.asked(self.study)
+        waiting = Waiting(OTHERS)
         while asked:
             with self.lock:
                 self.bury()
                 # One look: what ends between two would be in neither.
                 seen = self.all.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
-                running = sum(trial.state == TrialState.RUNNING for trial in seen)
+                running = [trial for trial in seen if trial.state == TrialState.RUNNING]
                 done = sum(trial.state in ENDED and bool(trial.params) for trial in seen)
                 trial = None
-                if done + running + self.failed < asked:
+                if done + len(running) + self.failed < asked:
                     trial = self.all.ask()
                     trial.set_user_attr("worker", myself())
             if trial is not None:
                 yield done, trial
+                waiting = Waiting(OTHERS)
             elif running:
+                waiting.look(partial(map, owner, running))
                 time.sleep(PAUSE_S)  # its worker may die
             else:
                 return
@@ -197,6 +202,11 @@ class Trials:
                     constraints=excesses(self.study.search, found),
                 )
                 self.all.add_trial(frozen)
+
+
+def owner(trial: FrozenTrial) -> int:
+    """The process of this host that works at a trial; 0 where there is none."""
+    return here(trial.user_attrs.get("worker") or {})
 
 
 def verdict(found: dict[str, Row], study: Study) -> tuple[TrialState, list[float] | None]:

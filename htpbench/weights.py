@@ -6,11 +6,9 @@ A file holds `backbone.*` and `recoverer.<name>.*`, so that one file can serve s
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +21,7 @@ from torch import Tensor
 from htpbench import files
 from htpbench.combination import Combination
 from htpbench.data import data_folder
+from htpbench.drafts import draft
 from htpbench.errors import BenchError, OtherLengths, unknown
 from htpbench.lifter import Lifter
 from htpbench.models import Count, Seed, faults
@@ -91,6 +90,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         tensors = load_file(path)
     except (SafetensorError, OSError, struct.error) as error:
         raise BenchError(f"{path} is not a readable safetensors file: {error}") from error
+    if not tensors:
+        raise BenchError(f"{path} holds no tensors; expected those of a trained network")
     file = path.with_suffix(".json")
     try:
         card = files.load_json(file)
@@ -104,18 +105,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
     """Save tensors and their card; each file appears whole or not at all."""
-    drafts = path.with_suffix(".part"), path.with_suffix(".json.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, drafts[0])
-        drafts[1].write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-        os.replace(drafts[1], path.with_suffix(".json"))  # first: tensors never lack their card
-        os.replace(drafts[0], path)
-    except (OSError, SafetensorError) as error:
-        for draft in drafts:
-            with suppress(OSError):
-                draft.unlink()
-        raise BenchError(f"cannot write {path}: {error}; choose another folder") from error
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    # The card, the inner one, takes its place first: tensors never lack their card.
+    with draft(path) as file, draft(path.with_suffix(".json")) as beside:
+        try:
+            save_file(whole, Path(file.name))
+        except SafetensorError as error:
+            raise OSError(None, str(error)) from error
+        beside.write(json.dumps(card, indent=1).encode() + b"\n")
 
 
 def load_into(lifter: Lifter, combination: Combination, tensors: dict[str, Tensor]) -> None:

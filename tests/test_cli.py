@@ -53,7 +53,7 @@ def test_every_verb_has_help(call, verb):
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "from htpbench.cli import app\n"
+        "from htpbench.cli.launch import app\n"
         "try:\n    app.meta(['--help'])\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'pandas', 'optuna', 'seaborn', 'matplotlib', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"

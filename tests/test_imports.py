@@ -12,20 +12,22 @@ PACKAGE = ROOT / "htpbench"
 LAYERS = [
     {"cli", "testing", "__main__"},
     {"sweep", "storage", "workers", "duration", "training", "convert", "gate"}
-    | {"report", "doctor", "listing", "poses", "progress"},
+    | {"report", "doctor", "listing", "poses"},
     {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
     {"known", "lifter", "meters", "weights", "environment", "row", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "fitting", "selection", "present", "metrics", "statistics", "claims", "devices"},
-    {"registry", "combination", "cards", "constraint"},
-    {"protocols", "errors", "data", "files", "models", "printable", "htpbench"},
+    {"layers", "selection", "present", "metrics", "statistics", "claims", "devices", "progress"},
+    {"registry", "combination", "cards", "constraint", "fitting"},
+    {"drafts", "waiting"},
+    {"protocols", "errors", "data", "files", "models", "printable", "passwords", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
 BASICS = {"layers", "fitting", "selection", "registry", "cards", "protocols", "errors", "data"} | {
     "files"
 }
 READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"} | {
-    "printable"
+    "printable",
+    "drafts",
 }
 ONLY = {
     "backbones": BASICS | {"backbones"},

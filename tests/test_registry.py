@@ -132,8 +132,12 @@ class TestFastest(PrunerContract):
 
 
 def test_taken_names_are_refused(fastest, tmp_path):
-    with pytest.raises(BenchError, match="the pruner name 'fastest' is taken"):
-        import_file(tmp_path / "fastest.py")
+    import_file(tmp_path / "fastest.py")  # a study and --import may both name it
+    again = tmp_path / "again" / "fastest.py"
+    again.parent.mkdir()
+    again.write_text(FASTEST)
+    with pytest.raises(BenchError, match=f"'fastest' is taken by {tmp_path}/fastest.py; choose"):
+        import_file(again)
     for registry, name in ((PRUNERS, "tps"), (PRUNERS, "tpa"), (BACKBONES, "mixste")):
         with pytest.raises(BenchError, match=f"the {registry.kind} name '{name}' is taken"):
             registry.register(name)(object)

@@ -315,7 +315,7 @@ def test_a_terminal_shows_every_number_whole_and_a_reason_once(width):
     assert first.split()[:4] == ["*", "mixste-243", "294.85", "20.00"] and "40.0" in first
     (hot,) = [line.split() for line in lines if "94.85" in line and "15.00" in line]
     assert {"42.0", "-2.50", "1.50"} <= set(hot)
-    assert ("[1.40," in hot) == (width >= 120), "intervals where there is room"
+    assert ("[1.40," in hot) == (width >= 80), "intervals where there is room"
     said = " ".join(" ".join(lines).split())
     assert said.count("dominated by") == 1 and "accuracy.mpjpe and 3 more: pruned: after" in said
 

@@ -50,11 +50,11 @@ def compare(
     from htpbench.study import load
     from htpbench.verdicts import compare as judge
 
+    report = load(study) if study else None  # first: it may import what is named here
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
     rows, store = reread(results)
-    if study:
-        asked = load(study)
-        rows = current(asked, rows, store.sweeps.get(asked.name))
+    if report:
+        rows = current(report, rows, store.sweeps.get(report.name))
     found, refused = judge(a, b, rows, metric or ())
     if found:
         text = render(found, a, b, format)
@@ -81,17 +81,21 @@ def check(
     """
     from htpbench.gate import check as gate
     from htpbench.gate import pinned
+    from htpbench.progress import bar
     from htpbench.study import load
 
     path = against or pinned.pinned_file()
     if pin and fail:
         raise BenchError("--pin judges nothing; leave --fail out")
-    with err.status("measuring") as status:
+    study = load("gate")
+    if pin:
+        pinned.replaceable(path, {study.name})  # measuring takes a minute
+    with bar(err) as tick:
         if pin:
-            pinned.write(path, gate.measure(load("gate"), status.update))
+            pinned.write(path, gate.measure(study, tick))
             code, said = 0, [f"pinned: {path}"]
         else:
-            code, said = gate.check(path, fail or [], status.update)
+            code, said = gate.check(path, fail or [], tick)
     for each in said:
         out.print(each, highlight=False, markup=False)
     if code:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,7 @@ from htpbench.printable import shown
 
 if TYPE_CHECKING:
     from htpbench.rows import Row, Store
+    from htpbench.run import Bench
     from htpbench.study import Study
 
 app = App(
@@ -28,7 +30,8 @@ app = App(
 )
 app.meta.suppress_keyboard_interrupt = False
 NAMED = 10  # lines of the results that could not be read
-WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
+TERMINAL = sys.stdout is not None and sys.stdout.isatty()
+WIDTH = None if TERMINAL else 240  # a pipe has no width; rich would assume 80
 
 
 class Terminal(Console):
@@ -75,11 +78,44 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
     from htpbench.combination import parse
     from htpbench.study import load
 
-    parsed = [parse(text) for text in combinations or []]
-    parsed += load(study).parsed() if study else []
+    listed = load(study).parsed() if study else []  # first: it may import what is named here
+    parsed = [*map(parse, combinations or []), *listed]
     if not parsed:
         raise BenchError("nothing to do: name a combination, or a study with --study")
     return list(dict.fromkeys(parsed))
+
+
+def warn(text: str) -> None:
+    """A line on stderr, whatever stands in it."""
+    err.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+class Warnings(logging.Handler):
+    """What the package logs (who is waited for, which worker was killed) goes to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it, above a progress bar where there is one."""
+        warn(self.format(record))
+
+
+logging.getLogger("htpbench").addHandler(Warnings())
+
+
+def opened(bench: Bench, data: str | None, weights: str | None) -> Bench:
+    """The bench, once data and weights that were named can be read, whatever is measured."""
+    if weights is not None:
+        _ = bench.trained
+    if data is not None:
+        _ = bench.motion
+    return bench
+
+
+def finished(study: Study, rows: Iterable[Row]) -> None:
+    """Exit with 1 where nothing that was asked for was measured."""
+    from htpbench.run import succeeded
+
+    if not succeeded(study, rows):
+        sys.exit(1)
 
 
 def reread(results: Path) -> tuple[list[Row], Store]:
@@ -90,7 +126,7 @@ def reread(results: Path) -> tuple[list[Row], Store]:
     rows = store.read()
     if store.problems:
         warn(
-            f"lines of the results that could not be read: {len(store.problems)}; "
+            f"warning: lines of the results that could not be read: {len(store.problems)}; "
             f"the first: {'; '.join(store.problems[:NAMED])}"
         )
     return rows, store
@@ -107,16 +143,11 @@ def reported(study: Study, results: Path, reports: Path) -> None:
     for file in report.files:
         out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)
     for problem in report.problems:
-        warn(problem)
+        warn(f"warning: {problem}")
     if report.finding:
         out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
     if report.refused:
         raise report.refused[0]
-
-
-def warn(text: str) -> None:
-    """A warning on stderr."""
-    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def natural(seed: int) -> int:

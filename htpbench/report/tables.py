@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pandas
 
-from htpbench.errors import BenchError
+from htpbench.drafts import write_file
 from htpbench.printable import as_code, in_markdown, shown
 from htpbench.report.published import (
     as_printed,
@@ -283,22 +281,6 @@ def write(
 def write_text(path: Path, text: str) -> Path:
     """Write a text of which nothing commands the terminal that shows it; see `write_file`."""
     return write_file(path, shown(text).encode())
-
-
-def write_file(path: Path, content: bytes) -> Path:
-    """Write all or nothing: readers see the old file or the new one. BenchError if refused."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise BenchError(
-            f"cannot write {path}: {error.strerror}; free or mend the folder, or name another"
-        ) from error
-    return path
 
 
 def _note(said: dict[str, list[str]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import torch
@@ -39,6 +41,30 @@ def save(
     tensors["step"] = torch.tensor(step)
     tensors["history"] = torch.tensor(points, dtype=torch.float64)  # (checks, 2)
     weights.write(path, tensors, {"recipe": recipe.plain()})
+
+
+def vacant(state: Path) -> None:
+    """BenchError where a new run would replace files that are no part of it.
+
+    A run writes its state before anything else, and that state's card before the state.
+    """
+    names = [f"{name}.{end}" for name in ("weights", "best") for end in ("safetensors", "json")]
+    taken = [path for path in map(state.with_name, names) if os.path.lexists(path)]
+    card = state.with_suffix(".json")
+    if os.path.lexists(card) and not _of_a_state(card):
+        taken.append(card)
+    if taken:
+        raise BenchError(
+            f"{taken[0]} is there without the state of the training that made it; move it away, "
+            "or train into another folder with --out"
+        )
+
+
+def _of_a_state(card: Path) -> bool:
+    try:
+        return json.loads(card.read_bytes()).keys() == {"recipe"}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
 
 
 def resume(

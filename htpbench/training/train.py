@@ -20,7 +20,7 @@ from htpbench.diffusion.whole import Sampling, denoises
 from htpbench.errors import BenchError
 from htpbench.lifter import Lifter
 from htpbench.protocols import Lifted
-from htpbench.training.checkpoint import resume, save
+from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.losses import LOSSES
 from htpbench.training.recipes import Precision, Recipe
@@ -70,6 +70,7 @@ def train(
     history = History(recipe, sampler.motions[0], steps, out, describe(recipe, sampler, trainee))
     state = out / "state.safetensors"
     if not state.exists():
+        vacant(state)
         save(state, recipe, trainee, optimiser, 0, [])  # a folder that cannot be written: say it
     begin, history.points = resume(state, recipe, trainee, optimiser, steps)
     saved = time.monotonic()
