@@ -16,7 +16,7 @@ LAYERS = [
     {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
     {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "present", "metrics", "statistics", "claims", "devices"},
+    {"layers", "selection", "present", "positions", "metrics", "statistics", "claims", "devices"},
     {"registry", "combination", "cards", "constraint"},
     {"protocols", "errors", "data", "htpbench"},
 ]
