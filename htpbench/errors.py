@@ -23,6 +23,10 @@ class OtherLengths(NotBuilt):
     """Weights whose shapes depend on the schedule, and that were made for another one."""
 
 
+class Faulty(BenchError):
+    """A system that does not keep its contract: what it is part of fails, all else goes on."""
+
+
 class Pruned(Exception):
     """Not an error: a combination need not be measured further; its MPJPE is at least `least`."""
 

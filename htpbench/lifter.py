@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from htpbench.combination import Combination, Part, parse
 from htpbench.errors import BenchError, NotBuilt
+from htpbench.positions import check, tried
 from htpbench.present import Present, chosen, gathered, itself, masked, unmasked
 from htpbench.protocols import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
 from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
@@ -125,7 +126,7 @@ class Lifter(nn.Module):
             view = self.view(present, poses2d, block, stage)
             if replayed is None:
                 positions = self.pruner.select(view, r)  # type: ignore[union-attr]
-                check(positions, (len(view.kept), r), self.pruner)
+                check(positions, view.kept, r, self.pruner)
             else:
                 positions = torch.searchsorted(view.kept.contiguous(), replayed)
             links = self.links(view)
@@ -193,6 +194,17 @@ class Lifter(nn.Module):
             attention=self.backbone.blocks[block].received,  # type: ignore[arg-type]
         )
 
+    def try_pruner(self) -> None:
+        """Let the pruner choose on drawn clips, stage after stage; Faulty names its mistake."""
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(0)
+            poses2d, *_ = self.example(batch=2)  # of one clip, positions for all would go unseen
+            kept = torch.arange(self.frames).repeat(len(poses2d), 1)  # (B, F)
+            for stage, (r, block) in enumerate(self.schedule):
+                tokens = torch.randn(*kept.shape, self.backbone.stacked, self.backbone.width)
+                view = self.view(Present(tokens, kept), poses2d, block, stage)
+                kept = kept.gather(1, tried(self.pruner, view, r))  # (B, r)
+
     def shapes(self) -> Shapes:
         """The sizes of one forward pass, for published costs; features counted on `meta`."""
         backbone = self.backbone
@@ -225,13 +237,6 @@ class Lifter(nn.Module):
         return tuple(drawn.values())
 
 
-def check(positions: Tensor, shape: tuple[int, int], pruner: object) -> None:
-    """A pruner that returns another number of frames than asked would be measured wrongly."""
-    if tuple(positions.shape) != shape:
-        name = type(pruner).__name__
-        raise ValueError(f"{name} returned positions {tuple(positions.shape)}; expected {shape}")
-
-
 def build(
     combination: Combination | str,
     pipeline: str | None = None,
@@ -241,7 +246,8 @@ def build(
     """Assemble a combination with fresh weights, drawn from torch's global generator.
 
     any_schedule: the recoverer's parameters do not depend on the schedule. masked: see Lifter.
-    BenchError where the parts refuse each other, NotBuilt where one has no code.
+    BenchError where the parts refuse each other, NotBuilt where one has no code, Faulty where the
+    pruner does not keep its contract.
     """
     if isinstance(combination, str):
         combination = parse(combination)
@@ -264,7 +270,7 @@ def build(
         check_attention(f"{combination}: {combination.pruner}", combination.schedule, backbone)
     ranks = None if any_schedule else [r for r, _ in combination.schedule]
     recoverer = combination.recoverer
-    return Lifter(
+    lifter = Lifter(
         backbone,
         combination.frames,
         pruner=build_pruner(combination.pruner) if combination.pruner else None,
@@ -276,6 +282,8 @@ def build(
         centred=centred,
         masked=masked,
     )
+    lifter.try_pruner()
+    return lifter
 
 
 def readable(backbone: Backbone) -> list[int]:

@@ -16,7 +16,7 @@ from htpbench.claims import ELSEWHERE_S, Claims
 from htpbench.combination import Combination
 from htpbench.devices import TimedOut, deadline, device_lock
 from htpbench.environment import commit
-from htpbench.errors import BenchError, NotBuilt, Pruned, interruption
+from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, interruption
 from htpbench.known import ATTEMPTS, Known
 from htpbench.lifter import build
 from htpbench.meters import accuracy, cost
@@ -201,6 +201,8 @@ class Bench(Setting):
                     raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
         except NotBuilt as error:
             return {}, "unsupported", str(error), None
+        except Faulty as error:
+            return {}, "failed", str(error), None
         except BenchError:
             raise  # the user's to mend, and nothing to do with this combination alone
         except TimedOut as error:

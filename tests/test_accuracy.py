@@ -175,7 +175,7 @@ def test_seq2frame_scores_the_centre_of_every_window():
     several = Teacher(evaluation, frames=torch.tensor([0, 4, 8]))
     assert len(errors(several, evaluation)) == 45
     edge = Teacher(evaluation, frames=torch.tensor([0, 8]))
-    edge.pruner = None
+    edge.recoverer = None
     with pytest.raises(ValueError, match="lost the centre"):
         errors(edge, evaluation)
 

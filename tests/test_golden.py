@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from official import RUNNERS
+from official.d3dp import network, run_sample
 from paths import ROOT, SHARED
 from safetensors.torch import load_file
 
+from htpbench.diffusion.hypotheses import sample
+from htpbench.diffusion.schedule import cosine, times
 from htpbench.errors import NotBuilt
 from htpbench.registry import BACKBONES
 
@@ -44,3 +47,20 @@ def expect_built(family):
     for name in ("motionbert", "motionagformer", "mhformer", "ktpformer", "d3dp", "diffpose"):
         if name in family:
             BACKBONES.load(name)
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_case_may_have_any_number_of_steps(steps):
+    """The case says how many, not its runner: the one that is there has 3."""
+    tensors = load_file(ROOT / "tests/golden/d3dp_denoiser-a.safetensors")
+    state = {k.removeprefix("weights/"): v for k, v in tensors.items() if k.startswith("weights/")}
+    shares = cosine()
+    state["betas"] = 1 - shares / torch.cat((shares.new_ones(1), shares[:-1]))
+    args = {"frames": 9, "embed": 32, "depth": 3, "sampling_timesteps": steps, "timestep": 1000}
+    torch.manual_seed(0)
+    clip, noise = tensors["input"][:1], torch.randn(1, 2, steps, 9, 17, 3)
+    drawn = {f"noise_{step}": noise[:, :, step] for step in range(steps)}
+    with torch.inference_mode():
+        output = sample(network(args, state), clip, noise)
+        case = {"args": args, "times": times(1000, steps)}
+        run_sample(case, {"input": clip, "output": output, **drawn}, state)

@@ -16,7 +16,8 @@ LAYERS = [
     {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
     {"known", "lifter", "meters", "weights", "environment", "row", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "present", "metrics", "statistics", "claims", "devices", "progress"},
+    {"layers", "selection", "present", "positions", "metrics", "statistics", "claims", "devices"}
+    | {"progress"},
     {"registry", "combination", "cards", "constraint", "fitting"},
     {"drafts", "waiting"},
     {"protocols", "errors", "data", "files", "models", "printable", "passwords", "htpbench"},

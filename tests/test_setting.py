@@ -42,7 +42,7 @@ def test_an_edited_pruner_has_other_keys(tmp_path, monkeypatch):
 def test_a_pruner_that_returns_other_frames_than_asked_fails_instead_of_being_measured(
     tmp_path, monkeypatch
 ):
-    for positions, said in (([0, 1, 2, 3], "expected (1, 3)"), ([2, 1, 0], "unsorted")):
+    for positions, said in (([0, 1, 2, 3], "of shape [2, 4]"), ([2, 1, 0], "do not rise: 2, 1, 0")):
         mine(tmp_path, monkeypatch, positions)
         fields = {"meters": ["accuracy"], "weights": "random", "evaluation": {"windows": 1}}
         here = bench(tmp_path, **fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -18,9 +19,9 @@ def official_spelling(key: str, combination: Combination, present: Iterable[str]
     Several may do, since rules lose what they do not match: it is the one that is built most like
     the keys that are present.
     """
+    present = sorted(present)
     shapes = {shape(one) for one in present}
     known = {pair for one in shapes for pair in pairwise(one)}
-    starts = {one[:end] for one in present for end in range(len(one))}
     candidates = [key]  # fewest rules undone first
     for pattern, replacement in reversed(rules(combination)):
         made, template = undone(pattern, replacement)
@@ -32,7 +33,9 @@ def official_spelling(key: str, combination: Combination, present: Iterable[str]
 
     def strangeness(one: str) -> tuple[bool, int, int]:
         new = len(set(pairwise(shape(one))) - known)
-        return shape(one) not in shapes, new, sum(one[:n] not in starts for n in range(len(one)))
+        place = bisect(present, one)  # its neighbours begin most like it
+        near = [alike(one, other) for other in present[max(place - 1, 0) : place + 1]]
+        return shape(one) not in shapes, new, len(one) - max(near, default=0)
 
     return min(reversed(fitting), key=strangeness, default=key)
 
@@ -40,6 +43,12 @@ def official_spelling(key: str, combination: Combination, present: Iterable[str]
 def shape(key: str) -> tuple[str, ...]:
     """What stands between the dots, last numbers alike."""
     return (*re.sub(r"\d+(?=\.)", "0", f"^.{key}.$").split("."),)
+
+
+def alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def undone(pattern: str, replacement: str) -> tuple[re.Pattern, str]:

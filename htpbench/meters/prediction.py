@@ -15,6 +15,7 @@ from htpbench.lifter import Lifter
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views
 from htpbench.motion.windows import Windows
+from htpbench.positions import check_values
 from htpbench.protocols import Lifted
 
 BATCH = 16  # windows a forward pass; does not change any number
@@ -32,6 +33,13 @@ class Prediction:
     hypotheses: np.ndarray | None = None
 
 
+def check_kept(lifter: Lifter, lifted: Lifted) -> None:
+    """Faulty unless the frames that a pass kept are as positions must be."""
+    for kept in lifted.kept:
+        keep = kept.new_tensor([lifter.centre]) if lifter.centred else None
+        check_values(kept, lifter.frames, keep, lifter.pruner)
+
+
 def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
     """Poses (B, f, J, 3) in mm, root 0, and their frame numbers (B, f).
 
@@ -39,10 +47,9 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
     only, the mirrored pass replays the selection of the first, as the official TPC test does.
     """
     lifted: Lifted = lifter(poses2d)
-    if not all((kept.diff(dim=1) > 0).all() for kept in lifted.kept):
-        raise ValueError(f"{type(lifter.pruner).__name__} returned frames unsorted or twice")
+    check_kept(lifter, lifted)
     if lifter.centred and not (lifted.frames == lifter.centre).any(dim=1).all():
-        raise ValueError(f"{type(lifter.pruner).__name__} lost the centre frame (view.keep)")
+        raise ValueError(f"{type(lifter.recoverer).__name__} lost the centre frame")
     poses = lifted.poses
     if augment:
         selection = lifted.kept if lifter.centred else None

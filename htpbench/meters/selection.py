@@ -11,7 +11,7 @@ from htpbench import metrics
 from htpbench.diffusion.whole import first_call
 from htpbench.lifter import Lifter
 from htpbench.meters.evaluation import Evaluation
-from htpbench.meters.prediction import BATCH
+from htpbench.meters.prediction import BATCH, check_kept
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import downsample, make_views
 from htpbench.present import Present
@@ -73,7 +73,9 @@ def survivors(lifter: Lifter, evaluation: Evaluation, seed: int) -> list[np.ndar
     trails = []
     for first in range(0, len(evaluation.windows.index), BATCH):
         inputs = shown(lifter, evaluation, slice(first, first + BATCH), seed)
-        trails.append([kept.cpu().numpy() for kept in lifter(*inputs).kept])
+        lifted = lifter(*inputs)
+        check_kept(lifter, lifted)
+        trails.append([kept.cpu().numpy() for kept in lifted.kept])
     return [np.concatenate(kept) for kept in zip(*trails, strict=True)]
 
 

@@ -2,11 +2,21 @@
 
 import torch
 
+from htpbench.pruners.tpc import TPC
+
 TOLERANCE = 1e-5
 
 
 def close(ours, theirs, tolerance=TOLERANCE):
     torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
+
+
+def clustering(case):
+    """The case's pruner, and whether it forces the centre frame."""
+    selection, frames = case["selection"], case["args"].get("frames") or case["args"]["maxlen"]
+    centre = selection["centre_frame_forced"]
+    assert centre in (None, (frames - 1) // 2)
+    return TPC(selection["k"]), centre is not None
 
 
 def check_selection(lifter, tensors):

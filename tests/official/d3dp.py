@@ -20,8 +20,8 @@ def network(args, state):
         lengths=[args["frames"]] * args["depth"],
         blocks=args["depth"],
         width=args["embed"],
-        heads=8,
-        mlp_ratio=2.0,
+        heads=args.get("heads", 8),
+        mlp_ratio=args.get("mlp_ratio", 2.0),
         drop_path=0.0,
     )
     lifter = Lifter(backbone, args["frames"]).eval()
@@ -41,13 +41,14 @@ def run_denoiser(case, tensors, state):
 
 def run_sample(case, tensors, state):
     lifter, args = network(case["args"], state), case["args"]
-    assert schedule.times(args["timestep"], args["sampling_timesteps"]) == case["times"]
-    noise = torch.stack([tensors[f"noise_{step}"] for step in range(3)], dim=2)
+    steps = range(args["sampling_timesteps"])
+    assert schedule.times(args["timestep"], len(steps)) == case["times"]
+    noise = torch.stack([tensors[f"noise_{step}"] for step in steps], dim=2)
     for rows in (1, 16):
         poses = sample(lifter, tensors["input"], noise, rows=rows)
         close(poses, tensors["output"], TOLERANCE)
     betas = state["betas"]
-    close((1 - betas).cumprod(dim=0), schedule.cosine(), 1e-12)
+    close((1 - betas).cumprod(dim=0), schedule.cosine(args["timestep"]), 1e-12)
 
 
 def run_jpma(case, tensors, state):

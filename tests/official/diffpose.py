@@ -28,8 +28,11 @@ def run_gcnpose(case, tensors, state):
 def run_sample(case, tensors, state):
     network = graph(case["args"], tensors, state)
     close(linear(), (1 - tensors["betas"]).cumprod(dim=0))
-    close(refine(network, tensors["input"]), tensors["output_video_6_1"])
-    close(refine(network, tensors["input"], 24, 2), tensors["output_frame_24_2"])
+    outputs = [name for name in tensors if name.startswith("output_")]
+    assert outputs
+    for name in outputs:  # output_video_6_1: 6 steps of noise, 1 call
+        steps, calls = map(int, name.split("_")[-2:])
+        close(refine(network, tensors["input"], steps, calls), tensors[name])
 
 
 RUNNERS = {

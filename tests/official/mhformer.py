@@ -4,8 +4,7 @@ from htpbench import weights
 from htpbench.backbones.mhformer import MHFormer
 from htpbench.combination import parse
 from htpbench.lifter import Lifter
-from htpbench.pruners.tpc import TPC
-from official.common import check_selection, close
+from official.common import check_selection, close, clustering
 
 
 def mhformer(args):
@@ -32,9 +31,9 @@ def run_mhformer(case, tensors, state):
 
 
 def run_tpc_mhformer(case, tensors, state):
-    args = case["args"]
+    args, (pruner, centred) = case["args"], clustering(case)
     schedule = ((args["token_num"], args["layer_index"]),)
-    lifter = Lifter(mhformer(args), args["frames"], TPC(), schedule, centred=True).eval()
+    lifter = Lifter(mhformer(args), args["frames"], pruner, schedule, centred=centred).eval()
     weights.load_official(lifter, parse("mhformer-351+tpc:117@1"), state)
     lifted = check_selection(lifter, tensors)
     close(lifted.poses, tensors["output"])

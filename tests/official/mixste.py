@@ -4,9 +4,8 @@ from htpbench import weights
 from htpbench.backbones.mixste import MixSTE
 from htpbench.combination import parse
 from htpbench.lifter import Lifter
-from htpbench.pruners.tpc import TPC
 from htpbench.recoverers.tra import TRA
-from official.common import check_selection, close
+from official.common import check_selection, close, clustering
 
 
 def mixste(args, width, frames, heads, hidden):
@@ -30,23 +29,25 @@ def run_mixste(case, tensors, state):
     close(lifter(tensors["input"]).poses, tensors["output"])
 
 
-def hourglass(args, recoverer, centred):
+def hourglass(case, recoverer=None):
+    args, (pruner, centred) = case["args"], clustering(case)
     frames, width = args["frames"], args["channel"]
     backbone = mixste(args, width, frames, args["heads"], args["d_hid"])
     schedule = ((args["token_num"], args["layer_index"]),)
-    return Lifter(backbone, frames, TPC(), schedule, recoverer, centred=centred).eval()
+    return Lifter(backbone, frames, pruner, schedule, recoverer, centred=centred).eval()
 
 
 def run_hot_mixste(case, tensors, state):
     args = case["args"]
-    tra = TRA(args["frames"], [args["token_num"]], 17, args["channel"], args["heads"])
-    lifter = hourglass(args, tra, centred=False)
+    stacked = MixSTE.stacked
+    tra = TRA(args["frames"], [args["token_num"]], stacked, args["channel"], args["heads"])
+    lifter = hourglass(case, tra)
     weights.load_official(lifter, parse("mixste-243+tpc:81@3+tra"), state)
     close(check_selection(lifter, tensors).poses, tensors["output"])
 
 
 def run_tpc_mixste(case, tensors, state):
-    lifter = hourglass(case["args"], None, centred=True)
+    lifter = hourglass(case)
     weights.load_official(lifter, parse("mixste-243+tpc:81@3"), state)
     lifted = check_selection(lifter, tensors)
     close(lifted.poses, tensors["output"])

@@ -4,9 +4,8 @@ from htpbench import weights
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.combination import parse
 from htpbench.lifter import Lifter
-from htpbench.pruners.tpc import TPC
 from htpbench.recoverers.tra import TRA
-from official.common import check_selection, close
+from official.common import check_selection, close, clustering
 
 
 def motionagformer(args, frames, lengths):
@@ -31,12 +30,13 @@ def run_motionagformer(case, tensors, state):
 
 
 def run_hot_motionagformer(case, tensors, state):
-    args = case["args"]
+    args, (pruner, centred) = case["args"], clustering(case)
     frames, r, b = args["maxlen"], args["token_num"], args["layer_index"]
     backbone = motionagformer(args, frames, [frames] * b + [r] * (args["n_layers"] - b))
-    tra = TRA(frames, [r], 17, args["dim_feat"], args["num_heads"], bias=args["qkv_bias"])
-    lifter = Lifter(backbone, frames, TPC(), ((r, b),), tra).eval()
-    combination = parse("motionagformer.hot-243+tpc:81@7+tra~bias=false~heads=4")
+    heads, bias = args["num_heads"], args["qkv_bias"]
+    tra = TRA(frames, [r], backbone.stacked, args["dim_feat"], heads, bias=bias)
+    lifter = Lifter(backbone, frames, pruner, ((r, b),), tra, centred=centred).eval()
+    combination = parse("motionagformer.hot-243+tpc:81@7+tra")  # whose rules rename the keys
     weights.load_official(lifter, combination, state)
     close(check_selection(lifter, tensors).poses, tensors["output"])
 

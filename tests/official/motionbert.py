@@ -4,9 +4,8 @@ from htpbench import weights
 from htpbench.backbones.motionbert import MotionBERT
 from htpbench.combination import parse
 from htpbench.lifter import Lifter
-from htpbench.pruners.tpc import TPC
 from htpbench.recoverers.tra import TRA
-from official.common import check_selection, close
+from official.common import check_selection, close, clustering
 
 
 def motionbert(args, mlp_ratio):
@@ -31,11 +30,12 @@ def run_motionbert(case, tensors, state):
 
 
 def run_hot_motionbert(case, tensors, state):
-    args = case["args"]
+    args, (pruner, centred) = case["args"], clustering(case)
     backbone = motionbert(args, args["mlp_hidden"] / args["dim_feat"])
-    tra = TRA(args["maxlen"], [args["token_num"]], 17, args["dim_feat"], args["num_heads"])
+    stacked = backbone.stacked
+    tra = TRA(args["maxlen"], [args["token_num"]], stacked, args["dim_feat"], args["num_heads"])
     schedule = ((args["token_num"], args["layer_index"]),)
-    lifter = Lifter(backbone, args["maxlen"], TPC(), schedule, tra).eval()
+    lifter = Lifter(backbone, args["maxlen"], pruner, schedule, tra, centred=centred).eval()
     weights.load_official(lifter, parse("motionbert-243+tpc:81@1+tra"), state)
     close(check_selection(lifter, tensors).poses, tensors["output"])
 
