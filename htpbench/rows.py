@@ -23,7 +23,7 @@ from htpbench import files
 from htpbench.errors import BenchError
 from htpbench.row import MOST_TEXT, SCHEMA, Row, now
 
-MOST_BYTES = 2**32  # of a file of rows
+MOST_BYTES = 2**30  # of a file of rows
 LONGEST = 2**22  # bytes of a line
 
 
@@ -279,4 +279,4 @@ def read_line(text: bytes) -> Row | Sweep | dict[str, Any]:
             return Sweep(**line)
         return Row(**line)
     except (TypeError, ValueError) as error:  # fields that are missing, not known or of other types
-        raise ValueError(f"not a row: {error!s:.200}") from error
+        raise ValueError(f"{error!s:.200}") from error

@@ -268,7 +268,13 @@ def load(name: str) -> Study:
     try:
         for file in Imports.model_validate(told).imports:
             import_file(Path(file))
+        path.stem.encode()
         return Study.model_validate(told)
+    except UnicodeEncodeError:
+        raise BenchError(
+            f"study {path}: its name is not Unicode text, or not in this locale; "
+            "rename it, or set PYTHONUTF8=1"
+        ) from None
     except ValidationError as error:
         raise BenchError(f"study {path}: {faults(error, wrong)}") from error
     except BenchError as error:
