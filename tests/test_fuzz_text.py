@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from copy import deepcopy
 from dataclasses import asdict
 
 import pytest
@@ -31,7 +32,7 @@ from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS
 from htpbench.training.trainee import Trainee
 
-slower = settings(max_examples=max(settings().max_examples // 4, 1))
+slower = settings(max_examples=max(settings().max_examples // 5, 1))
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=20) | st.sampled_from(
     ["", "\x1b[31m", "\ud800", "../x", "control: x", "ok", "a" * 20_000, "[/b]", "<b>", "9" * 400]
 )
@@ -43,9 +44,7 @@ things = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
-deep = st.sampled_from(
-    [json.loads("[" * 300 + "]" * 300), json.loads('{"a":' * 50 + "1" + "}" * 50)]
-)
+deep = st.sampled_from(["[" * 300 + "]" * 300, '{"a":' * 50 + "1" + "}" * 50]).map(json.loads)
 changes = st.lists(
     st.tuples(st.integers(0, 10**6), st.sampled_from(["set", "drop", "add"]), things | deep, texts),
     min_size=1,
@@ -65,9 +64,8 @@ def places(found, at=()):
 
 def changed(found, changes):
     """A copy with other things at some places, and fewer or more."""
-    found = json.loads(json.dumps(found))
-    for place, kind, drawn, key in changes:
-        value = json.loads(json.dumps(drawn))  # one thing in two places could hold itself
+    found = deepcopy(found)
+    for place, kind, value, key in deepcopy(changes):
         known = list(places(found))
         if not known:
             return found
@@ -85,13 +83,19 @@ def changed(found, changes):
 
 
 def outcome(read):
-    """What a reader gives; None after a BenchError. Any other exception fails the test."""
-    tracemalloc.start()
+    """What comes of it; None after a BenchError. Any other exception fails the test."""
     try:
         return read()
     except BenchError as fault:
         assert len(str(fault)) < 5000
         return None
+
+
+def frugal(read):
+    """The outcome of a reader that takes little memory."""
+    tracemalloc.start()
+    try:
+        return outcome(read)
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -185,7 +189,7 @@ def test_rows_are_reported_or_skipped_by_their_line(folder, studies, found, cuts
     results = folder / "results"
     written(results / "small.0.jsonl", with_changes(LINES, found), cuts)
     store = Store(results)
-    rows = outcome(store.read) or []
+    rows = frugal(store.read) or []
     assert all("small.0.jsonl:" in problem and len(problem) < 1000 for problem in store.problems)
     for one in studies:
         outcome(lambda one=one: report_study(one, results, folder / "reports"))
@@ -252,7 +256,7 @@ def test_a_training_state_is_resumed_or_refused(folder, state, wrong, others, cu
         path.with_suffix(".json").write_text(json.dumps(changed(card, change)))
     if cuts:
         path.write_bytes(damaged(path.read_bytes(), cuts))
-    reached = outcome(lambda: resume(path, recipe, trainee, optimiser, 3))
+    reached = frugal(lambda: resume(path, recipe, trainee, optimiser, 3))
     assert reached is None or (0 <= reached[0] <= 3 and all(0 < x <= 3 for x, _ in reached[1]))
 
 
@@ -274,27 +278,16 @@ def test_a_card_of_weights_is_told_in_rows_or_refused(folder, state, change, cut
 
 
 VALUES = [
-    "",
-    "-1",
-    "0",
-    "1e308",
-    "inf",
-    "nan",
-    "true",
-    '"x"',
-    "[]",
-    "[1]",
-    '["mixste.tiny-9"]',
-    "{}",
-    "{a = 1}",
-    "1979-05-27",
-    '"\\u001b[31m"',
-    "99999999999999999999",
-    "",
-][1:-1] + ["[" * 600 + "]" * 600, "9" * 5000, '"""' + "x" * 5000 + '"""', "\x00"]
-SPACE = (
-    '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri"]\ntrials = 3\n'
-)
+    *("-1", "0", "1e308", "inf", "nan", "true", '"x"', "[]", "[1]", '["mixste.tiny-9"]', "{}"),
+    *("{a = 1}", "1979-05-27", '"\\u001b[31m"', "99999999999999999999", "[" * 600 + "]" * 600),
+    *("9" * 5000, '"""' + "x" * 5000 + '"""', "\x00"),
+]
+SPACE = """[search]
+backbone = "mixste.tiny-9"
+pruners = ["tps"]
+recoverers = ["tri"]
+trials = 3
+"""
 TRAINED = '[training]\nlineages = ["same"]\nseeds = [0]\nsteps = 3\nbatch = 1\nrate = 0.1\n'
 
 
@@ -314,7 +307,7 @@ def test_a_study_is_loaded_or_refused(folder, table, wrong, cuts, mark):
     content = b"\xef\xbb\xbf" * mark + "\n".join(found).encode(errors="replace")
     path = folder / "other.toml"
     path.write_bytes(damaged(content, cuts) if cuts else content)
-    loaded = outcome(lambda: study.load(str(path)))
+    loaded = frugal(lambda: study.load(str(path)))
     if loaded is not None:
         assert loaded.anchor() and loaded.timing.round_s < 1e9
         json.dumps(loaded.model_dump(), allow_nan=False)
@@ -328,8 +321,7 @@ def test_a_claim_is_held_or_free(folder, change, cuts):
     content = json.dumps(changed(json.loads(owner), change)).encode()
     (claims.folder / "k").write_bytes(damaged(content, cuts) if cuts else content)
     deaths = claims.take("k")
-    assert deaths is None or deaths >= 1
-    (claims.folder / "k").unlink()
+    assert deaths is None or deaths > 0
 
 
 OPERATIONS = [
@@ -350,7 +342,7 @@ operations = st.lists(
 def test_a_journal_is_replayed_or_refused(folder, found, cuts):
     path = folder / "small.journal"
     written(path, with_changes(OPERATIONS, found), cuts)
-    storage = outcome(lambda: open_journal(path))
+    storage = frugal(lambda: open_journal(path))
     for one in storage.get_all_studies() if storage else ():
         for trial in storage.get_all_trials(one._study_id):
             assert trial.values is None or len(trial.values) == len(one.directions)
