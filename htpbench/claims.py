@@ -33,7 +33,7 @@ ELSEWHERE_S = 24 * 3600.0  # a claim of another host that is older than this is 
 class Busy(Exception):
     """Another live worker holds it; `process` is its number, 0 where it is not of this host."""
 
-    def __init__(self, what: str, process: int) -> None:
+    def __init__(self, what: str, process: int = 0) -> None:
         super().__init__(what)
         self.process = process
 

@@ -11,9 +11,11 @@ from typing import IO
 
 from htpbench.errors import BenchError
 
+REMEDY = "free or mend the folder, or choose another folder"
+
 
 @contextmanager
-def draft(path: Path) -> Iterator[IO[bytes]]:
+def draft(path: Path, remedy: str = REMEDY) -> Iterator[IO[bytes]]:
     """A new file beside `path` that takes its place when the block ends well, else goes.
 
     Its name is nobody else's, so that two writers do not meet and no link is followed; readers see
@@ -26,17 +28,14 @@ def draft(path: Path) -> Iterator[IO[bytes]]:
             yield file
         os.replace(hidden, path)
     except OSError as error:
-        raise BenchError(
-            f"cannot write {path}: {error.strerror or error}; free or mend the folder, "
-            "or choose another"
-        ) from error
+        raise BenchError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
     finally:
         with suppress(OSError):
             hidden.unlink(missing_ok=True)
 
 
-def write_file(path: Path, content: bytes) -> Path:
+def write_file(path: Path, content: bytes, remedy: str = REMEDY) -> Path:
     """Write all of a file or nothing; returns its path."""
-    with draft(path) as file:
+    with draft(path, remedy) as file:
         file.write(content)
     return path

@@ -75,7 +75,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
     # The card, the inner one, takes its place first: tensors never lack their card.
     with draft(path) as file, draft(path.with_suffix(".json")) as beside:
         try:
-            save_file(whole, file.name)
+            save_file(whole, Path(file.name))
         except SafetensorError as error:
             raise OSError(None, str(error)) from error
         beside.write(json.dumps(card, indent=1).encode() + b"\n")

@@ -91,7 +91,8 @@ def write(path: Path, found: Rows) -> None:
     environments = [{"kind": "environment", **facts} for facts in found.environments]
     lines = [*environments, *(asdict(row) for row in found.rows.values())]
     replaceable(path, {row.study for row in found.rows.values()})
-    write_file(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    write_file(path, text.encode(), "name a file of your own with --against")
 
 
 def replaceable(path: Path, studies: set[str]) -> None:
