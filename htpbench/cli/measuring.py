@@ -172,8 +172,8 @@ def sweep(
         return
     with bar(err) as tick:
         if slurm is not None:
-            asked = slurm, tick, slurm_minutes or DAY_MIN, slurm_gpus or 0
-            distributed(chosen_study, results, storage, workers, *asked)
+            minutes, gpus = slurm_minutes or DAY_MIN, slurm_gpus or 0
+            distributed(chosen_study, results, storage, workers, slurm, tick, minutes, gpus)
             rows = current(chosen_study, reread(results)[0])
             tables, files = report_study(chosen_study, results, reports)
         else:
