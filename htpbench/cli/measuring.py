@@ -151,7 +151,7 @@ def sweep(
     from htpbench.report.build import measured_report, report_study
     from htpbench.report.current import current
     from htpbench.study import load
-    from htpbench.workers import DAY_MIN, Resources, distributed, measured, printed
+    from htpbench.workers import DAY_MIN, distributed, measured, printed
 
     chosen_study = load(study).with_overrides(data, weights, pipeline)
     if workers < 1 or (timeout is not None and timeout <= 0):
@@ -172,8 +172,8 @@ def sweep(
         return
     with bar(err) as tick:
         if slurm is not None:
-            wanted = Resources(slurm, slurm_minutes or DAY_MIN, slurm_gpus or 0)
-            distributed(chosen_study, results, storage, workers, wanted, tick)
+            minutes, gpus = slurm_minutes or DAY_MIN, slurm_gpus or 0
+            distributed(chosen_study, results, storage, workers, slurm, tick, minutes, gpus)
             rows = current(chosen_study, reread(results)[0])
             tables, files = report_study(chosen_study, results, reports)
         else:
