@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from htpbench import poses, weights
 from htpbench.errors import BenchError
-from htpbench.files import draft, write_file
+from htpbench.drafts import draft, write_file
 from htpbench.gate import pinned
 from htpbench.rows import Row
 from htpbench.training import checkpoint
