@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from htpbench.errors import BenchError
 from htpbench.waiting import log
@@ -33,15 +33,7 @@ STOP_S = 30.0  # how long a worker may take to end cleanly
 STORAGE = "HTPBENCH_STORAGE"  # the variable that stands for --storage
 
 
-DAY_MIN = 24 * 60
-
-
-class Resources(NamedTuple):
-    """What each job of a cluster asks for."""
-
-    partition: str
-    minutes: int = DAY_MIN  # submitit's own limit is five
-    gpus: int = 0
+DAY_MIN = 24 * 60  # a job's time limit; submitit's own is five minutes
 
 
 def measured(
@@ -81,12 +73,19 @@ def remember(bench: Bench, study: Study, rows: Iterable[Row]) -> None:
 
 
 def distributed(
-    study: Study, results: Path, storage: str | None, count: int, wanted: Resources, tick: Tick
+    study: Study,
+    results: Path,
+    storage: str | None,
+    count: int,
+    partition: str,
+    tick: Tick,
+    minutes: int = DAY_MIN,
+    gpus: int = 0,
 ) -> None:
     """Measure a study in `count` jobs of a cluster, whose machines may be unlike this one."""
     prepare(storage)
-    folder = results / "slurm" / study.name
-    submit(same_command(storage), count, wanted, folder, tick)
+    folder, command = results / "slurm" / study.name, same_command(storage)
+    submit(command, count, partition, folder, tick, minutes=minutes, gpus=gpus)
 
 
 def check_storage(storage: str | None) -> None:
@@ -192,10 +191,12 @@ def stop(processes: list[subprocess.Popen]) -> None:
 def submit(
     command: list[str],
     count: int,
-    wanted: Resources,
+    partition: str,
     folder: Path,
     tick: Tick,
     cluster: str = "slurm",
+    minutes: int = DAY_MIN,
+    gpus: int = 0,
 ) -> None:
     """Run `count` jobs of a command in a partition and wait for them; their logs are in `folder`.
 
@@ -211,18 +212,15 @@ def submit(
     try:
         executor = submitit.AutoExecutor(folder, cluster=cluster, slurm_python=python)
     except RuntimeError as error:
-        raise BenchError(f"--slurm {wanted.partition}: {error}; is sbatch on the PATH?") from error
+        raise BenchError(f"--slurm {partition}: {error}; is sbatch on the PATH?") from error
     executor.update_parameters(
-        name="htpbench",
-        timeout_min=wanted.minutes,
-        gpus_per_node=wanted.gpus or None,
-        slurm_partition=wanted.partition,
+        name="htpbench", timeout_min=minutes, gpus_per_node=gpus or None, slurm_partition=partition
     )
     task = submitit.helpers.CommandFunction(command, verbose=False)
     jobs = [executor.submit(task) for _ in range(count)]
     try:
         while not all(job.done() for job in jobs):
-            tick(sum(job.done() for job in jobs), count, f"{count} jobs in {wanted.partition}")
+            tick(sum(job.done() for job in jobs), count, f"{count} jobs in {partition}")
             time.sleep(1)
     except BaseException:
         for job in jobs:

@@ -153,7 +153,7 @@ def sweep(
     from htpbench.progress import bar
     from htpbench.report.current import current
     from htpbench.study import load
-    from htpbench.workers import DAY_MIN, Resources, distributed, measured, printed, remember
+    from htpbench.workers import DAY_MIN, distributed, measured, printed, remember
 
     as_written = load(study)
     chosen_study = as_written.with_overrides(data, weights, pipeline)
@@ -175,9 +175,9 @@ def sweep(
         remember(mine, as_written, measured(mine, runs, storage, printed))
         return
     if slurm is not None:
-        wanted = Resources(slurm, slurm_minutes or DAY_MIN, slurm_gpus or 0)
+        minutes, gpus = slurm_minutes or DAY_MIN, slurm_gpus or 0
         with bar(err) as tick:
-            distributed(chosen_study, results, storage, workers, wanted, tick)
+            distributed(chosen_study, results, storage, workers, slurm, tick, minutes, gpus)
         rows = current(chosen_study, reread(results)[0])
     else:
         mine = bench()
