@@ -22,7 +22,7 @@ from htpbench import files
 from htpbench.errors import BenchError
 from htpbench.row import MOST_TEXT, SCHEMA, Row
 
-MOST_BYTES = 2**32  # of a file of rows
+MOST_BYTES = 2**30  # of a file of rows
 LONGEST = 2**22  # bytes of a line
 
 
@@ -245,4 +245,4 @@ def read_line(text: bytes) -> Row | dict[str, Any]:
     try:
         return Row(**line)
     except (TypeError, ValueError) as error:  # fields that are missing, not known or of other types
-        raise ValueError(f"not a row: {error!s:.200}") from error
+        raise ValueError(f"{error!s:.200}") from error

@@ -256,7 +256,13 @@ def load(name: str) -> Study:
     except BenchError as error:
         raise BenchError(f"study {error}") from error
     try:
+        path.stem.encode()
         return Study.model_validate({"name": path.stem, **written})
+    except UnicodeEncodeError:
+        raise BenchError(
+            f"study {path}: its name is not Unicode text, or not in this locale; "
+            "rename it, or set PYTHONUTF8=1"
+        ) from None
     except ValidationError as error:
         raise BenchError(f"study {path}: {faults(error, wrong)}") from error
     except BenchError as error:
