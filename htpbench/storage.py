@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import warnings
@@ -145,8 +146,9 @@ def replayed(path: Path, lock: SystemLock) -> BaseStorage:
                 trial._validate()
                 if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
                     parse(trial.user_attrs["combination"])
-                if len(trial.values or study.directions) != len(study.directions):
-                    raise ValueError("values")
+                values = trial.values if trial.state == TrialState.COMPLETE else study.directions
+                if len(values) != len(study.directions) or not all(map(math.isfinite, values)):
+                    raise ValueError(f"{values} of {len(study.directions)} objectives")
         return storage
     except Exception as error:  # Optuna fails in a dozen ways on lines that it did not write
         raise damaged(path) from error

@@ -240,7 +240,7 @@ damage_of_tensors = st.lists(
 )
 
 
-@fuzz
+@slower
 @given(damage_of_tensors, st.lists(changes, max_size=1), broken)
 def test_a_training_state_is_resumed_or_refused(folder, state, wrong, others, cuts):
     recipe, trainee, optimiser, sound, card = state
