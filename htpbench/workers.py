@@ -52,7 +52,7 @@ def measured(
     bench.known.begin()  # what the other workers will fail at, they failed at in this sweep
     if count > 1:
         prepare(storage)
-    with helped(same_command(storage), count - 1), bench.claims:
+    with handed_on(storage), helped(same_command(), count - 1), bench.claims:
         return sweep()
 
 
@@ -84,8 +84,9 @@ def distributed(
 ) -> None:
     """Measure a study in `count` jobs of a cluster, whose machines may be unlike this one."""
     prepare(storage)
-    folder, command = results / "slurm" / study.name, same_command(storage)
-    submit(command, count, partition, folder, tick, minutes=minutes, gpus=gpus)
+    folder = results / "slurm" / study.name
+    with handed_on(storage):
+        submit(same_command(), count, partition, folder, tick, minutes=minutes, gpus=gpus)
 
 
 def check_storage(storage: str | None) -> None:
@@ -105,22 +106,33 @@ def prepare(storage: str | None) -> None:
             open_storage(storage, Path())
 
 
-def same_command(storage: str | None = None) -> list[str]:
+def same_command() -> list[str]:
     """What this process was asked to do, for one worker; nothing beside it is imported (-P).
 
-    The storage's address, with its password, goes by the environment: others see commands, and
-    Slurm jobs keep them in files.
+    The storage's address is left out, which `handed_on` gives: others see commands, and Slurm jobs
+    keep them in files.
     """
-    asked = sys.argv[1:]
-    if storage:
-        os.environ[STORAGE] = storage
-        named = [i for i, word in enumerate(asked) if word == "--storage"]
-        asked = [
-            word
-            for i, word in enumerate(asked)
-            if not word.startswith("--storage=") and not {i, i - 1} & set(named)
-        ]
+    asked, given = sys.argv[1:], "--storage"
+    if given in asked:
+        place = asked.index(given)
+        del asked[place : place + 2]
+    asked = [word for word in asked if not word.startswith(f"{given}=")]
     return [sys.executable, "-P", "-m", "htpbench", *asked, "--as-worker"]
+
+
+@contextmanager
+def handed_on(storage: str | None) -> Iterator[None]:
+    """Variables for the processes that are started meanwhile: a storage, and no import from here.
+
+    The second is for submitit's own processes, as -P is for ours.
+    """
+    before = dict(os.environ)
+    os.environ |= {"PYTHONSAFEPATH": "1"} | ({STORAGE: storage} if storage else {})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def printed(done: int, total: int, text: str) -> None:
@@ -167,7 +179,8 @@ def helped(command: list[str], count: int) -> Iterator[None]:
 
 def followed(process: subprocess.Popen, ending: threading.Event) -> None:
     """Read what a worker says until it ends, and mention it where it was killed."""
-    process.stdout.read()  # type: ignore[union-attr]
+    with process.stdout as said:  # type: ignore[union-attr]
+        said.read()
     code = process.wait()
     if code < 0 and not ending.is_set():
         name = signal.Signals(-code).name
@@ -207,7 +220,6 @@ def submit(
         import submitit
     except ImportError:
         raise BenchError("--slurm needs submitit: pip install 'htpbench[slurm]'") from None
-    os.environ["PYTHONSAFEPATH"] = "1"  # for submitit's own processes, as -P for ours
     python = f"{shlex.quote(sys.executable)} -P"  # where jobs do not get the environment
     try:
         executor = submitit.AutoExecutor(folder, cluster=cluster, slurm_python=python)

@@ -17,7 +17,10 @@ from htpbench import registry
 from htpbench.lifter import build
 from htpbench.meters import cost
 from htpbench.rows import Store
+from htpbench.run import Bench
 from htpbench.setting import METERS
+from htpbench.study import load
+from htpbench.sweep import Trials
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
 COUNTED = [name.partition(".")[2] for name in cost.METRICS]
@@ -198,6 +201,60 @@ def fastest(tmp_path, monkeypatch):
     path.write_text(FASTEST)
     yield path
     sys.modules.pop("htpbench_import_my_pruner", None)
+
+
+def test_a_study_names_its_imports(call, fastest, tmp_path):
+    """Every verb that reads the study knows them, and --import may name them too."""
+    own = "mixste.tiny-9+fastest:3@1+tri"
+    text = 'imports = ["my_pruner.py"]\n'
+    study = small.study(tmp_path, name="own", combinations=[small.NETWORK, own])
+    study.write_text(text + study.read_text())
+    two = ("compare", small.NETWORK, own, "--metric", "cost.flops", "--study", "own.toml")
+    for command in (("plan", "--study", "own.toml", own), ("sweep", "own.toml"),
+                    ("report", "own.toml"), ("cost", own, "--study", "own.toml"), two):  # fmt: skip
+        for front in ((), ("--import", "my_pruner.py")):
+            registry.PRUNERS.registered.clear()
+            for name in [name for name in sys.modules if name.startswith("htpbench_import")]:
+                del sys.modules[name]
+            code, out, err = call(*front, *command)
+            assert code == 0 and own in out + err, (command, err)
+    rows = Store(tmp_path / "results").read()
+    assert {row.study for row in rows} == {"own"} and all(row.status == "ok" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("imports", "words"),
+    [
+        ('["gone.py"]', "own.toml: --import gone.py: no such file"),
+        ('"my_pruner.py"', "imports: Input should be a valid list"),
+        ("[1]", "imports.0: Input should be a valid string"),
+        ('[""]', "imports.0: String should have at least 1 character"),
+    ],
+)
+def test_wrong_imports_of_a_study_are_refused(call, tmp_path, imports, words):
+    path = small.study(tmp_path, name="own")
+    path.write_text(f"imports = {imports}\n" + path.read_text())
+    code, _, err = call("plan", "--study", "own.toml")
+    assert code == 2 and words in err
+
+
+def test_imports_change_no_key_and_no_trial(tmp_path):
+    path = small.study(tmp_path)
+    (tmp_path / "nothing.py").write_text("")
+    found = []
+    for front in ("", f'imports = ["{tmp_path}/nothing.py"]\n'):
+        path.write_text(front + path.read_text())
+        study = load(str(path))
+        dump = study.model_dump(exclude={"title", "imports"})
+        bench = Bench(study, tmp_path / "r")
+        found.append(
+            (
+                list(dump),
+                bench.keys(study.parsed()[1], "cost"),
+                Trials(bench, None, 0).all.study_name,
+            )
+        )
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("verb", ["plan", "cost"])

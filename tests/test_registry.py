@@ -1,5 +1,6 @@
 """Third-party systems without touching a core file, and cards that say what the classes do."""
 
+import inspect
 import subprocess
 import sys
 
@@ -99,6 +100,35 @@ def test_a_distribution_cannot_take_a_shipped_name(tmp_path):
     found = run("from htpbench.combination import parse; parse('mixste-243+tpc:81@3')", tmp_path)
     assert "BenchError: the pruner name 'tpc' is taken" in found.stderr
     assert "htpbench-fastest" in found.stderr
+
+
+def test_a_pruner_that_is_installed_and_imported_says_who_has_the_name(tmp_path):
+    module = FASTEST.replace('@PRUNERS.register("fastest")\n', "")
+    distribution(tmp_path, "[htpbench.pruners]\nfastest = fastest_frames:Fastest\n", module)
+    (tmp_path / "mine.py").write_text(FASTEST)
+    code = "from pathlib import Path\nfrom htpbench.registry import import_file\n"
+    said = run(f"{code}import_file(Path('mine.py'))", tmp_path).stderr
+    assert "taken by the installed htpbench-fastest (fastest_frames:Fastest); choose" in said
+
+
+def test_two_distributions_with_one_name_are_both_named(tmp_path):
+    entries = "[htpbench.pruners]\nfastest = fastest_frames:Fastest\n"
+    distribution(tmp_path, entries, FASTEST)
+    distribution(tmp_path, entries, FASTEST, name="htpbench-other")
+    said = run("from htpbench.registry import PRUNERS; PRUNERS.names()", tmp_path).stderr
+    assert "is taken by the installed htpbench-" in said
+    assert "htpbench-fastest" in said and "htpbench-other" in said
+
+
+def test_two_files_of_one_name_are_two_modules(tmp_path):
+    """Each row says by a digest of whose file it is."""
+    for folder, name in (("a", "fastest"), ("b", "slowest")):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "mine.py"
+        path.write_text(FASTEST.replace("fastest", name))
+        import_file(path)
+    for folder, name in (("a", "fastest"), ("b", "slowest")):
+        assert inspect.getfile(PRUNERS.load(name)) == str(tmp_path / folder / "mine.py")
 
 
 def test_a_pruner_from_a_file_works_end_to_end(fastest):
