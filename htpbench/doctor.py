@@ -39,7 +39,9 @@ def examine(results: Path) -> tuple[Table, bool]:
         try:
             table.add_row(name, escape(check()), "ok")
         except Exception as error:  # a broken installation fails in any way
-            said = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+            said = (
+                str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+            )
             table.add_row(name, escape(said), "[red]wrong[/]")
             healthy = False
     return table, healthy

@@ -46,5 +46,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """The error for a name that nobody knows, with the nearest names that exist."""
     known, name = sorted(known), name if len(name) <= QUOTED else f"{name[:QUOTED]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
     return BenchError(f"unknown {kind} {name!r}; {hint}")

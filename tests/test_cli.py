@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -174,9 +175,27 @@ def test_run_times_by_default(call, tmp_path):
 def test_doctor_is_well_and_writes_nothing(call, tmp_path):
     code, out, _ = call("doctor")
     assert code == 0 and "wrong" not in out
-    for check in ("machine", "packages", "GPU", "studies", "weights", "results"):
+    for check in ("torch", "fvcore", "processor", "load", "GPU", "studies", "weights", "disk"):
         assert check in out
+    assert "threads" in out and "GiB free" in out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["torch", "fvcore"])
+def test_doctor_names_a_package_that_cannot_be_imported(tmp_path, package):
+    (tmp_path / f"{package}.py").write_text("raise ImportError('half of it is gone')")
+    code = "from htpbench import cli; cli.main()"
+    found = subprocess.run(
+        [sys.executable, "-c", code, "doctor", "--results", tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )
+    assert found.returncode == 2 and "Traceback" not in found.stderr
+    (line,) = [one for one in found.stdout.splitlines() if one.startswith(f"│ {package} ")]
+    assert "half of it is gone" in line and "wrong" in line and "pip install" in line
+    assert "pandas" in found.stdout, "the other checks go on"
 
 
 def test_train_then_sweep_with_the_file(call, tmp_path):
