@@ -8,7 +8,7 @@ import unicodedata
 KEPT = frozenset("\n\t")
 # What Markdown would obey: marks of emphasis only where they may open it, brackets of a link, what
 # makes an address one.
-MARKS = re.compile(r"[\\`~]|\*(?=\S)|(?<!\w)_(?=\S)|\](?=\()|:(?=//)|(?<=www)\.")
+MARKS = re.compile(r"[\\`~]|\*(?=\S)|(?<![^\W_])_(?=\S)|\](?=\()|:(?=//)|(?<=www)\.")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
