@@ -39,7 +39,7 @@ def overflowing(state):
     [
         (nan, "NaN or infinity (1): head.1.bias"),
         (overflowing, "NaN or infinity (1): head.1.bias"),
-        (changed(epoch=3), "expected tensors alone, bare or under one of model_pos, model"),
+        (changed(epoch=3), "tensors and nothing else, bare or under one of model_pos, model"),
         (lambda state: {"net": state, "epoch": 1}, "found (2): 'net' 'epoch'"),
         (lambda state: {"model": state, "model_pos": state}, "found (2): 'model' 'model_pos'"),
         (lambda state: {"model": {**state, "x": None}}, "found (1): 'x'"),

@@ -7,9 +7,11 @@ others, since official checkpoints were trained for one schedule.
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +20,10 @@ from torch import Tensor
 
 from htpbench import weights
 from htpbench.combination import Combination, parse
-from htpbench.convert.archive import contents, tensors
-from htpbench.convert.pickled import Stored
-from htpbench.convert.spelling import official_spelling
+from htpbench.convert.official import LISTED, Official, listed, read, reader
+from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
 from htpbench.lifter import Lifter, build
-
-CONTAINERS = ("model_pos", "model", "state_dict")
-WRAPPED = "module."  # what torch.nn.DataParallel puts before every key
-LISTED = 30  # keys of one kind in a message
-
-
-@dataclass(frozen=True)
-class Official:
-    """The state dict of a checkpoint, its keys without `module.`."""
-
-    path: Path
-    container: str  # "" for a bare state dict
-    prefix: str
-    state: dict[str, Stored]
-
-    @property
-    def layout(self) -> str:
-        """How the file holds its keys."""
-        place = f"under {self.container}" if self.container else "bare"
-        return f"{place}, keys with {self.prefix}" if self.prefix else place
 
 
 def convert(
@@ -63,7 +44,8 @@ def convert(
     theirs = renamed(official, combination)
     missing = check(lifter, combination, official, theirs, absent)
     state, expected = lifter.state_dict(), lifter.state_dict()
-    for name, tensor in tensors(source, {o: official.state[t] for o, t in theirs.items()}).items():
+    wanted = {ours: official.state[key] for ours, key in theirs.items()}
+    for name, tensor in reader(source).tensors(source, wanted).items():
         state[name] = tensor.to(expected[name].dtype, copy=True)
     wild = [official.prefix + theirs[n] for n in theirs if not state[n].isfinite().all()]
     if wild:
@@ -86,29 +68,6 @@ def convert(
     recoverer = f"recoverer.{combination.recoverer.name}." if combination.recoverer else ""
     state = {re.sub(r"^recoverer\.", recoverer, name): tensor for name, tensor in state.items()}
     return card, keep(out, state, card)
-
-
-def read(path: Path) -> Official:
-    """The state dict of a checkpoint in one of the layouts that official ones have."""
-    if not path.is_file():
-        raise BenchError(f"{path}: no such file")
-    content = contents(path)
-    found = content if type(content) is dict else {}
-    containers = [name for name in CONTAINERS if type(found.get(name)) is dict]
-    state = found[containers[0]] if len(containers) == 1 else found
-    strangers = [
-        repr(key)
-        for key, value in state.items()
-        if type(value) is not Stored or type(key) is not str or not key.isprintable()
-    ]
-    if strangers or not state:
-        raise BenchError(
-            f"{path}: expected tensors alone, bare or under one of {', '.join(CONTAINERS)}; found "
-            f"{listed(strangers) if strangers else 'none'}"
-        )
-    prefix = WRAPPED if all(key.startswith(WRAPPED) for key in state) else ""
-    state = {key.removeprefix(prefix): value for key, value in state.items()}
-    return Official(path, "".join(containers), prefix, state)
 
 
 def renamed(official: Official, combination: Combination) -> dict[str, str]:
@@ -140,8 +99,10 @@ def check(
             raise BenchError(f"--missing {key}: {combination} misses no such key")
     fit = replace(fit, missing=[ours for ours in fit.missing if ours not in named])
 
+    spelling = Spelling(combination, official.state)
+
     def spell(ours: str) -> str:
-        found = theirs.get(ours) or official_spelling(ours, combination, official.state)
+        found = theirs.get(ours) or spelling.of(ours)
         return official.prefix + found if ours in theirs or found != ours else f"{ours} (our name)"
 
     shapes = {ours: f" is {said}" for ours, said in fit.shapes.items()}
@@ -166,17 +127,10 @@ def check(
     raise (OtherLengths if fit.lengths else BenchError)("\n".join(said))
 
 
-def listed(lines: Sequence[str], count: int | None = None) -> str:
-    """How many there are, and the first of them, one a line."""
-    count = len(lines) if count is None else count
-    shown = [line[:300] for line in lines[:LISTED]]
-    more = [f"... and {count - len(shown)} more"] * (count > len(shown))
-    return f" ({count}):" + "".join(f"\n  {line}" for line in shown + more)
-
-
 def keep(out: Path, state: dict[str, Tensor], card: dict[str, Any]) -> bool:
     """Write, unless (False) the same is there already; BenchError where something else is."""
-    if not (out.exists() or out.with_suffix(".json").exists()):
+    beside = out.with_suffix(".json")
+    if not os.path.lexists(out) and (not os.path.lexists(beside) or left_behind(beside, card)):
         weights.write(out, state, card)
         return True
     other = BenchError(f"{out} or its card exists and is something else; name another with --out")
@@ -188,3 +142,11 @@ def keep(out: Path, state: dict[str, Tensor], card: dict[str, Any]) -> bool:
     if not same or any(not found[name].equal(state[name]) for name in state):
         raise other
     return False
+
+
+def left_behind(file: Path, card: dict[str, Any]) -> bool:
+    """Whether a file is this card: written first, its tensors not, where a conversion is killed."""
+    try:
+        return file.is_file() and json.loads(file.read_bytes()) == card
+    except (OSError, ValueError, RecursionError):
+        return False

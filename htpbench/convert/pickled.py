@@ -153,9 +153,14 @@ def put(target: Any, items: list[Any], operation: str) -> None:
         target += items
     elif type(target) is dict and operation.startswith("SETITEM"):
         pairs = zip(items[::2], items[1::2], strict=True)
-        target.update((key, value) for key, value in pairs if type(key) in (str, int))
+        target.update((key if sound(key) else OPAQUE, value) for key, value in pairs)
     elif target is not OPAQUE:
         raise BenchError(f"its pickle adds to a {type(target).__name__}")
+
+
+def sound(key: Any) -> bool:
+    """Whether a key is one that a dictionary of a checkpoint has: text, or a number of 64 bits."""
+    return type(key) is str or (type(key) is int and key.bit_length() <= 64)
 
 
 def named(text: str) -> Name:
