@@ -90,10 +90,10 @@ LAYOUTS = {
 }
 
 
-def refused(conversion, *arguments):
+def refused(conversion, *arguments, **named):
     """What the verb says of a file that it must not take; nothing is written or run."""
     before = {path: path.stat().st_mtime_ns for path in pathlib.Path().iterdir()}
-    code, said = conversion(*arguments)
+    code, said = conversion(*arguments, **named)
     assert code == 2 and said.startswith("error: "), said
     assert {path: path.stat().st_mtime_ns for path in pathlib.Path().iterdir()} == before
     return said

@@ -4,6 +4,7 @@ written unless all is well."""
 import json
 import os
 import pathlib
+import signal
 
 import pytest
 import small
@@ -13,8 +14,9 @@ from official.common import close
 
 from htpbench import weights
 from htpbench.convert.convert import convert
-from htpbench.convert.spelling import official_spelling
+from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
+from htpbench.lifter import build
 from htpbench.setting import Setting
 from htpbench.study import load
 
@@ -171,7 +173,7 @@ def test_our_keys_are_spelled_as_theirs(golden):
     keys = list(golden.state)
     for key in keys[::4]:
         ours = weights.official_key(key, golden.combination)
-        spelled = official_spelling(ours, golden.combination, [k for k in keys if k != key])
+        spelled = Spelling(golden.combination, [k for k in keys if k != key]).of(ours)
         assert weights.official_key(spelled, golden.combination) == ours
         assert spelled == key or key.endswith(LOST)
 
@@ -204,3 +206,58 @@ def test_drafts_are_taken_away_where_the_disk_is_full(conversion, golden, monkey
 
     monkeypatch.setattr(weights, "save_file", full)
     assert "No space left" in refused(conversion, golden.text)
+
+
+KILLED = """
+import os, signal, sys
+from htpbench import cli
+left, real = int(sys.argv.pop()), os.replace
+def replace(*paths):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*paths)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replace
+sys.argv[0] = "htpbench"
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_a_killed_conversion_resumes(conversion, tmp_path, renames):
+    """Killed after so many of the renames of card and tensors."""
+    text = "mixste.tiny-9"
+    torch.save(build(text).state_dict(), "best.pth")
+    assert conversion(text, "--out", "whole.safetensors")[0] == 0
+    asked = "weights", "convert", "best.pth", "--as", text
+    killed = small.finished(small.started("-c", KILLED, *asked, renames, cwd=tmp_path))
+    assert killed[0] == -signal.SIGKILL, killed
+    assert (tmp_path / "best.json").exists() == (renames > 0)
+    assert (tmp_path / "best.safetensors").exists() == (renames > 1)
+    code, said = conversion(text)
+    assert code == 0 and f"{'unchanged' if renames > 1 else 'written'}: best.safetensors" in said
+    for end in ("json", "safetensors"):
+        assert pathlib.Path(f"best.{end}").read_bytes() == pathlib.Path(f"whole.{end}").read_bytes()
+
+
+@pytest.mark.parametrize("card", ['{"source": "mine"}', "[" * 100_000, "", None])
+def test_a_card_of_something_else_is_not_replaced(conversion, golden, card):
+    torch.save(golden.state, "best.pth")
+    if card is None:
+        os.mkfifo("best.json")
+    else:
+        pathlib.Path("best.json").write_text(card)
+    assert "best.safetensors or its card exists and is something else" in refused(
+        conversion, golden.text
+    )
+
+
+def test_a_link_to_nowhere_is_something_else(conversion, golden):
+    torch.save(golden.state, "best.pth")
+    os.symlink("nowhere", "best.safetensors")
+    code, said = conversion(golden.text)
+    assert code == 2 and "exists and is something else" in said
+    assert os.readlink("best.safetensors") == "nowhere" and not os.path.exists("nowhere")

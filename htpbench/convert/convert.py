@@ -20,7 +20,7 @@ from torch import Tensor
 from htpbench import files, weights
 from htpbench.combination import Combination, parse
 from htpbench.convert.official import LISTED, Official, listed, read, reader
-from htpbench.convert.spelling import official_spelling
+from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
 from htpbench.lifter import Lifter, build
 
@@ -98,8 +98,10 @@ def check(
             raise BenchError(f"--missing {key}: {combination} misses no such key")
     fit = replace(fit, missing=[ours for ours in fit.missing if ours not in named])
 
+    spelling = Spelling(combination, official.state)
+
     def spell(ours: str) -> str:
-        found = theirs.get(ours) or official_spelling(ours, combination, official.state)
+        found = theirs.get(ours) or spelling.of(ours)
         return official.prefix + found if ours in theirs or found != ours else f"{ours} (our name)"
 
     shapes = {ours: f" is {said}" for ours, said in fit.shapes.items()}

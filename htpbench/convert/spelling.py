@@ -13,31 +13,38 @@ from htpbench.weights import official_key, rules
 MOST_CANDIDATES = 500
 
 
-def official_spelling(key: str, combination: Combination, present: Iterable[str]) -> str:
-    """The official key that becomes `key`, or `key` itself where none is found.
+class Spelling:
+    """How a combination's keys are spelled in a file that holds the keys `present`."""
 
-    Several may do, since rules lose what they do not match: it is the one that is built most like
-    the keys that are present.
-    """
-    present = sorted(present)
-    shapes = {shape(one) for one in present}
-    known = {pair for one in shapes for pair in pairwise(one)}
-    candidates = [key]  # fewest rules undone first
-    for pattern, replacement in reversed(rules(combination)):
-        made, template = undone(pattern, replacement)
-        for candidate in candidates[:MOST_CANDIDATES]:
-            for found in made.finditer(candidate):
-                before = candidate[: found.start()] + found.expand(template)
-                candidates.append(before + candidate[found.end() :])
-    fitting = [one for one in candidates if official_key(one, combination) == key]
+    def __init__(self, combination: Combination, present: Iterable[str]) -> None:
+        self.combination = combination
+        self.present = sorted(present)
+        self.shapes = {shape(one) for one in self.present}
+        self.pairs = {pair for one in self.shapes for pair in pairwise(one)}
 
-    def strangeness(one: str) -> tuple[bool, int, int]:
-        new = len(set(pairwise(shape(one))) - known)
-        place = bisect(present, one)  # its neighbours begin most like it
-        near = [alike(one, other) for other in present[max(place - 1, 0) : place + 1]]
-        return shape(one) not in shapes, new, len(one) - max(near, default=0)
+    def of(self, key: str) -> str:
+        """The official key that becomes `key`, or `key` itself where none is found.
 
-    return min(reversed(fitting), key=strangeness, default=key)
+        Several may do, since rules lose what they do not match: it is the one that is built most
+        like the keys that are present.
+        """
+        candidates = [key]  # fewest rules undone first
+        for pattern, replacement in reversed(rules(self.combination)):
+            made, template = undone(pattern, replacement)
+            for candidate in candidates[:MOST_CANDIDATES]:
+                for found in made.finditer(candidate):
+                    before = candidate[: found.start()] + found.expand(template)
+                    candidates.append(before + candidate[found.end() :])
+        fitting = [one for one in candidates if official_key(one, self.combination) == key]
+        return min(reversed(fitting), key=self.strangeness, default=key)
+
+    def strangeness(self, key: str) -> tuple[bool, int, int]:
+        """How unlike the keys that are present it is: by its shape, its parts and its start."""
+        made = shape(key)
+        place = bisect(self.present, key)  # its neighbours begin most like it
+        near = [alike(key, one) for one in self.present[max(place - 1, 0) : place + 1]]
+        new = len(set(pairwise(made)) - self.pairs)
+        return made not in self.shapes, new, len(key) - max(near, default=0)
 
 
 def shape(key: str) -> tuple[str, ...]:
