@@ -18,7 +18,7 @@ sweep: .venv/.installed
 	$(BIN)/htpbench sweep demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/.installed
 	$(BIN)/htpbench check

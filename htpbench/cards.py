@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from htpbench import files
 from htpbench.data import data_folder
 from htpbench.errors import BenchError
 
@@ -69,6 +69,6 @@ def shipped(kind: str) -> dict[str, Card]:
 def read(path: Path, card: type[Card]) -> Card:
     """One card from a TOML file; BenchError names every field that is wrong."""
     try:
-        return card.model_validate(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        return card.model_validate(files.load_toml(path))
+    except (BenchError, ValidationError) as error:
         raise BenchError(f"{path} is not a valid card: {error}") from error

@@ -16,21 +16,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock
 
+from htpbench import files
 from htpbench.errors import BenchError
+from htpbench.waiting import PAUSE_S, Waiting
 
 Unit = TypeVar("Unit")
+OTHERS = "what another process measures"
 ELSEWHERE_S = 24 * 3600.0  # a claim of another host that is older than this is free
-PAUSE_S = 0.1  # between two looks at what another worker holds
 
 
 class Busy(Exception):
-    """Another live worker holds it."""
+    """Another live worker holds it; `process` is its number, 0 where it is not of this host."""
+
+    def __init__(self, what: str, process: int = 0) -> None:
+        super().__init__(what)
+        self.process = process
 
 
 def born(process: int) -> str | None:
@@ -39,7 +45,7 @@ def born(process: int) -> str | None:
     A process id may be given to another process later; id and start together may not.
     """
     try:
-        text = Path(f"/proc/{process}/stat").read_text()
+        text = Path(f"/proc/{process}/stat").read_text(errors="replace")
         state, *fields = text.rpartition(")")[2].split()  # a name may hold spaces and brackets
         return None if state in "ZX" else fields[18]
     except OSError:
@@ -65,11 +71,29 @@ def myself() -> dict[str, Any]:
     return {"host": host(), "process": os.getpid(), "born": born(os.getpid())}
 
 
-def alive(owner: dict[str, Any], age_s: float, longest_s: float = ELSEWHERE_S) -> bool:
-    """Whether an owner still works; of those elsewhere we only know how old their claim is."""
-    if owner.get("host") != host():
+def alive(owner: Any, age_s: float, longest_s: float = ELSEWHERE_S) -> bool:
+    """Whether an owner still works; of those elsewhere we only know how old their claim is.
+
+    What does not say who owns it, as `myself` does, is nobody's.
+    """
+    if not is_owner(owner):
+        return False
+    if owner["host"] != host():
         return age_s < longest_s
-    return owner.get("born") is not None and born(owner["process"]) == owner["born"]
+    return owner["born"] is not None and born(owner["process"]) == owner["born"]
+
+
+def is_owner(said: Any) -> bool:
+    """Whether this is what `myself` says, of whomever."""
+    kinds = {"host": str, "process": int, "born": str | None}
+    return isinstance(said, dict) and all(
+        name in said and isinstance(said[name], kind) for name, kind in kinds.items()
+    )
+
+
+def here(owner: dict[str, Any]) -> int:
+    """The process of an owner; 0 where it is not of this host."""
+    return owner.get("process", 0) if owner.get("host") == host() else 0
 
 
 class Claims:
@@ -102,10 +126,12 @@ class Claims:
         Where a live worker has it: waits for its end, or with `wait` off raises Busy.
         """
         key = hashlib.sha256(what.encode()).hexdigest()[:16]
+        waiting = Waiting(OTHERS)
         try:
             while (deaths := self.take(key)) is None:
                 if not wait:
-                    raise Busy(what)
+                    raise Busy(what, self.holder(key))
+                waiting.look(lambda: [self.holder(key)])
                 time.sleep(PAUSE_S)
             yield deaths
         finally:
@@ -116,16 +142,24 @@ class Claims:
         path = self.folder / key
         with self._locked():
             deaths = 0
-            if path.exists():
+            if os.path.lexists(path):
                 before = _read(path)
-                if alive(before, time.time() - path.stat().st_mtime, self.longest_s):
+                if alive(before, time.time() - path.lstat().st_mtime, self.longest_s):
                     return None
-                deaths = before.get("deaths", 0) + 1
+                died = before.get("deaths", 0)
+                deaths = (died if isinstance(died, int) and died >= 0 else 0) + 1
                 path.unlink()
             owner = json.dumps({**myself(), "deaths": deaths})
-            with path.open("x") as file:
+            with path.open("x", encoding="utf-8") as file:
                 file.write(owner)
         return deaths
+
+    def holder(self, key: str) -> int:
+        """The process of this host that has a claim; 0 where there is none."""
+        try:
+            return here(_read(self.folder / key))
+        except OSError:  # given back a moment ago
+            return 0
 
     def renew(self, what: str) -> None:
         """Say that a long unit is still worked at."""
@@ -137,9 +171,9 @@ class Claims:
         """Give a claim back, if it still is ours; one that says of no owner is nobody's."""
         path, mine = self.folder / key, myself()
         with self._locked():
-            if path.exists():
+            if os.path.lexists(path):
                 owner = _read(path)
-                if "process" not in owner or mine.items() <= owner.items():
+                if not is_owner(owner) or mine.items() <= owner.items():
                     path.unlink()
 
     @contextmanager
@@ -158,23 +192,24 @@ class Claims:
 def _read(path: Path) -> dict[str, Any]:
     """A claim; {} where its owner was killed while writing it, which makes it free."""
     try:
-        said = json.loads(path.read_bytes())
-    except ValueError:
-        return {"host": host()}
-    return said if isinstance(said, dict) else {"host": host()}
+        said = files.load_json(path)
+    except BenchError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def in_turn(units: Iterable[Unit], work: Callable[[Unit], None]) -> None:
     """Work at every unit; one that is Busy is tried again after the others."""
-    waiting, passed = deque(units), 0
-    while waiting:
-        unit = waiting.popleft()
+    left, passed, waiting = deque(units), 0, Waiting(OTHERS)
+    while left:
+        unit = left.popleft()
         try:
             work(unit)
-            passed = 0
-        except Busy:
-            waiting.append(unit)
+            passed, waiting = 0, Waiting(OTHERS)
+        except Busy as busy:
+            left.append(unit)
             passed += 1
-            if passed >= len(waiting):
+            if passed >= len(left):
+                waiting.look(partial(list, [busy.process]))
                 time.sleep(PAUSE_S)
                 passed = 0

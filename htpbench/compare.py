@@ -47,6 +47,8 @@ def difference(
     if found:
         told = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {told}")
+    if not paired(metric, mine, base):
+        raise BenchError(f"not comparable with {base[BY_CLIP].combination}: other clips")
     values, weights, *actions = by_clip_rows(metric)
     ours, theirs, weight = labelled(mine[values]), labelled(base[values]), labelled(base[weights])
     counts = np.array([weight[clip] for clip in theirs])  # (clips,)
@@ -64,7 +66,9 @@ def paired(metric: str, mine: Mapping[str, Row], base: Mapping[str, Row]) -> boo
     needed = by_clip_rows(metric)
     if not set(needed) <= mine.keys() & base.keys():
         return False
-    return all(labelled(mine[name]) == labelled(base[name]) for name in needed[1:])
+    ours, theirs = ([labelled(side[name]) for name in needed] for side in (mine, base))
+    alike = all(one.keys() == ours[0].keys() for one in (*ours, *theirs))
+    return alike and ours[1:] == theirs[1:] and any(ours[1].values())
 
 
 def by_clip_rows(metric: str) -> tuple[str, ...]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from htpbench.errors import BenchError
+from htpbench.waiting import PAUSE_S, Waiting, holders
 
 try:
     import fcntl
@@ -26,7 +31,8 @@ def device_lock(device: str, shared: bool = False) -> Iterator[None]:
     """Hold a device (cpu, cuda, cuda:1, ...) alone, or shared with others that hold it shared.
 
     Whoever waits to be alone holds the turnstile, so that nobody new comes in before. The system
-    frees the locks of a process that dies. Locks are those of one machine.
+    frees the locks of a process that dies. Locks are those of one machine. BenchError where their
+    files cannot be used.
     """
     kind, _, index = device.partition(":")
     path = Path(tempfile.gettempdir()) / f"htpbench-{kind}-{index or 0}.lock"
@@ -35,8 +41,9 @@ def device_lock(device: str, shared: bool = False) -> Iterator[None]:
         return
     with _opened(path) as lock:
         with _opened(path.with_suffix(".turnstile")) as turnstile:
-            fcntl.flock(turnstile, fcntl.LOCK_EX)
-            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            waiting = Waiting(device)
+            _take(turnstile, fcntl.LOCK_EX, waiting, lock)
+            _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, waiting, lock)
         if not shared:
             _alone.add(path)
         try:
@@ -45,19 +52,55 @@ def device_lock(device: str, shared: bool = False) -> Iterator[None]:
             _alone.discard(path)
 
 
+def _take(file: int, how: int, waiting: Waiting, lock: int) -> None:
+    """Wait for a lock; once it is said who has it, asleep, which disturbs no timing."""
+    assert fcntl is not None
+    while True:
+        try:
+            fcntl.flock(file, how if waiting.told else how | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            waiting.look(lambda: holders(lock))
+            time.sleep(PAUSE_S)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """A file that all users of the machine may lock; closing it unlocks it."""
+    """A file of its own that all users of the machine may lock; closing it unlocks it.
+
+    The folder is everybody's: what another put there is neither followed nor changed.
+    """
     try:
-        file = os.open(path, os.O_RDWR)  # O_CREAT is refused for another user's file in /tmp
-    except FileNotFoundError:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        file = _open(path)
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from error
     try:
-        if os.fstat(file).st_uid == os.getuid():
-            os.fchmod(file, 0o666)  # whatever the umask says
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise _refused(path, "it is no file of its own")
         yield file
     finally:
         os.close(file)
+
+
+def _open(path: Path) -> int:
+    how = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    while True:
+        try:
+            return os.open(path, how)  # O_CREAT is refused for another user's file in /tmp
+        except FileNotFoundError:
+            pass
+        with suppress(FileExistsError):  # another came first
+            file = os.open(path, how | os.O_CREAT | os.O_EXCL, 0o666)
+            os.fchmod(file, 0o666)  # whatever the umask says
+            return file
+
+
+def _refused(path: Path, why: str) -> BenchError:
+    return BenchError(
+        f"the lock of the device, {path}, cannot be used: {why}; remove it, or set TMPDIR to "
+        "another folder"
+    )
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def _git(folder: Path, *arguments: str) -> str:
 def _cpu_model() -> str:
     """As Linux names it; elsewhere what the platform module knows."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

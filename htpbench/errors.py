@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+QUOTED = 100  # characters of a wrong name in a message
+
 
 class BenchError(Exception):
     """Bad input, with a message that names the remedy."""
@@ -33,9 +35,16 @@ class Pruned(Exception):
         self.least = least
 
 
+def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C behind an error, if any: what is interrupted may turn it into another error."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """The error for a name that nobody knows, with the nearest names that exist."""
-    known = sorted(known)
+    known, name = sorted(known), name if len(name) <= QUOTED else f"{name[:QUOTED]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
     return BenchError(f"unknown {kind} {name!r}; {hint}")

@@ -155,7 +155,7 @@ class Lifter(nn.Module):
             return Lifted(self.head(tokens), kept, trail)
         wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
         if self.centred:
-            centre = wanted.new_tensor([self.centre])
+            centre = torch.full((1,), self.centre, device=wanted.device)
             wanted = with_kept(wanted[None], centre)[0]
         more = {} if early is None else {"early": early[:, wanted]}
         if self.recoverer.where == "tokens":
@@ -169,9 +169,9 @@ class Lifter(nn.Module):
         return Lifted(poses, wanted.expand(len(poses), -1), trail)
 
     def head(self, tokens: Tensor) -> Tensor:
-        """Poses (B, f, J, 3) of tokens (B, f, S, C)."""
+        """Poses (B, f, J, 3) of tokens (B, f, S, C), in the precision of the parameters."""
         with self.span("head"):
-            return self.backbone.head(tokens)
+            return self.backbone.head(tokens.to(next(self.backbone.parameters()).dtype))
 
     def view(
         self,

@@ -14,13 +14,15 @@ from typing import NamedTuple
 import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 
 from htpbench.cards import BackboneCard
+from htpbench.fitting import Fitting
 from htpbench.lifter import readable
 from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS
 
 WHOLLY = "any use"
+BRIEF = {"works": "+", "refused": "-", "not built": "."}  # where a terminal is narrow
 
 
 class Cell(NamedTuple):
@@ -87,20 +89,34 @@ def matrix() -> Group:
     """The grid as a table, a count of its cells, and the reason of every refusal below it."""
     cells = grid()
     notes = list(dict.fromkeys(note for cell in cells.values() for note in cell.refusals.items()))
-    table = Table("", *BACKBONES.names(), box=SIMPLE_HEAD)
+    brief = Group(drawn(cells, notes, brief=True), ", ".join(f"{b} {a}" for a, b in BRIEF.items()))
+    said = [f"({i}) {use}: {reason}" for i, (use, reason) in enumerate(notes, 1)]
+    return Group(Fitting(drawn(cells, notes), brief), counted(list(cells.values())), *said)
+
+
+def drawn(
+    cells: dict[tuple[str, str, str | None], Cell],
+    notes: list[tuple[str, str]],
+    brief: bool = False,
+) -> Table:
+    """A line a pruner and recoverer, a column a backbone."""
+    heads = [Column(name, overflow="fold") for name in BACKBONES.names()]
+    table = Table(
+        Column("", no_wrap=True), *heads, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
     for pruner, recoverer in dict.fromkeys((p, r) for _, p, r in cells):
         row = [cells[backbone, pruner, recoverer] for backbone in BACKBONES.names()]
-        table.add_row(
-            pruner if recoverer is None else f"{pruner}+{recoverer}", *(told(c, notes) for c in row)
-        )
-    said = [f"({i}) {use}: {reason}" for i, (use, reason) in enumerate(notes, 1)]
-    return Group(table, counted(list(cells.values())), *said)
+        system = pruner if recoverer is None else f"{pruner}+{recoverer}"
+        table.add_row(system, *(told(one, notes, brief) for one in row))
+    return table
 
 
-def told(cell: Cell, notes: list[tuple[str, str]]) -> str:
-    """`works (1 3)`: the state, and the numbers of the notes on it."""
-    numbers = [str(notes.index(note) + 1) for note in cell.refusals.items()]
-    return cell.state + (f" ({' '.join(numbers)})" if numbers else "")
+def told(cell: Cell, notes: list[tuple[str, str]], brief: bool = False) -> str:
+    """`works (1 3)`, or `+ 1 3`: the state, and the numbers of the notes on it."""
+    numbers = " ".join(str(notes.index(note) + 1) for note in cell.refusals.items())
+    if brief:
+        return f"{BRIEF[cell.state]} {numbers}".strip()
+    return f"{cell.state} ({numbers})" if numbers else cell.state
 
 
 def counted(cells: list[Cell]) -> str:

@@ -7,14 +7,17 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from htpbench.combination import Combination
+from htpbench.drafts import draft
 from htpbench.errors import BenchError
 from htpbench.meters.evaluation import Evaluation
 from htpbench.setting import Setting
 
+ARRAYS = ("poses", "frame", "view", "clip", "camera", "conditions")
 Tell = Callable[[int, int], None]
 
 
@@ -26,22 +29,33 @@ def save(
 ) -> None:
     """Write what a combination says of the test split; the file appears whole or not at all.
 
+    BenchError where `path` is anything but new or poses, which alone are replaced.
     `poses` (N, 17, 3) float32: camera axes, mm, relative to the root; `frame` (N,) its frame of
     the view `view` (N,); `clip` and `camera` (V,) of each view; `conditions`, as rows have them.
     """
     if path.suffix != ".npz":
         raise BenchError(f"--out {path}: expected a path that ends in .npz")
-    draft = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:  # first: who cannot write should not wait for poses
-            np.savez_compressed(file, **arrays(setting, combination, tell))  # type: ignore[arg-type]
-        os.replace(draft, path)
-    except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}; choose another --out") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+    replaceable(path)
+    with draft(
+        path, "choose another --out"
+    ) as file:  # first: who cannot write should not wait for poses
+        np.savez_compressed(file, **arrays(setting, combination, tell))  # type: ignore[arg-type]
+        replaceable(path)  # lifting is long
+
+
+def replaceable(path: Path) -> None:
+    """BenchError where a path is anything but new or a file of poses."""
+    if not os.path.lexists(path):
+        return
+    held: set[str] = set()
+    if path.is_file() and not path.is_symlink():
+        with (
+            suppress(OSError, ValueError, NotImplementedError, BadZipFile),
+            ZipFile(path) as archive,
+        ):
+            held = {name.removesuffix(".npy") for name in archive.namelist()}
+    if held != set(ARRAYS):
+        raise BenchError(f"--out {path} is there and holds no lifted poses; choose another --out")
 
 
 def arrays(setting: Setting, combination: Combination, tell: Tell) -> dict[str, np.ndarray]:

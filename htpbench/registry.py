@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -39,7 +41,10 @@ class Registry(Generic[T]):
             point = self.entry_points.get(name)
             own = point is not None and point.module == cls.__module__
             if name in self.names() and not own:
-                raise BenchError(f"the {self.kind} name {name!r} is taken; choose another")
+                raise BenchError(
+                    f"the {self.kind} name {name!r} is taken by {self.owner(name)}; "
+                    "choose another, or leave out one of the two"
+                )
             self.registered[name] = cls
             return cls
 
@@ -51,9 +56,10 @@ class Registry(Generic[T]):
         found: dict[str, EntryPoint] = {}
         for point in entry_points(group=f"htpbench.{self.kind}s"):
             if point.name in found or point.name in cards.shipped(self.kind):
-                owner = point.dist.name if point.dist else point.value
+                first = installed(found[point.name]) if point.name in found else "htpbench itself"
                 raise BenchError(
-                    f"the {self.kind} name {point.name!r} is taken; uninstall {owner} or rename it"
+                    f"the {self.kind} name {point.name!r} is taken by {first}; "
+                    f"uninstall {installed(point)} or rename it"
                 )
             found[point.name] = point
         return found
@@ -62,6 +68,15 @@ class Registry(Generic[T]):
         """All known names, built or not."""
         known = [*cards.shipped(self.kind), *self.entry_points, *self.registered]
         return list(dict.fromkeys(known))
+
+    def owner(self, name: str) -> str:
+        """Who brought a known name, in words."""
+        if name in cards.shipped(self.kind):
+            return "htpbench itself"
+        if name in self.entry_points:
+            return installed(self.entry_points[name])
+        module = self.registered[name].__module__
+        return str(getattr(sys.modules.get(module), "__file__", module))
 
     def card(self, name: str) -> cards.Card:
         """The card of a system; one without a shipped card is described by its class."""
@@ -91,6 +106,12 @@ class Registry(Generic[T]):
         return getattr(importlib.import_module(module), attribute)
 
 
+def installed(point: EntryPoint) -> str:
+    """The distribution that brings an entry point, and where in it."""
+    name = point.dist.name if point.dist else "a distribution"
+    return f"the installed {name} ({point.value})"
+
+
 def describe(cls: type) -> cards.Card:
     """A card for a class that ships none: its keyword defaults are its options."""
     parameters = inspect.signature(cls).parameters.values()
@@ -108,11 +129,21 @@ def describe(cls: type) -> cards.Card:
 def import_file(path: Path) -> None:
     """Run a Python file so that its `register` decorators take effect (`--import FILE`).
 
+    A file that was imported as it is now is left alone: a study and --import may both name it.
     BenchError names the line at which the file fails.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BenchError(f"--import {path}: no such file")
-    spec = importlib.util.spec_from_file_location(f"htpbench_import_{path.stem}", path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"--import {path}: {error.strerror}") from error
+    place = str(path.resolve())
+    digest = hashlib.sha256(place.encode() + content)  # two files may have one stem
+    name = f"htpbench_import_{path.stem}_{digest.hexdigest()[:8]}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise BenchError(f"--import {path}: expected a Python file (.py)")
     module = importlib.util.module_from_spec(spec)

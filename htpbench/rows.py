@@ -1,7 +1,8 @@
 """Rows: every number, with the conditions it was measured under, one JSON line each.
 
 Files are append-only and have one writer each, so that a killed process loses at most the line it
-was writing: a line counts once its newline is there. An environment is a line of its own.
+was writing: a line counts once its newline is there. An environment is a line of its own, and so is
+the end of a sweep.
 """
 
 from __future__ import annotations
@@ -9,67 +10,46 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
+from htpbench import files
 from htpbench.errors import BenchError
+from htpbench.row import MOST_TEXT, SCHEMA, Row, now
 
-SCHEMA = 1
-STATUSES = ("ok", "failed", "unsupported", "pruned", "timeout")
+MOST_BYTES = 2**30  # of a file of rows
+LONGEST = 2**22  # bytes of a line
 
 
-def now() -> str:
-    """The time in UTC, ISO 8601 to the second, as `2026-11-21T03:30:00Z`."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+class Newer(BenchError):
+    """Rows of a newer htpbench."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One metric of one combination; `value` is in `unit`, or a list with one label of `axis` each.
+class Sweep:
+    """A sweep that came to its end: its report is made of the rows that have these keys."""
 
-    `low` and `high` bound the value's interval, `samples` says how many measurements it rests on.
-    A ValueError (NaN, a value that is missing or has no axis, an unknown status) is a bug.
-    """
-
-    schema: int = SCHEMA
-    key: str
     study: str
-    combination: str
-    metric: str
-    value: float | list[float] | list[int] | None = None
-    unit: str
-    low: float | None = None
-    high: float | None = None
-    samples: int | None = None
-    axis: list[str] | list[int] | None = None
-    status: str = "ok"
-    reason: str | None = None
-    conditions: dict[str, Any] = field(default_factory=dict)
-    environment: str
-    commit: str | None = None
+    keys: list[str]
     at: str = field(default_factory=now)
 
     def __post_init__(self) -> None:
-        values = self.value if isinstance(self.value, list) else [self.value]
-        for number in (*values, self.low, self.high):
-            if number is not None and not (
-                isinstance(number, int | float) and math.isfinite(number)
-            ):
-                raise ValueError(f"{self.metric}: {number!r} is not a finite Python number")
-        if isinstance(self.value, list) and len(self.value) != len(self.axis or ()):
-            raise ValueError(f"{self.metric}: {len(self.value)} values, axis {self.axis}")
-        if self.status not in STATUSES:
-            raise ValueError(f"status {self.status!r}; known: {', '.join(STATUSES)}")
-        if self.status == "ok" and self.value is None:
-            raise ValueError(f"{self.metric}: status ok without a value")
+        if not isinstance(self.keys, list) or not all(
+            isinstance(text, str) for text in (self.study, self.at, *self.keys)
+        ):
+            raise ValueError("a sweep has a study, a time and a list of keys")
+
+    def tells(self, rows: Iterable[Row]) -> bool:
+        """Whether no other row of its study was measured since."""
+        known = set(self.keys)
+        since = (row for row in rows if row.study == self.study and row.at > self.at)
+        return all(row.key in known for row in since)
 
 
 def row_key(
@@ -105,6 +85,7 @@ class Store:
         self.folder = Path(folder)
         self.problems: list[str] = []  # "file:line: what" of the lines that `read` skipped
         self.environments: dict[str, dict[str, Any]] = {}  # by id, of the rows that were read
+        self.sweeps: dict[str, Sweep] = {}  # the last of each study
         self._seen: dict[Path, tuple[int, int]] = {}  # bytes and lines that `fresh` has read
 
     def read(self, study: str | None = None) -> list[Row]:
@@ -125,39 +106,33 @@ class Store:
         return Writer(self.folder, study, environment)
 
     def _rows(self, seen: dict[Path, tuple[int, int]]) -> Iterator[Row]:
-        for place, line in self._lines(seen):
-            if line.get("kind") == "environment":
-                self.environments[str(line.get("id"))] = line
-                continue
-            try:
-                yield Row(**line)
-            except (TypeError, ValueError) as error:
-                self.problems.append(f"{place}: not a row: {error}")
-
-    def _lines(self, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each new line that is a JSON object, with its place, in the order of file names."""
+        """The rows of each new line, in the order of file names."""
         try:
             for path in self._files():
-                offset, before = seen.get(path, (0, 0))
-                with path.open("rb") as file:
-                    file.seek(offset)
-                    new = file.read()
-                *lines, cut = new.split(b"\n")  # what follows the last newline
-                seen[path] = offset + len(new) - len(cut), before + len(lines)
-                for number, text in enumerate(lines, start=before + 1):
-                    place = f"{path}:{number}"
+                for place, text in _new_lines(path, seen):
                     try:
-                        line = json.loads(text)
-                        if not isinstance(line, dict):
-                            raise ValueError("not a JSON object")
-                    except ValueError as error:  # also what is not UTF-8
+                        found = read_line(text)
+                    except ValueError as error:
                         self.problems.append(f"{place}: {error}")
                         continue
-                    _check_schema(line, place)
-                    yield place, line
-        except OSError as error:
+                    except Newer as error:
+                        raise Newer(
+                            f"{place} has {error} or choose other results with --results"
+                        ) from None
+                    if isinstance(found, Row):
+                        yield found
+                    elif isinstance(found, Sweep):
+                        before = self.sweeps.get(found.study)
+                        if before is None or before.at <= found.at:
+                            self.sweeps[found.study] = found
+                    else:
+                        self.environments[str(found.get("id"))] = found
+        except Newer:
+            raise
+        except (BenchError, OSError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
             raise BenchError(
-                f"cannot read results in {self.folder}: {error.strerror}; "
+                f"cannot read results in {self.folder}: {said}; "
                 "mend the folder or choose another with --results"
             ) from error
 
@@ -193,9 +168,8 @@ class Writer:
         except OSError as error:
             raise self._refused(error) from error
         try:
-            written = self._drop_cut_line()
             line = _line({"kind": "environment", **self.environment})
-            if line.rstrip() not in written.split(b"\n"):
+            if not self._mended(line):
                 self._write(line)
         except BaseException:
             self.__exit__()
@@ -218,26 +192,39 @@ class Writer:
         """Write one row."""
         self._write(_line(asdict(row)))
 
+    def finish(self, keys: list[str]) -> None:
+        """Write that a sweep came to its end, and which rows it is made of."""
+        sweep = Sweep(study=self.study, keys=keys)
+        self._write(_line({"kind": "sweep", **asdict(sweep)}))
+
     def _write(self, line: bytes) -> None:
         try:
+            before = os.fstat(self._file)
+            if not before.st_nlink:
+                raise OSError(None, "the file was removed while it was written to")
             if os.write(self._file, line) < len(line):
-                self._drop_cut_line()
+                os.ftruncate(self._file, before.st_size)
                 raise OSError(None, "the disk is full")
             os.fsync(self._file)  # cheap beside any measurement
         except OSError as error:
             raise self._refused(error) from error
 
-    def _drop_cut_line(self) -> bytes:
-        """Cut what follows the last newline (a writer was killed there); return what is left."""
-        written = self.path.read_bytes()
-        whole = written[: written.rfind(b"\n") + 1]
-        if len(whole) < len(written):
-            os.ftruncate(self._file, len(whole))
-        return whole
+    def _mended(self, line: bytes) -> bool:
+        """Cut what follows the last newline, where a writer was killed; whether a line is there."""
+        found, end = False, 0
+        try:
+            with files.opened(self.path, MOST_BYTES) as file:
+                for text in whole_lines(file):
+                    found, end = found or text == line, file.tell()
+            os.ftruncate(self._file, end)
+        except (BenchError, OSError) as error:
+            raise self._refused(error) from error
+        return found
 
-    def _refused(self, error: OSError) -> BenchError:
+    def _refused(self, error: BenchError | OSError) -> BenchError:
+        why = error.strerror if isinstance(error, OSError) else error
         return BenchError(
-            f"cannot write results to {self.path}: {error.strerror}; "
+            f"cannot write results to {self.path}: {why}; "
             "free or mend the folder, or choose another with --results"
         )
 
@@ -250,10 +237,46 @@ def _is_rows(name: str) -> bool:
     return name.endswith(".jsonl")
 
 
-def _check_schema(line: dict[str, Any], place: str) -> None:
+def _new_lines(path: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
+    """Each whole line beyond what was seen, with its place."""
+    offset, before = seen.get(path, (0, 0))
+    with files.opened(path, MOST_BYTES) as file:
+        file.seek(offset)
+        for number, text in enumerate(whole_lines(file), start=before + 1):
+            seen[path] = file.tell(), number
+            yield f"{path}:{number}", text
+
+
+def whole_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines that end; of one that is too long as much as shows it.
+
+    A line without its end was cut by a kill, or is being written.
+    """
+    while (text := file.readline(LONGEST + 1)).endswith(b"\n") or len(text) > LONGEST:
+        rest = text
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST)
+        if rest:
+            yield text
+
+
+def read_line(text: bytes) -> Row | Sweep | dict[str, Any]:
+    """A row, a sweep, or what a line says of an environment; ValueError says why it is none."""
+    if len(text) > LONGEST:
+        raise ValueError(f"over {LONGEST} bytes long")
+    line = files.parse_json(text)
+    if not isinstance(line, dict):
+        raise ValueError("not a JSON object")
+    if line.get("kind") == "environment":
+        if len(text) > MOST_TEXT:  # reports repeat it in every cell
+            raise ValueError(f"an environment of over {MOST_TEXT} bytes")
+        return line
     schema = line.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
-        raise BenchError(
-            f"{place} has schema {schema}, this htpbench reads up to {SCHEMA}: "
-            "upgrade htpbench or choose other results with --results"
-        )
+        raise Newer(f"schema {schema!r:.40}, above {SCHEMA}: upgrade htpbench")
+    try:
+        if line.pop("kind", None) == "sweep":
+            return Sweep(**line)
+        return Row(**line)
+    except (TypeError, ValueError) as error:  # fields that are missing, not known or of other types
+        raise ValueError(f"{error!s:.200}") from error

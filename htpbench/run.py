@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,20 +16,23 @@ from htpbench.claims import ELSEWHERE_S, Claims
 from htpbench.combination import Combination
 from htpbench.devices import TimedOut, deadline, device_lock
 from htpbench.environment import commit
-from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned
+from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, interruption
 from htpbench.known import ATTEMPTS, Known
 from htpbench.lifter import build
 from htpbench.meters import accuracy, cost
 from htpbench.meters.controls import mean_pose
+from htpbench.progress import Tick
 from htpbench.protocols import Measurement
+from htpbench.row import MOST_VALUES
 from htpbench.rows import Row, Store, Writer, row_key
-from htpbench.setting import METERS, TIMED, Setting, Watch
+from htpbench.setting import METERS, TIMED, Setting, Watch, check_device
 from htpbench.study import Study
 
 # Controls stand where a combination stands; they are no networks.
 MEAN_POSE = "control: mean pose"
 EVERY_THIRD = "control: unpruned, every third frame"
 BOUNDED = "accuracy.mpjpe"
+LONGEST = 2000  # characters of a reason
 Tell = Callable[[str], None]
 Ask = Callable[[], list[Measurement]]
 Until = Callable[[dict[str, Row], str], str | None]  # rows so far, a meter: why not to ask it
@@ -55,12 +58,27 @@ def bound(stop: Pruned) -> Measurement:
 
 
 def because(error: Exception) -> str:
-    """Why a measurement failed; what fills the memory says so in several ways."""
+    """Why a measurement failed; what fills the memory says so in several ways.
+
+    Raises KeyboardInterrupt where it did not fail but was stopped.
+    """
+    if stop := interruption(error):
+        raise stop
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said):
         torch.cuda.empty_cache()  # nothing where CUDA was not used
-        return f"out of memory: {said.splitlines()[0]}"
-    return said
+        said = f"out of memory: {said.splitlines()[0]}"
+    return said[:LONGEST]
+
+
+def unusable(error: Exception) -> BaseException | None:
+    """What ends the process after an error that CUDA repeats at every later call; else None."""
+    if not isinstance(error, torch.AcceleratorError) or "out of memory" in str(error):
+        return None
+    return BenchError(
+        f"the GPU refuses all further work of this process ({str(error).splitlines()[0]}); "
+        "the same command goes on with what is left, in a new one"
+    )
 
 
 class Bench(Setting):
@@ -146,9 +164,9 @@ class Bench(Setting):
                 return
             reason = why() if why else None
             if reason is None:
-                measured, status, reason = self.outcome(unit, ask, deaths)
+                measured, status, reason, end = self.outcome(unit, ask, deaths)
             else:
-                measured, status = {}, "pruned"
+                measured, status, end = {}, "pruned", None
             for metric, key in unit.keys.items():
                 before = self.held.get(key)
                 if before and before.status == "ok":
@@ -157,17 +175,21 @@ class Bench(Setting):
                     self.known.tried.add(key)  # it has been said
                     continue
                 self.append(writer, unit, metric, key, measured.get(metric), status, reason)
+            if end:
+                raise end
 
     def outcome(
         self, unit: Unit, ask: Ask, deaths: int
-    ) -> tuple[dict[str, Measurement], str, str | None]:
-        """What was measured, or the status and the reason why nothing was.
+    ) -> tuple[dict[str, Measurement], str, str | None, BaseException | None]:
+        """What was measured, or the status and the reason why nothing was; what ends the process.
 
         Everything but time is measured on a device that is shared with other workers. The limit
         does not count the waiting for it.
         """
+        check_device(self.device)  # whatever broke it has its row: the others are not to blame
         if deaths >= ATTEMPTS:
-            return {}, "failed", f"{deaths} processes died while measuring it (out of memory?)"
+            reason = f"{deaths} processes died while measuring it (out of memory?)"
+            return {}, "failed", reason, None
         try:
             with device_lock(self.device, unit.meter not in TIMED), deadline(self.timeout):
                 measured = {one.metric: one for one in ask()}
@@ -175,19 +197,21 @@ class Bench(Setting):
                 values = one.value if isinstance(one.value, list) else [one.value]
                 if not all(map(math.isfinite, values)):
                     raise ValueError(f"{one.metric} is not finite")
+                if len(values) > MOST_VALUES:
+                    raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
         except NotBuilt as error:
-            return {}, "unsupported", str(error)
+            return {}, "unsupported", str(error), None
         except Faulty as error:
-            return {}, "failed", str(error)
+            return {}, "failed", str(error), None
         except BenchError:
             raise  # the user's to mend, and nothing to do with this combination alone
         except TimedOut as error:
-            return {}, "timeout", str(error)
+            return {}, "timeout", str(error), None
         except Pruned as stop:
-            return {BOUNDED: bound(stop)}, "pruned", str(stop)
+            return {BOUNDED: bound(stop)}, "pruned", str(stop), None
         except Exception as error:  # one broken combination must not end a sweep
-            return {}, "failed", because(error)
-        return measured, "ok", None
+            return {}, "failed", because(error), unusable(error)
+        return measured, "ok", None, None
 
     def append(
         self,
@@ -252,40 +276,62 @@ class Bench(Setting):
         return rows
 
 
-def run(bench: Bench, combinations: Iterable[Combination], tell: Tell) -> list[Row]:
+def run(bench: Bench, combinations: Sequence[Combination], tick: Tick) -> list[Row]:
     """Measure combinations one after the other."""
     with bench.writer() as writer:
-        rows = bench.control(writer, tell)
-        for combination in combinations:
+        rows = bench.control(writer, partial(tick, 0, len(combinations)))
+        for done, combination in enumerate(combinations):
+            tell = partial(tick, done, len(combinations))
             rows += bench.measure(combination, writer, tell).values()
+            tick(done + 1, len(combinations), str(combination))
     return rows
+
+
+def succeeded(study: Study, rows: Iterable[Row]) -> bool:
+    """Whether anything that was asked for was measured; controls were not asked for."""
+    anchor = study.anchor().unpruned
+    unasked = {MEAN_POSE, EVERY_THIRD} | ({str(anchor)} - set(map(str, study.parsed())))
+    return any(row.status == "ok" and row.combination not in unasked for row in rows)
 
 
 def count(
     combinations: Iterable[Combination], bench: Bench | None, tell: Tell
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Costs as plain numbers, and the combinations left out because a part is not built.
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Costs as plain numbers, and of each combination that is left out the reason.
 
     With a bench its rows are used and extended; without one nothing is kept.
     """
-    counted, left_out = [], []
+    counted: list[dict[str, Any]] = []
+    left_out: dict[str, str] = {}
     with bench.writer() if bench else nullcontext() as writer:
         for combination in combinations:
             tell(str(combination))
-            if combination.missing():
-                left_out.append(str(combination))
+            if missing := combination.missing():
+                left_out[str(combination)] = f"not built: {', '.join(missing)}"
                 continue
-            if bench and writer:
-                rows = bench.measure(combination, writer).values()
-                for row in rows:
-                    if row.status != "ok":
-                        raise BenchError(f"{combination}: {row.metric} {row.status}: {row.reason}")
-                found = {row.metric: (row.value, row.reason) for row in rows}
-            else:
-                with torch.device("meta"):
-                    measured = cost.measure(build(combination))
-                found = {one.metric: (one.value, one.note) for one in measured}
+            try:
+                found = costs(combination, bench, writer)
+            except BenchError:
+                raise
+            except Exception as error:  # as in a sweep, one alone is broken
+                left_out[str(combination)] = because(error)
+                continue
             numbers = {name.partition(".")[2]: value for name, (value, _) in found.items()}
             note = next((note for _, note in found.values() if note), None)
             counted.append({"combination": str(combination), **numbers, "note": note})
     return counted, left_out
+
+
+def costs(
+    combination: Combination, bench: Bench | None, writer: Writer | None
+) -> dict[str, tuple[Any, str | None]]:
+    """Each metric of the cost of a combination, with its note; raises where it failed."""
+    if bench and writer:
+        rows = bench.measure(combination, writer).values()
+        for row in rows:
+            if row.status != "ok":
+                raise RuntimeError(f"{row.metric} {row.status}: {row.reason}")
+        return {row.metric: (row.value, row.reason) for row in rows}
+    with torch.device("meta"):
+        measured = cost.measure(build(combination))
+    return {one.metric: (one.value, one.note) for one in measured}

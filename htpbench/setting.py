@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
@@ -40,16 +41,6 @@ METERS = {
     "selection": selection,
 }
 TIMED = ("time", "sampling")  # nothing else runs beside these; their numbers are the machine's
-LISTS = {
-    "time.breakdown",
-    *accuracy.BY_CLIP,
-    *(metric for metric in accuracy.RULED if metric.endswith("_by_clip")),
-    "selection.frequency",
-    "selection.kept",
-    "selection.windows",
-    "selection.stages",
-    "selection.links",
-}  # metrics that are no single number
 
 
 @dataclass
@@ -73,8 +64,8 @@ class Setting:
 
     @cached_property
     def trained(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any]]:
-        """Tensors and card of the study's weights (none: random), and what a row says of them."""
-        name = self.study.weights or "random"
+        """Tensors and card of the study's weights (random: none), and what a row says of them."""
+        name = self.study.weights or ""
         if name == "random":
             card = {"schedule": "random"}
             return {}, card, {"weights": "random", "weights_seed": self.seed}
@@ -273,7 +264,7 @@ def foreign_code(combination: Combination) -> dict[str, str]:
 
 def check_device(device: str) -> None:
     """BenchError for a device that torch does not have here, or that cannot be timed."""
-    if device.partition(":")[0] not in ("cpu", "cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise BenchError(f"device {device!r} cannot be used here; try cpu, cuda or cuda:1")
     try:
         torch.zeros(1, device=device)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 RESAMPLES = 1000
+HELD = 10**6  # numbers drawn at a time: a long list must not fill the memory
 BOUNDS = (0.025, 0.975)
 
 
-def draws(n: int, seed: int = 0) -> np.ndarray:
-    """(RESAMPLES, n): indices of n items drawn with replacement."""
-    return np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+def draws(n: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """Indices of n items drawn with replacement, RESAMPLES times: (some, n) at a time."""
+    rng, left = np.random.default_rng(seed), RESAMPLES
+    while left:
+        some = min(left, max(HELD // n, 1))
+        yield rng.integers(n, size=(some, n))
+        left -= some
 
 
 def mean_interval(
     sums: np.ndarray, counts: np.ndarray, groups: np.ndarray | None = None
 ) -> tuple[float, float]:
     """Interval of `group_mean` over items (n,), drawn whole; without groups there is one."""
-    index = draws(len(sums))  # (RESAMPLES, n)
     groups = np.zeros(len(sums)) if groups is None else groups
-    low, high = np.quantile(group_mean(sums[index], counts[index], groups[index]), BOUNDS)
+    means = [group_mean(sums[index], counts[index], groups[index]) for index in draws(len(sums))]
+    low, high = np.quantile(np.concatenate(means), BOUNDS)
     return float(low), float(high)
 
 
@@ -35,5 +42,6 @@ def group_mean(sums: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> np.n
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:
     """Interval of the median of values (n,)."""
-    low, high = np.quantile(np.median(values[draws(len(values))], axis=1), BOUNDS)
+    medians = [np.median(values[index], axis=1) for index in draws(len(values))]
+    low, high = np.quantile(np.concatenate(medians), BOUNDS)
     return float(low), float(high)

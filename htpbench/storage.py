@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import warnings
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -13,28 +15,31 @@ from typing import IO, TYPE_CHECKING, Any
 from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
 
+from htpbench import files
+from htpbench.combination import parse
 from htpbench.errors import BenchError
+from htpbench.passwords import hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy.engine import URL
 
+MOST_BYTES = 2**26  # of a journal: Optuna holds all of it
 HEARTBEAT_S, GRACE_S = 30, 120  # a trial on a server that is silent for so long is dead
 TRIES = 5  # of making the schema, which several workers may want to do at once
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """The storage of a URL, or without one the journal. BenchError where it cannot be used."""
-    return open_server(url) if url else open_journal(journal)
+    return open_journal(journal) if url is None else open_server(url)
 
 
-def refused(path: Path, error: OSError) -> BenchError:
+def refused(path: Path, error: BenchError | OSError) -> BenchError:
     """What to say of a file that cannot be written."""
+    why = error.strerror if isinstance(error, OSError) else error
     return BenchError(
-        f"cannot write {path}: {error.strerror}; "
-        "free or mend the folder, or choose another with --results"
+        f"cannot write {path}: {why}; free or mend the folder, or choose another with --results"
     )
 
 
@@ -65,24 +70,40 @@ class SystemLock(JournalFileOpenLock):
 
 
 class Journal(JournalFileBackend):
-    """Optuna's journal file; a killed process and a full disk leave whole lines alone."""
+    """Optuna's journal file; a killed process and a full disk leave whole lines alone.
+
+    BenchError where the disk is full, and where the file is gone or another than it was.
+    """
 
     def __init__(self, path: Path, lock: SystemLock) -> None:
         super().__init__(str(path), lock)
         self.path, self.lock = path, lock
+        self.inode = path.stat().st_ino
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append a line each: all or none. BenchError where the disk is full."""
+        """Append a line each: all or none."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
         try:
-            with self.lock, self.path.open("a+b", buffering=0) as file:
+            with self.lock, self.path.open("r+b", buffering=0) as file:
+                if os.fstat(file.fileno()).st_ino != self.inode:
+                    raise OSError(None, "it was replaced while it was written to")
                 whole = cut(file)
+                file.seek(whole)
                 if file.write(lines) < len(lines):
                     file.truncate(whole)
                     raise OSError(None, "the disk is full")
                 os.fsync(file.fileno())
         except OSError as error:
             raise refused(self.path, error) from error
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """See Optuna."""
+        try:
+            yield from super().read_logs(log_number_from)
+        except OSError as error:
+            raise refused(self.path, error) from error
+        except ValueError as error:
+            raise damaged(self.path) from error
 
 
 def cut(file: IO[bytes]) -> int:
@@ -101,20 +122,44 @@ def open_journal(path: Path) -> BaseStorage:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with lock, path.open("a+b", buffering=0) as file:
+            files.checked(path, MOST_BYTES)
             cut(file)
             file.seek(0)
             written = file.read()
-        for number, line in enumerate(written.splitlines(), start=1):
-            try:
-                json.loads(line)
-            except ValueError:
-                raise BenchError(
-                    f"{path}:{number} is damaged. Remove the file: what was measured stands in "
-                    "the rows, the trials of the search alone begin anew"
-                ) from None
-        return JournalStorage(Journal(path, lock))
-    except OSError as error:
+    except (BenchError, OSError) as error:
         raise refused(path, error) from error
+
+    for number, line in enumerate(written.splitlines(), start=1):
+        try:
+            files.parse_json(line)
+        except ValueError:
+            raise damaged(f"{path}:{number}") from None
+    return replayed(path, lock)
+
+
+def replayed(path: Path, lock: SystemLock) -> BaseStorage:
+    """The storage that a journal's lines make, if each trial says what ours say."""
+    try:
+        storage = JournalStorage(Journal(path, lock))
+        for study in storage.get_all_studies():
+            for trial in storage.get_all_trials(study._study_id, deepcopy=False):
+                trial._validate()
+                if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+                    parse(trial.user_attrs["combination"])
+                values = trial.values if trial.state == TrialState.COMPLETE else study.directions
+                if len(values) != len(study.directions) or not all(map(math.isfinite, values)):
+                    raise ValueError(f"{values} of {len(study.directions)} objectives")
+        return storage
+    except Exception as error:  # Optuna fails in a dozen ways on lines that it did not write
+        raise damaged(path) from error
+
+
+def damaged(place: Path | str) -> BenchError:
+    """What to say of a journal that cannot be read."""
+    return BenchError(
+        f"{place} is damaged. Remove the file: what was measured stands in "
+        "the rows, the trials of the search alone begin anew"
+    )
 
 
 def open_server(text: str) -> BaseStorage:
@@ -142,13 +187,18 @@ def open_server(text: str) -> BaseStorage:
 
 
 def checked(text: str) -> URL:
-    """The URL with its driver; BenchError for other servers than PostgreSQL."""
+    """The URL with its driver; BenchError for other servers than PostgreSQL.
+
+    The password ends at the last `@`, as people write it, where SQLAlchemy takes the first.
+    """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     wanted = "expected postgresql://USER:PASSWORD@HOST/DATABASE, or none for a journal file"
     try:
-        url = make_url(text)
+        kind, _, rest = text.partition("://")
+        login, at, place = rest.rpartition("@")
+        url = make_url(f"{kind}://{login.replace('@', '%40')}{at}{place}")
     except (ArgumentError, ValueError):
         raise BenchError(f"--storage is not a URL; {wanted}") from None
     kind = url.get_backend_name()
@@ -180,12 +230,12 @@ def talking(text: str | None) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        url = checked(text)
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         said = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
-        if url.password:
-            said = said.replace(str(url.password), "***")
+        password = checked(text).password
+        if password:
+            said = said.replace(str(password), "***")
         raise BenchError(
-            f"--storage {url.render_as_string(hide_password=True)}: {said}; "
+            f"--storage {hidden(text)}: {said}; "
             "check the address, or leave --storage out for a journal file"
         ) from None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from htpbench import constraint
+from htpbench import constraint, files
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError, unknown
-from htpbench.registry import PRUNERS, RECOVERERS
+from htpbench.models import LISTED, Count, Seed, Strict, fault, faults
+from htpbench.registry import PRUNERS, RECOVERERS, import_file
+from htpbench.search import space
 
+MOST_LISTED = 10**6  # combinations that brute force takes
 Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 HIGHER_IS_BETTER = {
     "time.speedup",
@@ -28,22 +31,16 @@ HIGHER_IS_BETTER = {
 }
 
 
-class Strict(BaseModel):
-    """No unknown keys, no changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class EvaluationSettings(Strict):
     """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
 
-    data: str = "synthetic"
+    data: str = Field(default="synthetic", min_length=1)
     detections: str = "cpn"
     cameras: Literal["rotate", "all"] = "rotate"
-    windows: int | None = Field(default=None, ge=1)
+    windows: Count | None = None
     spread: Literal["even", "consecutive"] = "even"
-    stride: int | None = Field(default=None, ge=1)
-    downsample: int = Field(default=1, ge=1)  # 2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50
+    stride: Count | None = None
+    downsample: Count = 1  # 2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50
     flip: bool = True
 
     @model_validator(mode="after")
@@ -60,8 +57,8 @@ class SamplingSettings(Strict):
     `replay`: the mirrored call keeps the frames of the first.
     """
 
-    hypotheses: int = Field(default=5, ge=1)
-    iterations: int = Field(default=5, ge=1)
+    hypotheses: Count = 5
+    iterations: Count = 5
     rule: Literal["p-agg", "j-agg"] = "p-agg"
     replay: bool = False
 
@@ -69,9 +66,9 @@ class SamplingSettings(Strict):
 class TimingSettings(Strict):
     """How time is measured: rounds of at least `round_s` seconds, batch 1 for latency."""
 
-    batch: int = Field(default=1, ge=1)
-    rounds: int = Field(default=15, ge=3)
-    round_s: float = Field(default=0.1, gt=0)
+    batch: Count = 1
+    rounds: Count = Field(default=15, ge=3)
+    round_s: float = Field(default=0.1, gt=0, le=3600)
 
 
 class Training(Strict):
@@ -82,9 +79,9 @@ class Training(Strict):
     """
 
     lineages: list[Literal["same", "any", "transferred"]] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
-    steps: int = Field(ge=1)
-    batch: int | None = Field(default=None, ge=1)
+    seeds: list[Seed] = Field(min_length=1)
+    steps: Count
+    batch: Count | None = None
     rate: float | None = Field(default=None, gt=0)
 
 
@@ -99,13 +96,13 @@ class Search(Strict):
     backbone: str  # a combination without pruning
     pruners: list[str] = Field(min_length=1)
     recoverers: list[str] = Field(min_length=1)
-    stages: int = Field(default=3, ge=1)
-    least: int = Field(default=3, ge=1)
+    stages: Count = 3
+    least: Count = 3
     r: list[int] | None = Field(default=None, min_length=1)
     b: list[int] | None = Field(default=None, min_length=1)
     sampler: Literal["tpe", "nsga2", "brute"] = "tpe"
-    trials: int | None = Field(default=None, ge=1)
-    constraints: list[str] = []  # "cost.flops <= 0.2e9", "time.speedup >= 1.2"
+    trials: Count | None = None
+    constraints: list[str] = Field(default=[])  # "cost.flops <= 0.2e9", "time.speedup >= 1.2"
     cascade: bool = True
 
     @model_validator(mode="after")
@@ -135,6 +132,11 @@ class Search(Strict):
             )
         for text in self.constraints:
             constraint.parse(text)
+        if self.sampler == "brute" and (count := space.size(self)) > MOST_LISTED:
+            raise BenchError(
+                f'search.sampler = "brute" would take {count:,} combinations; '
+                f"expected at most {MOST_LISTED:,}: give r or b, or draw some of them with tpe"
+            )
         return self
 
 
@@ -142,26 +144,34 @@ def numbers(name: str, given: list[int] | None, low: int, high: int) -> None:
     """BenchError for numbers of a search outside low..high, or given twice."""
     wrong = [one for one in given or () if not low <= one <= high]
     if wrong:
-        raise BenchError(f"search.{name} has {wrong}: expected numbers from {low} to {high}")
+        raise BenchError(
+            f"search.{name} has {wrong[:LISTED]}: expected numbers from {low} to {high}"
+        )
     if len(set(given or ())) < len(given or ()):
         raise BenchError(f"search.{name} = {given}: expected each number once")
 
 
-class Study(Strict):
+class Imports(BaseModel):
+    """What must be imported before the rest of a study can be understood."""
+
+    imports: list[Annotated[str, Field(min_length=1)]] = []  # files, as --import takes them
+
+
+class Study(Imports, Strict):
     """A study; combinations, or a search space, or both (the combinations then come first)."""
 
-    name: str = Field(pattern=r"^\w[\w .+-]*$")  # of files and folders
-    title: str
-    table: int | None = None  # of the H2OT paper, when the study regenerates one
+    name: str = Field(pattern=r"^\w[\w .+-]*$", max_length=100)  # of files and folders
+    title: str = Field(max_length=500)
+    table: Count | None = None  # of the H2OT paper, when the study regenerates one
     claims: Literal["htp"] | None = None  # what a paper states in words, told beside the numbers
     meters: list[Meter] = Field(min_length=1)
-    combinations: list[str] = []
+    combinations: list[str] = Field(default=[])
     search: Search | None = None
     reference: str | None = None  # speed-ups refer to it; default: the first combination
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     masked: bool = False  # the first pruning masks frames instead of removing them
-    weights: str | None = None  # a shipped name, a path, or "random"
+    weights: str | None = Field(default=None, min_length=1)  # shipped, a path, or "random"
     training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
@@ -169,7 +179,14 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def check(self) -> Study:
-        """Combinations must parse; accuracy needs weights."""
+        """Combinations must parse; accuracy needs weights; files are called after the study."""
+        try:
+            os.fsencode(self.name)
+        except UnicodeEncodeError:
+            raise BenchError(
+                f"name {self.name!a}: file names cannot have these letters in this locale; "
+                "choose others, or set PYTHONUTF8=1"
+            ) from None
         if not self.combinations and not self.search:
             raise BenchError("a study needs `combinations` or a [search] space")
         for text in (*self.combinations, *filter(None, [self.reference])):
@@ -189,11 +206,15 @@ class Study(Strict):
         """The listed combinations, each once, in order."""
         return list(dict.fromkeys(parse(text) for text in self.combinations))
 
+    def constraints(self) -> list[constraint.Constraint]:
+        """What a combination must keep to, to be on the front."""
+        return [constraint.parse(text) for text in self.search.constraints] if self.search else []
+
     def with_overrides(
         self, data: str | None, weights: str | None, pipeline: str | None = None
     ) -> Study:
         """The same study on other data, with other weights, in another pipeline."""
-        evaluation = self.evaluation.model_copy(update={"data": data} if data else {})
+        evaluation = self.evaluation.model_copy(update={} if data is None else {"data": data})
         asked = {"weights": weights, "pipeline": pipeline}
         changed = {name: value for name, value in asked.items() if value is not None}
         trained = {"training": None} if weights is not None else {}
@@ -220,12 +241,12 @@ def by_hand(
             title="Measured by hand",
             meters=meters,
             combinations=[str(combination) for combination in combinations],
-            evaluation=EvaluationSettings(data=data) if data else EvaluationSettings(),
+            evaluation=EvaluationSettings.model_validate({} if data is None else {"data": data}),
             sampling=SamplingSettings(**sampling),
             **settings,  # type: ignore[arg-type]
         )
     except ValidationError as error:
-        raise BenchError("; ".join(fault(item) for item in error.errors())) from error
+        raise BenchError(faults(error, wrong)) from error
 
 
 def names() -> list[str]:
@@ -241,23 +262,30 @@ def load(name: str) -> Study:
             raise unknown("study", name, [*names(), "a path to a .toml file"])
         path = data_folder() / "studies" / f"{name}.toml"
     try:
-        return Study.model_validate({"name": path.stem, **tomllib.loads(path.read_text())})
-    except OSError as error:
-        raise BenchError(f"study {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"study {path} is not valid TOML: {error}") from error
+        told = {"name": path.stem, **files.load_toml(path)}
+    except BenchError as error:
+        raise BenchError(f"study {error}") from error
+    try:
+        for file in Imports.model_validate(told).imports:
+            import_file(Path(file))
+        path.stem.encode()
+        return Study.model_validate(told)
+    except UnicodeEncodeError:
+        raise BenchError(
+            f"study {path}: its name is not Unicode text, or not in this locale; "
+            "rename it, or set PYTHONUTF8=1"
+        ) from None
     except ValidationError as error:
-        faults = "; ".join(fault(item) for item in error.errors())
-        raise BenchError(f"study {path}: {faults}") from error
+        raise BenchError(f"study {path}: {faults(error, wrong)}") from error
     except BenchError as error:
         raise BenchError(f"study {path}: {error}") from error
 
 
-def fault(item: Mapping) -> str:
+def wrong(item: Mapping) -> str:
     """One wrong field in words; an unknown key is told the nearest known ones."""
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
-        return f"{place}: {item['msg']}"
+        return fault(item)
     owner = {
         "search": Search,
         "training": Training,

@@ -17,19 +17,19 @@ from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from htpbench import constraint
-from htpbench.claims import PAUSE_S, alive, in_turn, myself
+from htpbench.claims import OTHERS, alive, here, in_turn, myself
 from htpbench.combination import Combination, parse
 from htpbench.errors import unknown
 from htpbench.progress import Tick
-from htpbench.rows import Row
+from htpbench.row import Row, is_list
 from htpbench.run import Bench
 from htpbench.search import space
 from htpbench.search.cascade import Cascade
-from htpbench.search.suggest import constrain, sampler, suggest
-from htpbench.setting import LISTS, METERS
+from htpbench.search.suggest import excesses, sampler, suggest
+from htpbench.setting import METERS
 from htpbench.storage import SystemLock, open_storage, talking
 from htpbench.study import HIGHER_IS_BETTER, Study
+from htpbench.waiting import PAUSE_S, Waiting
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -78,6 +78,7 @@ def sweep(
                 found = bench.measure(combination, writer, tell, judge, watch=watch)
                 trials.answer(trial, found)
             rows[combination] = list(found.values())
+            tick(len(listed) + done + 1, total, str(combination))
         in_turn([each for each in trials.searched() if each not in rows], work)  # of other workers
     ordered = dict.fromkeys([None, *listed, *rows])
     return list({row.key: row for place in ordered for row in rows[place]}.values())
@@ -86,15 +87,14 @@ def sweep(
 def check_objectives(study: Study) -> None:
     """BenchError for objectives that no meter of the study measures: no trial could succeed."""
     known = [
-        metric for meter in study.meters for metric in METERS[meter].METRICS if metric not in LISTS
+        metric for meter in study.meters for metric in METERS[meter].METRICS if not is_list(metric)
     ]
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):
             raise unknown("objective", objective, known)
-    for text in study.search.constraints if study.search else ():
-        metric = constraint.parse(text).metric
-        if metric not in known:
-            raise unknown("metric of a constraint", metric, known)
+    for one in study.constraints():
+        if one.metric not in known:
+            raise unknown("metric of a constraint", one.metric, known)
 
 
 class Trials:
@@ -102,7 +102,7 @@ class Trials:
 
     def __init__(self, bench: Bench, storage: str | None, number: int) -> None:
         self.study, self.objectives = bench.study, bench.study.objectives
-        conditions = bench.study.model_dump(exclude={"title"}), bench.seed, bench.device
+        conditions = bench.study.model_dump(exclude={"title", "imports"}), bench.seed, bench.device
         digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
         name = f"{bench.study.name}-{digest}"
         # Whoever asks holds this lock, so that a RUNNING trial without an owner has a dead one.
@@ -148,20 +148,23 @@ class Trials:
     def wanted(self) -> Iterator[tuple[int, optuna.Trial]]:
         """Trials to answer, after how many, until all workers together have enough."""
         asked = space.asked(self.study)
+        waiting = Waiting(OTHERS)
         while asked:
             with self.lock:
                 self.bury()
                 # One look: what ends between two would be in neither.
                 seen = self.all.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
-                running = sum(trial.state == TrialState.RUNNING for trial in seen)
+                running = [trial for trial in seen if trial.state == TrialState.RUNNING]
                 done = sum(trial.state in ENDED and bool(trial.params) for trial in seen)
                 trial = None
-                if done + running + self.failed < asked:
+                if done + len(running) + self.failed < asked:
                     trial = self.all.ask()
                     trial.set_user_attr("worker", myself())
             if trial is not None:
                 yield done, trial
+                waiting = Waiting(OTHERS)
             elif running:
+                waiting.look(partial(map, owner, running))
                 time.sleep(PAUSE_S)  # its worker may die
             else:
                 return
@@ -178,29 +181,44 @@ class Trials:
 
     def answer(self, trial: optuna.Trial, found: dict[str, Row]) -> None:
         """Tell Optuna the objectives, or that the trial was pruned or failed."""
-        constrain(trial, self.study.search, found)
-        state, values = verdict(found, self.objectives)
+        for text, excess in excesses(self.study.search, found).items():
+            trial.set_constraint(text, excess)
+        state, values = verdict(found, self.study)
         self.all.tell(trial, values, state)
         self.failed += state == TrialState.FAIL
 
     def note(self, combination: Combination, found: dict[str, Row]) -> None:
         """Add a combination that the search did not choose, for dashboards, unless it is there."""
-        state, values = verdict(found, self.objectives)
+        state, values = verdict(found, self.study)
         if str(combination) in self.told:
             return
         with self.lock:
             self.told = {trial.user_attrs["combination"] for trial in self.ended()}
             if str(combination) not in self.told:
-                named = {"combination": str(combination)}
-                frozen = optuna.trial.create_trial(state=state, values=values, user_attrs=named)
+                frozen = optuna.trial.create_trial(
+                    state=state,
+                    values=values,
+                    user_attrs={"combination": str(combination)},
+                    constraints=excesses(self.study.search, found),
+                )
                 self.all.add_trial(frozen)
 
 
-def verdict(found: dict[str, Row], objectives: list[str]) -> tuple[TrialState, list[float] | None]:
-    """A trial's state, and its values where all objectives were measured."""
-    rows = [found.get(metric) for metric in objectives]
-    statuses = {row.status if row else "failed" for row in rows}
+def owner(trial: FrozenTrial) -> int:
+    """The process of this host that works at a trial; 0 where there is none."""
+    return here(trial.user_attrs.get("worker") or {})
+
+
+def verdict(found: dict[str, Row], study: Study) -> tuple[TrialState, list[float] | None]:
+    """A trial's state, and its values where all that decides was measured.
+
+    A constraint that is not known is not kept, and Optuna takes it for kept.
+    """
+    needed = [*study.objectives, *(one.metric for one in study.constraints())]
+    rows = {metric: found.get(metric) for metric in needed}
+    statuses = {row.status if row else "failed" for row in rows.values()}
     if statuses == {"ok"}:
-        return TrialState.COMPLETE, [row.value for row in rows]  # type: ignore[misc, union-attr]
+        values = [rows[metric].value for metric in study.objectives]  # type: ignore[union-attr]
+        return TrialState.COMPLETE, values  # type: ignore[return-value]
     pruned = "pruned" in statuses and statuses <= {"ok", "pruned"}
     return TrialState.PRUNED if pruned else TrialState.FAIL, None

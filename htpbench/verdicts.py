@@ -194,6 +194,8 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
     if not {forward, speedup} <= mine.keys() & base.keys():
         return value, None, None, "the machine's drift is not known"
     beside = [number(card[forward]) * number(card[speedup]) for card in (base, mine)]
+    if min(beside) <= 0:
+        return value, None, None, "a time that is none"
     drift = beside[1] / beside[0]
     wider = abs(number(row)) * (max(drift, 1 / drift) - 1)
     return (
@@ -235,8 +237,8 @@ def remedy(a: str, b: str, meters: Iterable[str], rows: Iterable[Row]) -> str:
         command += " --pipeline seq2frame"  # the one that serves any combination
     if {"accuracy", "selection"} & set(meters):
         used = {str(row.conditions["weights"]) for row in rows if "weights" in row.conditions}
-        shipped = data_folder() / "baselines" / "weights"
-        known = [name for name in sorted(used) if (shipped / f"{name}.safetensors").is_file()]
+        shipped = (data_folder() / "baselines" / "weights").glob("*.safetensors")
+        known = sorted(used & {path.stem for path in shipped})
         one_backbone = a.partition("+")[0] == b.partition("+")[0]
         command += f" --weights {known[0] if known and one_backbone else 'WEIGHTS'}"
     return f"measure both alike with `{command}`"

@@ -6,24 +6,49 @@ A file holds `backbone.*` and `recoverer.<name>.*`, so that one file can serve s
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from htpbench import files
 from htpbench.combination import Combination
 from htpbench.data import data_folder
+from htpbench.drafts import draft
 from htpbench.errors import BenchError, OtherLengths, unknown
 from htpbench.lifter import Lifter
+from htpbench.models import Count, Seed, faults
 from htpbench.registry import BACKBONES, RECOVERERS
+
+
+class Trained(BaseModel):
+    """What a card says of the training, as far as rows repeat it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    combination: str = ""
+    seed: Seed = 0
+    steps: Count | None = None
+    epochs: Count | None = None
+    batch: Count | None = None
+    rate: float | None = None
+
+
+class WeightsCard(BaseModel):
+    """What is read of the card beside a file of weights."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    schedule: str = ""
+    recipe: Trained = Trained()
+    fingerprints: dict[str, str] = {}
 
 
 class HasShape(Protocol):
@@ -47,41 +72,47 @@ def find(name: str) -> Path:
     path = Path(name)
     if path.suffix != ".safetensors":
         raise unknown("weights", name, [*shipped(), "random", "a path to a .safetensors file"])
-    if not path.is_file():
-        raise BenchError(f"weights {name}: no such file")
-    return path
+    try:
+        path.stem.encode()  # rows hold it
+        return files.checked(path)
+    except UnicodeEncodeError:
+        raise BenchError(
+            f"weights {name}: expected a name that is Unicode text; rename it"
+        ) from None
+    except BenchError as error:
+        raise BenchError(f"weights {error}") from error
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
     """Tensors and card of a file; BenchError for what is not both. Nothing in them can run."""
+    files.checked(path)
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, struct.error) as error:
         raise BenchError(f"{path} is not a readable safetensors file: {error}") from error
+    if not tensors:
+        raise BenchError(f"{path} holds no tensors; expected those of a trained network")
     file = path.with_suffix(".json")
     try:
-        card = json.loads(file.read_text())
-        if not isinstance(card, dict):
-            raise ValueError(f"expected an object, found {type(card).__name__}")
-    except (OSError, ValueError) as error:
+        card = files.load_json(file)
+        WeightsCard.model_validate(card)
+    except BenchError as error:
         raise BenchError(f"{file}: the weights' card cannot be read: {error}") from error
+    except ValidationError as error:
+        raise BenchError(f"{file}: the weights' card cannot be read: {faults(error)}") from error
     return tensors, card
 
 
 def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
     """Save tensors and their card; each file appears whole or not at all."""
-    drafts = path.with_suffix(".part"), path.with_suffix(".json.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, drafts[0])
-        drafts[1].write_text(json.dumps(card, indent=1) + "\n")
-        os.replace(drafts[1], path.with_suffix(".json"))  # first: tensors never lack their card
-        os.replace(drafts[0], path)
-    except (OSError, SafetensorError) as error:
-        for draft in drafts:
-            with suppress(OSError):
-                draft.unlink()
-        raise BenchError(f"cannot write {path}: {error}; choose another folder") from error
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    # The card, the inner one, takes its place first: tensors never lack their card.
+    with draft(path) as file, draft(path.with_suffix(".json")) as beside:
+        try:
+            save_file(whole, Path(file.name))
+        except SafetensorError as error:
+            raise OSError(None, str(error)) from error
+        beside.write(json.dumps(card, indent=1).encode() + b"\n")
 
 
 def load_into(lifter: Lifter, combination: Combination, tensors: dict[str, Tensor]) -> None:

@@ -1,9 +1,20 @@
+import os
+import tempfile
+
 import pytest
 import small
 import torch
 from checkpoints import TINY, Golden
+from hypothesis import settings
 
 torch.set_num_threads(1)
+# `pytest --hypothesis-profile=long tests/test_fuzz*.py` looks farther than a commit has time for.
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=100)
+settings.register_profile("long", deadline=None, database=None, max_examples=3000)
+settings.load_profile("quick")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each has one of its own
+    own = tempfile.TemporaryDirectory(prefix="htpbench-tests-")
+    tempfile.tempdir = os.environ["TMPDIR"] = own.name
 
 
 @pytest.fixture

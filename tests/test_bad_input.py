@@ -231,7 +231,7 @@ def with_another_card(path, tensors):
         (garbage, ["not a readable safetensors file"]),
         (without_a_card, ["mine.json", "card cannot be read"]),
         (with_another_card, ["which schedules", "htpbench train"]),
-        (lambda path, tensors: None, ["no such file"]),
+        (lambda path, tensors: None, ["mine.safetensors: No such file"]),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

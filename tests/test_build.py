@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas
 import pytest
 
 from htpbench import study
@@ -104,11 +105,12 @@ def test_each_pipeline_has_a_table_of_its_own(tmp_path):
         *(row(name, "cost.flops", 1e9, conditions={"batch": 1}) for name in (A,)),
         row(C, "cost.flops", 1e9, conditions={"batch": 1, "pipeline": "seq2frame"}),
     ]
-    tables, files = sweep_report(
-        STUDY.model_copy(update={"meters": ["cost", "accuracy"]}), rows, tmp_path, {}
-    )
-    assert [list(table["combination"]) for table in tables] == [[A], [C]]
+    asked = STUDY.model_copy(update={"meters": ["cost", "accuracy"]})
+    files = sweep_report(asked, rows, tmp_path, {}).files
     assert "demo-seq2frame.md" in {file.name for file in files}
+    for name, own in (("demo", A), ("demo-seq2frame", C)):
+        table = pandas.read_csv(tmp_path / f"{name}.csv")
+        assert list(table["combination"]) == [own]
 
 
 def test_a_report_after_a_kill_between_two_rows(tmp_path):
@@ -123,9 +125,9 @@ def test_a_study_without_rows_names_the_remedy(tmp_path):
 
 
 def test_a_table_of_the_paper_needs_no_rows_and_says_what_is_missing(tmp_path):
-    (text,), files = report_study(study.load("table4"), tmp_path, tmp_path)
-    assert "0 of 0" in text
-    assert "htpbench cost --study table4" in files[0].read_text()
+    report = report_study(study.load("table4"), tmp_path, tmp_path)
+    assert "0 of 0" in str(report.shown[0])
+    assert "htpbench cost --study table4" in report.files[0].read_text()
 
 
 def test_the_report_reads_what_the_store_holds(tmp_path):
@@ -133,7 +135,7 @@ def test_the_report_reads_what_the_store_holds(tmp_path):
         for one in scored("mixste.tiny-81", [50.0], [10.0]):
             writer.append(one)
         writer.append(row("mixste.tiny-81", "cost.flops", 1e9, conditions={"batch": 1}))
-    _, files = report_study(study.load("demo"), tmp_path, tmp_path / "reports")
+    files = report_study(study.load("demo"), tmp_path, tmp_path / "reports").files
     assert {file.suffix for file in files} >= {".md", ".csv", ".tex", ".html", ".png", ".svg"}
 
 
@@ -164,7 +166,7 @@ def test_each_figure_is_written_where_its_data_are(tmp_path):
     for meter, kind in kinds.items():
         alone = [one for one in grown() if one.metric.startswith(meter)]
         asked = mine.model_copy(update={"meters": [meter]})
-        _, files = sweep_report(asked, alone, tmp_path, {})
+        files = sweep_report(asked, alone, tmp_path, {}).files
         drawn = {file.name for file in files if file.suffix in (".png", ".svg")}
         assert drawn == ({f"demo{kind}.png", f"demo{kind}.svg"} if kind else set())
 
@@ -176,10 +178,11 @@ def test_a_report_that_was_deleted_comes_back_to_the_byte(tmp_path):
     with Store(tmp_path / "results").writer("demo", {"id": "e"}) as writer:
         for one in grown():
             writer.append(one)
-    first, second = (
-        {file.name: file.read_bytes() for file in report_study(mine, tmp_path / "results", at)[1]}
+    written = (
+        report_study(mine, tmp_path / "results", at).files
         for at in (tmp_path / "once", tmp_path / "again")
     )
+    first, second = ({file.name: file.read_bytes() for file in files} for files in written)
     assert first == second
     kinds = ("", "-speedup", "-time", "-grid", "-kept")
     for kind in kinds:
@@ -227,7 +230,7 @@ def test_claims_stand_beside_what_was_measured(tmp_path):
     asked = study.Study(
         name="demo", title="", claims="htp", meters=["sampling"], combinations=[whole, cut]
     )
-    _, files = sweep_report(asked, rows, tmp_path, {})
+    files = sweep_report(asked, rows, tmp_path, {}).files
     told = next(file for file in files if file.name == "demo-claims.md").read_text()
     cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in told.splitlines()[2:]]
     assert [[cell[0], *cell[2:]] for cell in cells] == [

@@ -174,6 +174,9 @@ def test_times_count_with_the_ends_of_their_intervals_and_errors_with_their_valu
     assert ends(row("a", "time.forward", 2.0, low=1.5, high=2.5)) == (1.5, 2.5)
     assert ends(row("a", "time.speedup", 2.0, low=1.5, high=2.5)) == (-2.5, -1.5)
     assert ends(row("a", "time.first", 2.0)) == (2.0, 2.0)
+    assert ends(row("a", "sampling.speedup", 2.0, low=1.0, high=3.0)) == (-3.0, -1.0)
+    assert ends(row("a", "sampling.forward", 2.0, low=2.5, high=3.0)) == (2.0, 3.0)
+    assert ends(row("a", "sampling.flops", 2.0)) == (2.0, 2.0)
     assert ends(row("a", "accuracy.mpjpe", 2.0, low=1.5, high=2.5)) == (2.0, 2.0)
 
 
@@ -229,7 +232,7 @@ def front_of(found, objectives=("cost.flops", "accuracy.mpjpe")):
 
 
 def test_a_real_space_has_the_same_front_and_a_second_sweep_predicts_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 4)
+    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
     monkeypatch.setattr(cost, "measure", small.quick_cost)
     whole, spared = real(tmp_path / "whole", on=False), real(tmp_path / "cascade", on=True)
     assert front_of(spared) == front_of(whole)
@@ -271,6 +274,29 @@ def test_a_constraint_on_cost_spares_the_accuracy_but_not_of_what_is_listed(tmp_
         assert "the study asks for cost.flops <= 24" in one.reason
         assert parse(name).schedule not in asked
     assert found[small.NETWORK, "accuracy.mpjpe"].status == "ok"
+
+
+def test_a_noisy_speed_up_of_a_whole_prediction_gives_nothing_up():
+    bench = Drawn(["cost.flops"], [], 0, cascaded=True)
+    judges = Cascade(bench, lambda: [])
+    judges.objectives = ["sampling.speedup"]
+    slow, fast = CANDIDATES[:2]
+    measured = row(slow, "sampling.speedup", 2.0, low=1.8, high=2.3)
+    for bad, expected in ((-2.2, None), (-2.4, fast)):
+        judges.rivals = {judges.group(slow): {fast: [bad]}}
+        assert judges.dominator(slow, {"sampling.speedup": measured}) == expected
+
+
+def test_once_all_frames_are_there_the_value_is_kept():
+    bench = Drawn(["accuracy.mpjpe"], ["accuracy.mpjpe <= 5"], 0, cascaded=True)
+    judge = Cascade(bench, lambda: []).judge(CANDIDATES[0])
+    assert judge({}, "accuracy") is None
+    poses = np.zeros((FRAMES, 17, 3), "f4")
+    judge.watch(bench.evaluation, np.arange(FRAMES - 1), poses[1:])  # without any error
+    poses[..., 0] = 1000.0
+    judge.watch(bench.evaluation, np.arange(FRAMES - 2, FRAMES), poses[:2])  # 17 mm, all paid for
+    found = {"accuracy.mpjpe": row(CANDIDATES[0], "accuracy.mpjpe", 17.0)}
+    assert "the study asks for accuracy.mpjpe <= 5" in judge(found, "selection")
 
 
 def test_a_frame_that_comes_twice_counts_once():

@@ -322,7 +322,7 @@ def test_the_verb_fails_on_a_regression(call, before, monkeypatch, tmp_path):
         (b'{"kind": "environment"}\n{"schema": 1, "key"\n', "mine.jsonl:2 is not a row"),
         (b'{"schema": 1, "key": "k"}\n', "mine.jsonl:1 is not a row"),
         (b"[]\n", "mine.jsonl:1 is not a row"),
-        (b'{"schema": 99}\n', "its schema 99 is above 1: upgrade htpbench"),
+        (b'{"schema": 99}\n', "schema 99, above 1: upgrade htpbench"),
     ],
 )
 def test_files_that_cannot_be_read_exit_with_4(call, tmp_path, content, words):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,10 @@ from htpbench import registry
 from htpbench.lifter import build
 from htpbench.meters import cost
 from htpbench.rows import Store
+from htpbench.run import Bench
 from htpbench.setting import METERS
+from htpbench.study import load
+from htpbench.sweep import Trials
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
 COUNTED = [name.partition(".")[2] for name in cost.METRICS]
@@ -53,7 +57,7 @@ def test_every_verb_has_help(call, verb):
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "from htpbench.cli import app\n"
+        "from htpbench.cli.launch import app\n"
         "try:\n    app.meta(['--help'])\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'pandas', 'optuna', 'seaborn', 'matplotlib', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
@@ -171,9 +175,27 @@ def test_run_times_by_default(call, tmp_path):
 def test_doctor_is_well_and_writes_nothing(call, tmp_path):
     code, out, _ = call("doctor")
     assert code == 0 and "wrong" not in out
-    for check in ("machine", "packages", "GPU", "studies", "weights", "results"):
+    for check in ("torch", "fvcore", "processor", "load", "GPU", "studies", "weights", "disk"):
         assert check in out
+    assert "threads" in out and "GiB free" in out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["torch", "fvcore"])
+def test_doctor_names_a_package_that_cannot_be_imported(tmp_path, package):
+    (tmp_path / f"{package}.py").write_text("raise ImportError('half of it is gone')")
+    code = "from htpbench import cli; cli.main()"
+    found = subprocess.run(
+        [sys.executable, "-c", code, "doctor", "--results", tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )
+    assert found.returncode == 2 and "Traceback" not in found.stderr
+    (line,) = [one for one in found.stdout.splitlines() if one.startswith(f"│ {package} ")]
+    assert "half of it is gone" in line and "wrong" in line and "pip install" in line
+    assert "pandas" in found.stdout, "the other checks go on"
 
 
 def test_train_then_sweep_with_the_file(call, tmp_path):
@@ -198,6 +220,60 @@ def fastest(tmp_path, monkeypatch):
     path.write_text(FASTEST)
     yield path
     sys.modules.pop("htpbench_import_my_pruner", None)
+
+
+def test_a_study_names_its_imports(call, fastest, tmp_path):
+    """Every verb that reads the study knows them, and --import may name them too."""
+    own = "mixste.tiny-9+fastest:3@1+tri"
+    text = 'imports = ["my_pruner.py"]\n'
+    study = small.study(tmp_path, name="own", combinations=[small.NETWORK, own])
+    study.write_text(text + study.read_text())
+    two = ("compare", small.NETWORK, own, "--metric", "cost.flops", "--study", "own.toml")
+    for command in (("plan", "--study", "own.toml", own), ("sweep", "own.toml"),
+                    ("report", "own.toml"), ("cost", own, "--study", "own.toml"), two):  # fmt: skip
+        for front in ((), ("--import", "my_pruner.py")):
+            registry.PRUNERS.registered.clear()
+            for name in [name for name in sys.modules if name.startswith("htpbench_import")]:
+                del sys.modules[name]
+            code, out, err = call(*front, *command)
+            assert code == 0 and own in out + err, (command, err)
+    rows = Store(tmp_path / "results").read()
+    assert {row.study for row in rows} == {"own"} and all(row.status == "ok" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("imports", "words"),
+    [
+        ('["gone.py"]', "own.toml: --import gone.py: no such file"),
+        ('"my_pruner.py"', "imports: Input should be a valid list"),
+        ("[1]", "imports.0: Input should be a valid string"),
+        ('[""]', "imports.0: String should have at least 1 character"),
+    ],
+)
+def test_wrong_imports_of_a_study_are_refused(call, tmp_path, imports, words):
+    path = small.study(tmp_path, name="own")
+    path.write_text(f"imports = {imports}\n" + path.read_text())
+    code, _, err = call("plan", "--study", "own.toml")
+    assert code == 2 and words in err
+
+
+def test_imports_change_no_key_and_no_trial(tmp_path):
+    path = small.study(tmp_path)
+    (tmp_path / "nothing.py").write_text("")
+    found = []
+    for front in ("", f'imports = ["{tmp_path}/nothing.py"]\n'):
+        path.write_text(front + path.read_text())
+        study = load(str(path))
+        dump = study.model_dump(exclude={"title", "imports"})
+        bench = Bench(study, tmp_path / "r")
+        found.append(
+            (
+                list(dump),
+                bench.keys(study.parsed()[1], "cost"),
+                Trials(bench, None, 0).all.study_name,
+            )
+        )
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("verb", ["plan", "cost"])

@@ -128,13 +128,13 @@ def test_a_full_disk_while_two_workers_write(tmp_path):
 
 def test_a_full_disk_while_reports_are_written(tmp_path, call):
     path = small.study(tmp_path, meters=("cost", "accuracy"))
-    reports = tmp_path / "reports" / "small"
+    reports = tmp_path / "reports" / "local" / "small"
     assert call("sweep", path)[0] == 0
     before = {file.name: file.read_bytes() for file in reports.iterdir()}
     shutil.rmtree(reports)
     for size in (100, 3000, 30000):
         with full_at(size):
-            told(call("report", path), "reports/small/")
+            told(call("report", path), "reports/local/small/")
         assert {file.name for file in reports.iterdir()} <= before.keys(), "drafts are left"
     assert call("report", path)[0] == 0
     assert {file.name: file.read_bytes() for file in reports.iterdir()} == before

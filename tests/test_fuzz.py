@@ -24,7 +24,7 @@ from htpbench.motion import bvh, bvh17, cmu17
 from htpbench.motion.clip import FARTHEST, SPLITS
 
 MOST_MEMORY = 100e6  # bytes at the peak, for files of some kilobytes
-fuzz = settings(derandomize=True, deadline=None, max_examples=100, database=None)
+fuzz = settings()  # of the profile: see conftest.py
 
 
 def sound(motion):

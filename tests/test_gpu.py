@@ -1,13 +1,30 @@
-"""What only a GPU can show: the same poses, the same kept frames, times from CUDA events."""
+"""What only a GPU can show: the CPU's poses, no waiting in a forward pass, errors that end well."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
+from paths import ROOT
+from safetensors.torch import load_file
+from test_half_precision import velocity_gradients
+from test_matrix import COLUMNS, KEPT, listed, places, spelled
 
+from htpbench.combination import parse
+from htpbench.diffusion.whole import Sampling
 from htpbench.lifter import build
-from htpbench.meters import accuracy, timing
+from htpbench.meters import accuracy, sampling, timing
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion import open_motion
+from htpbench.run import Bench, run
+from htpbench.study import by_hand
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import train
+from htpbench.training.trainee import built
 
 pytestmark = [
     pytest.mark.gpu,
@@ -16,18 +33,73 @@ pytestmark = [
 NAMES = ["mixste.tiny-27", "mixste.tiny-27+tps:9@1+tri", "mixste.tiny-27+tpc:13@0,5@2+tra"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_gpu_lifts_as_the_cpu_does(name):
-    lifter = build(name).eval()
-    clip = lifter.example(2)
+@pytest.fixture(autouse=True)
+def precise(monkeypatch):
+    """cuDNN rounds float32 to TF32 unless told otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+def networks(backbone):
+    """Every cell of the grid that works, at its tiny size, pruned as often as it can be."""
+    for pruner, recoverer in COLUMNS:
+        refused = listed(backbone, pruner, recoverer)
+        allowed = places(backbone, pruner, recoverer)
+        for pipeline in ("seq2seq", "seq2frame"):
+            if not {pipeline, "any use"} & refused.keys():
+                text = spelled(backbone, pruner, recoverer, zip(KEPT, allowed, strict=False))
+                yield text, pipeline
+
+
+def on_gpu(value):
+    return tuple(one.to("cuda") for one in value)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["gathered", "masked"])
+@pytest.mark.parametrize("backbone", built("backbone"))
+def test_every_cell_lifts_as_on_the_cpu_and_waits_for_nothing(backbone, masked):
+    if masked and build(f"{backbone}.tiny-27").backbone.per_length:
+        pytest.skip("its blocks fit one length each")
+    waits, differ = [], []
+    for text, pipeline in networks(backbone):
+        torch.manual_seed(0)
+        lifter = build(text, pipeline, masked=masked).eval()
+        clip = lifter.example(2)
+        with torch.inference_mode():
+            here = lifter(*clip)
+        lifter, clip = lifter.to("cuda"), on_gpu(clip)
+        with torch.inference_mode():
+            there = lifter(*clip)  # constants are copied to the device once
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                lifter(*clip)
+            except RuntimeError as error:
+                waits.append(f"{text} {pipeline}: {error}")
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        same = all(a.equal(b.cpu()) for a, b in zip(here.kept, there.kept, strict=True))
+        if not same or not torch.allclose(here.poses, there.poses.cpu(), atol=1e-4, rtol=0):
+            gap = (here.poses - there.poses.cpu()).abs().max().item()
+            differ.append(f"{text} {pipeline}: kept {'same' if same else 'other'}, {gap:.1e} m")
+    assert not waits, waits
+    assert not differ, differ
+
+
+@pytest.mark.parametrize("name", [*NAMES, "mixste.tiny-27+htp:13@0,5@2+tra"])
+def test_a_graph_replays_what_a_call_gives(name):
+    lifter = build(name).eval().to("cuda")
+    clip = lifter.example(2, "cuda")
     with torch.inference_mode():
-        here = lifter(*clip)
-        there = lifter.to("cuda")(*(x.to("cuda") for x in clip))
-    assert all(a.equal(b.cpu()) for a, b in zip(here.kept, there.kept, strict=True))
-    torch.testing.assert_close(here.poses, there.poses.cpu(), atol=1e-4, rtol=0)
+        lifter(*clip)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            recorded = lifter(*clip)
+        clip[0].copy_(torch.rand_like(clip[0]))
+        graph.replay()
+        torch.testing.assert_close(recorded.poses, lifter(*clip).poses, atol=1e-5, rtol=0)
 
 
-def test_times_and_errors_come_from_the_gpu():
+def test_times_and_errors_come_from_the_gpu_and_training_can_go_on():
     lifters = [build(name) for name in NAMES]
     for found in timing.measure(lifters, "cuda", rounds=3, round_s=0.01):
         values = {one.metric: one.value for one in found}
@@ -35,5 +107,92 @@ def test_times_and_errors_come_from_the_gpu():
     evaluation = prepare(open_motion("synthetic"), 27, "seq2seq", limit=2)
     views, windows = evaluation.views, evaluation.windows
     there = accuracy.measure(predict(lifters[0], views, windows, device="cuda"), evaluation)
-    here = accuracy.measure(predict(lifters[0], views, windows), evaluation)
+    lifters[0].train()(*lifters[0].example(2, "cuda")).poses.mean().backward()
+    here = accuracy.measure(predict(lifters[0].to("cpu"), views, windows), evaluation)
     assert there[0].value == pytest.approx(here[0].value, abs=0.05)
+
+
+def test_a_diffusion_lifter_is_sampled_from_and_timed():
+    lifters = [build("d3dp.tiny-27"), build("d3dp.tiny-27+htp:9@1+tri")]
+    found = sampling.measure(lifters, Sampling(5, 5), True, "cuda", rounds=2, round_s=0.01)
+    values = {one.metric: one.value for one in found}
+    assert values["sampling.calls"] == 50 and values["sampling.forward"] > 0
+
+
+def bench(results, texts, meters):
+    study = by_hand([parse(one) for one in texts], meters, "synthetic", {}, weights="random")
+    study = study.model_copy(update={"timing": study.timing.model_copy(update={"rounds": 2})})
+    return Bench(study, results, "cuda")
+
+
+def test_a_full_memory_is_one_row_and_the_others_go_on(tmp_path):
+    torch.cuda.empty_cache()
+    _, total = torch.cuda.mem_get_info()
+    held = torch.cuda.memory_reserved()
+    torch.cuda.set_per_process_memory_fraction((held + 2**27) / total)  # 128 MiB more
+    try:
+        texts = ["mixste-243", "mixste.tiny-9+tps:3@1+tri"]
+        rows = run(bench(tmp_path, texts, ["time"]), map(parse, texts), print)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    states = {(row.combination, row.status) for row in rows}
+    assert (texts[0], "failed") in states, states
+    assert all("out of memory" in row.reason for row in rows if row.status == "failed")
+
+
+FAR = """
+import torch
+from htpbench.protocols import Pruner
+from htpbench.registry import PRUNERS
+
+
+@PRUNERS.register("far")
+class Far(Pruner):
+    def select(self, view, r):
+        far = 10**6 if view.kept.is_cuda else 0
+        return torch.arange(r, device=view.kept.device).expand(len(view.kept), r) + far
+"""
+
+
+def test_a_poisoned_context_is_one_row_and_ends_the_process(tmp_path):
+    (tmp_path / "far.py").write_text(FAR)
+    command = [sys.executable, "-m", "htpbench", "--import", "far.py", "run"]
+    command += ["mixste.tiny-9+far:3@1+tri", "mixste.tiny-9+tps:3@1+tri", "--device", "cuda"]
+    command += ["--meter", "time", "--results", "results"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    files = list(tmp_path.glob("results/*/*.jsonl"))
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    failed = {one["combination"] for one in lines if one.get("status") == "failed"}
+    assert done.returncode == 2, (done.returncode, done.stderr[-2000:])
+    assert failed == {"mixste.tiny-9+far:3@1+tri"}, (failed, done.stderr[-2000:])
+    assert "in a new one" in " ".join(done.stderr.split())
+
+
+def test_bfloat16_points_where_float32_does():
+    whole, half = velocity_gradients("cuda")
+    cosine = torch.cosine_similarity(whole, half, dim=0).item()
+    print(f"cosine of the velocity loss's gradient, bfloat16 with float32: {cosine:.4f}")
+    assert cosine > 0.95
+
+
+def test_training_resumes_on_the_gpu(tmp_path):
+    recipe = Recipe.of("mixste.tiny-9", ("synthetic",), steps=6, batch=4, precision="float32")
+
+    def stop(step, *_):
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    whole = load_file(train(recipe, tmp_path / "whole", "cuda"))
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "again", "cuda", tick=stop)
+    again = load_file(train(recipe, tmp_path / "again", "cuda"))
+    print(f"resumed to the same bits: {all(whole[key].equal(again[key]) for key in whole)}")
+    for key, value in whole.items():
+        torch.testing.assert_close(value, again[key], atol=1e-3, rtol=0)

@@ -11,24 +11,31 @@ PACKAGE = ROOT / "htpbench"
 # Top-level names of the package; a name may import its own row and the rows below it.
 LAYERS = [
     {"cli", "testing", "__main__"},
-    {"sweep", "storage", "workers", "training", "convert", "gate"}
-    | {"report", "doctor", "listing", "poses", "progress"},
-    {"run", "study", "search", "compare", "verdicts", "setting", "matrix"},
-    {"known", "lifter", "meters", "weights", "environment", "rows", "diffusion"},
+    {"sweep", "storage", "workers", "duration", "training", "convert", "gate"}
+    | {"report", "doctor", "listing", "poses"},
+    {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
+    {"known", "lifter", "meters", "weights", "environment", "row", "rows", "diffusion"},
     {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "present", "positions", "metrics", "statistics", "claims", "devices"},
-    {"registry", "combination", "cards", "constraint"},
-    {"protocols", "errors", "data", "htpbench"},
+    {"layers", "selection", "present", "positions", "metrics", "statistics", "claims", "devices"}
+    | {"progress"},
+    {"registry", "combination", "cards", "constraint", "fitting"},
+    {"drafts", "waiting"},
+    {"protocols", "errors", "data", "files", "models", "printable", "passwords", "htpbench"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
-BASICS = {"layers", "selection", "registry", "cards", "protocols", "errors", "data"}
-READING = {"rows", "study", "combination", "statistics", "errors", "data"}
+BASICS = {"layers", "fitting", "selection", "registry", "cards", "protocols", "errors", "data"} | {
+    "files"
+}
+READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"} | {
+    "printable",
+    "drafts",
+}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS | {"motion"},
-    "report": READING | {"report", "compare", "verdicts"},
+    "report": READING | {"report", "compare", "verdicts", "front", "fitting"},
     "compare": READING,
     "verdicts": READING | {"compare"},
 }
@@ -42,6 +49,7 @@ LIGHT = {
     "training.recipes": {"torch", "numpy", "pandas", "optuna"},
     "study": {"torch", "pandas", "optuna"},
     "search.space": {"torch", "pandas", "optuna"},
+    "files": {"torch", "numpy", "pandas", "optuna"},
     "rows": {"torch", "pandas", "optuna"},
     "compare": {"torch", "optuna"},
     "verdicts": {"torch", "pandas", "optuna"},

@@ -64,11 +64,15 @@ def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkey
     assert len(set(digests.values())) == 4
 
     monkeypatch.setattr(lineage, "train", lambda *arguments: pytest.fail("trained again"))
-    before = sorted(file.read_bytes() for file in (tmp_path / "reports" / "small").iterdir())
+    before = sorted(
+        file.read_bytes() for file in (tmp_path / "reports" / "local" / "small").iterdir()
+    )
     assert small.call(monkeypatch, "sweep", path) == 0
     assert len(Store(tmp_path / "results").read()) == len(rows)
     assert small.call(monkeypatch, "report", path) == 0
-    after = sorted(file.read_bytes() for file in (tmp_path / "reports" / "small").iterdir())
+    after = sorted(
+        file.read_bytes() for file in (tmp_path / "reports" / "local" / "small").iterdir()
+    )
     assert after == before and len(after) == 8
 
 
@@ -225,11 +229,18 @@ def test_a_study_of_one_lineage_has_a_report(tmp_path):
     card = {"data": "d", "split": "test", "detections": "cpn", "windows": "2", "weights": "w"}
     both = [(WHOLE, [50.0, 60.0]), (CUT, [51.0, 63.0])]
     rows = [row for name, errors in both for row in told(name, 0, errors, "any", **card)]
-    _, files = measured_report(asked, rows, tmp_path, {})
+    files = measured_report(asked, rows, tmp_path, {}).files
     assert {file.name for file in files} == {
         "s.md", "s.csv", "s.tex", "s.html", "s-seeds.png", "s-seeds.svg"
     }  # fmt: skip
     assert "+2.00 [+1.00, +3.00]" in (tmp_path / "s.md").read_text()
     failed = [replace(row, status="failed", value=None, axis=None, reason="x") for row in rows]
-    with pytest.raises(BenchError, match="no MPJPE yet"):
-        measured_report(asked, failed, tmp_path, {})
+    report = measured_report(asked, failed, tmp_path / "none", {})
+    assert {file.suffix for file in report.files} == {".md", ".csv", ".tex", ".html"}
+    assert (tmp_path / "none" / "s.md").read_text().count("failed: x") == 2
+    some = [*rows[: len(rows) // 2], *failed[len(rows) // 2 :]]
+    measured_report(asked, some, tmp_path / "some", {})
+    lines = (tmp_path / "some" / "s.md").read_text().splitlines()
+    assert [line.split("|")[1:-1] for line in lines if "failed: x" in line] == [
+        [f" `{CUT}` ", " any, seed 0 ", " failed: x "]
+    ]

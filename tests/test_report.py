@@ -9,13 +9,15 @@ import pytest
 from paths import ROOT
 from rich.console import Console
 
+from htpbench.constraint import parse
 from htpbench.errors import BenchError
+from htpbench.front import front
 from htpbench.report.comparison import render
 from htpbench.report.console import sweep_lines
 from htpbench.report.figures.pareto import pareto
 from htpbench.report.published import as_printed, published, same_digit
+from htpbench.report.standing import Standing
 from htpbench.report.tables import (
-    front,
     published_table,
     published_text,
     side_by_side,
@@ -183,8 +185,16 @@ def test_a_sweep_shows_the_newest_of_unlike_rows_and_says_so():
 def test_front_keeps_what_nothing_beats():
     nan = float("nan")
     points = [(1, 9), (2, 5), (2, 5), (3, 5), (2, 6), (4, 1), (nan, 0), (0, nan), (5, 5)]
-    table = pandas.DataFrame(points, columns=["x", "y"])
-    assert front(table, "x", "y") == [True, True, True, False, False, True, False, False, False]
+    lines = [{"x": x, "y": y} for x, y in points]
+    on_it = [True, True, True, False, False, True, False, False, False]
+    assert front(lines, ["x", "y"]) == on_it
+    assert front([*lines, {"x": 0.0}], ["x", "y"]) == [*on_it, False]
+    assert front(lines[:6], ["x"]) == [True, False, False, False, False, False]
+    turned = [{"x": x, "time.speedup": -y} for x, y in points]
+    assert front(turned, ["x", "time.speedup"]) == on_it
+    kept = front(lines, ["x", "y"], [parse("y <= 5")])
+    assert kept == [False, True, True, False, False, True, False, False, False]
+    assert not any(front(lines, ["x", "y"], [parse("z <= 5")])), "nobody knows"
 
 
 def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
@@ -231,12 +241,17 @@ def test_nothing_measured_is_an_empty_table(tmp_path):
     assert markdown.read_text() == "Nothing measured.\n"
 
 
+def drawn(table, folder, allowed=None):
+    allowed = list(table["combination"]) if allowed is None else allowed
+    return pareto(table, allowed, folder, "p", "title", "subtitle")
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BenchError, match="cannot write"):
         write(sweep_table(sweep()), tmp_path / "file", "sweep")
     with pytest.raises(BenchError, match="cannot write"):
-        pareto(sweep_table(sweep()), tmp_path / "file", "pareto", "title", "subtitle")
+        drawn(sweep_table(sweep()), tmp_path / "file")
 
 
 def test_a_refused_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
@@ -248,11 +263,9 @@ def test_a_refused_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
 
 def test_a_figure_of_other_numbers_has_other_bytes(tmp_path):
     table = sweep_table(sweep())
-    first = [path.read_bytes() for path in pareto(table, tmp_path / "a", "p", "title", "subtitle")]
+    first = [path.read_bytes() for path in drawn(table, tmp_path / "a")]
     other = table.assign(**{"cost.flops": table["cost.flops"] * [1, 1, 0.9]})
-    changed = [
-        path.read_bytes() for path in pareto(other, tmp_path / "c", "p", "title", "subtitle")
-    ]
+    changed = [path.read_bytes() for path in drawn(other, tmp_path / "c")]
     assert changed[0] != first[0] and changed[1] != first[1]
 
 
@@ -260,13 +273,12 @@ def test_a_figure_of_other_numbers_has_other_bytes(tmp_path):
 def test_a_figure_of_few_points_without_times_and_with_wide_errors(tmp_path, lines):
     table = sweep_table(sweep())[:lines].assign(**{"time.forward": float("nan")})
     table["accuracy.mpjpe"] = [40.0, 400.0][:lines]
-    assert all(path.stat().st_size > 10000 for path in pareto(table, tmp_path, "p", "a", "b"))
+    assert all(path.stat().st_size > 10000 for path in drawn(table, tmp_path))
 
 
-def test_a_figure_of_nothing_is_refused(tmp_path):
-    table = sweep_table([row("mixste-243", "cost.flops", 1e9)])
-    with pytest.raises(BenchError, match="nothing to draw"):
-        pareto(table, tmp_path, "p", "title", "subtitle")
+def test_a_figure_without_a_front_is_not_drawn(tmp_path):
+    assert drawn(sweep_table([row("mixste-243", "cost.flops", 1e9)]), tmp_path) == ()
+    assert drawn(sweep_table(sweep()), tmp_path, allowed=()) == ()
     assert not list(tmp_path.iterdir())
 
 
@@ -285,7 +297,7 @@ GIVEN_UP = "after 405 of 3000 frames MPJPE is at least 42.1 mm; dominated by mix
 def shown(table, width):
     """What a terminal of that width shows of a table, without spaces at the ends of lines."""
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(sweep_lines(table, ["time.forward", "accuracy.mpjpe"]))
+    console.print(sweep_lines(table, Standing(best=frozenset(["mixste-243", H2OT]))))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -303,7 +315,7 @@ def test_a_terminal_shows_every_number_whole_and_a_reason_once(width):
     assert first.split()[:4] == ["*", "mixste-243", "294.85", "20.00"] and "40.0" in first
     (hot,) = [line.split() for line in lines if "94.85" in line and "15.00" in line]
     assert {"42.0", "-2.50", "1.50"} <= set(hot)
-    assert ("[1.40," in hot) == (width >= 120), "intervals where there is room"
+    assert ("[1.40," in hot) == (width >= 80), "intervals where there is room"
     said = " ".join(" ".join(lines).split())
     assert said.count("dominated by") == 1 and "accuracy.mpjpe and 3 more: pruned: after" in said
 

@@ -10,7 +10,7 @@ import pytest
 from paths import ROOT
 
 from htpbench import study, weights
-from htpbench.cli import app
+from htpbench.cli.launch import app
 from htpbench.combination import parse
 from htpbench.lifter import build
 from htpbench.meters import accuracy

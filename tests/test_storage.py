@@ -1,6 +1,7 @@
 """Where the trials are kept: a journal that was damaged, a real PostgreSQL server."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -72,6 +73,30 @@ def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path, monke
     assert small.call(monkeypatch, "sweep", small.study(tmp_path)) == 2
     err = capsys.readouterr().err
     assert "127.0.0.1" in err and "refused" in err and "secret" not in err
+
+
+@pytest.mark.parametrize("password", ["s3cr@et", "s3@c/r@et", "p:w?@d"])
+def test_a_password_may_hold_any_sign(tmp_path, monkeypatch, capsys, password):
+    pytest.importorskip("psycopg", reason="the extra htpbench[postgresql] is not installed")
+    monkeypatch.chdir(tmp_path)
+    url = f"postgresql://me:{password}@127.0.0.1:1/db"
+    found = checked(url)
+    assert (found.password, found.host, found.port, found.database) == (
+        password,
+        "127.0.0.1",
+        1,
+        "db",
+    )
+    assert small.call(monkeypatch, "sweep", small.study(tmp_path), "--storage", url) == 2
+    err = capsys.readouterr().err
+    assert "postgresql://***@127.0.0.1:1/db" in err and "refused" in err
+    assert not any(part in err for part in re.split("[@/:?]", password) if len(part) > 1)
+
+
+def test_studies_that_train_check_the_address_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert small.call(monkeypatch, "sweep", "lineages", "--storage", "nowhere") == 2
+    assert "--storage nowhere: expected postgresql://" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

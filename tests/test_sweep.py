@@ -56,12 +56,12 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     assert small.call(monkeypatch, "sweep", path) == 0
     out, err = capsys.readouterr()
     assert small.PRUNED in out and "MPJPE" in out and "front" in out and "2/2" in err
-    written = {file.name for file in (tmp_path / "reports" / "small").iterdir()}
+    written = {file.name for file in (tmp_path / "reports" / "local" / "small").iterdir()}
     kinds = ("", "-speedup", "-time")
     figures = {f"small{kind}{end}" for kind in kinds for end in (".png", ".svg")}
     assert written >= {"small.md", "small.csv", *figures}
-    assert all(f"reports/small/{name}" in out for name in written)
-    assert (tmp_path / "reports" / "small" / "small.png").read_bytes()[:4] == b"\x89PNG"
+    assert all(f"reports/local/small/{name}" in out for name in written)
+    assert (tmp_path / "reports" / "local" / "small" / "small.png").read_bytes()[:4] == b"\x89PNG"
 
     rows = Store(tmp_path / "results").read()
     found = Counter((row.combination, row.metric) for row in rows)

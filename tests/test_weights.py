@@ -199,7 +199,7 @@ def test_weights_are_found_by_path_or_name(saved):
         BenchError, match=r"unknown weights 'nonsense'.*path to a .safetensors file"
     ):
         weights.find("nonsense")
-    with pytest.raises(BenchError, match=r"weights .*gone.safetensors: no such file"):
+    with pytest.raises(BenchError, match=r"weights .*gone.safetensors: No such file"):
         weights.find(str(saved.with_stem("gone")))
 
 

@@ -1,62 +1,48 @@
-"""The command line: verbs in the order of work; every body imports what it needs when called."""
+"""The command line. Its entry point imports almost nothing before Ctrl-C is heard."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from pathlib import Path
-from typing import Annotated
-
-from cyclopts import CycloptsError, Parameter
-from rich.markup import escape
-
-from htpbench.cli import (  # noqa: F401  # they register verbs
-    lifting,
-    looking,
-    measuring,
-    reading,
-    training,
-    weights,
-)
-from htpbench.cli.shared import app, err
-from htpbench.errors import BenchError
-
-
-@app.meta.default
-def launch(
-    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    import_: Annotated[
-        list[Path] | None,
-        Parameter(
-            name="--import", negative="", help="A Python file that registers systems of your own."
-        ),
-    ] = None,
-) -> None:
-    """Take --import before the verb's own arguments."""
-    if import_:
-        from htpbench.registry import import_file
-
-        for path in import_:
-            import_file(path)
-    app(tokens, exit_on_error=False, print_error=False)
-
-
-def terminated(*_: object) -> None:
-    """SIGTERM ends a run as Ctrl-C does, with the exit code that says so."""
-    raise KeyboardInterrupt(128 + signal.SIGTERM)
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def main() -> None:
-    """Entry point: usage and bad input exit with 2, Ctrl-C with 130, SIGTERM 143, bugs with 1."""
-    before = signal.signal(signal.SIGTERM, terminated)
+    """Run the command line; its exit codes stand in docs/cli.md."""
     try:
-        app.meta(sys.argv[1:], exit_on_error=False, print_error=False)
-    except (BenchError, CycloptsError) as error:
-        said = escape(str(error).strip())  # grammar and users' text have brackets
-        err.print(f"[bold red]error:[/] {said}", highlight=False, soft_wrap=True)
-        sys.exit(getattr(error, "exit_code", 2))  # the gate's errors have codes of their own
-    except KeyboardInterrupt as stop:
-        err.print("stopped; the same command resumes", highlight=False)
-        sys.exit(stop.args[0] if stop.args else 130)
+        with answered(leave):
+            from htpbench.cli.launch import launched
+        with answered(stop):
+            launched()
+    except KeyboardInterrupt as stopped:  # before or after all work
+        sys.exit(code(stopped))
+
+
+def leave(number: int, frame: object) -> None:
+    """Nothing was begun yet: nothing is to be put in order, and nothing to be said."""
+    os._exit(128 + number)
+
+
+def stop(number: int, frame: object) -> None:
+    """End a run; SIGTERM does as Ctrl-C, with the exit code that says so."""
+    raise KeyboardInterrupt(128 + number)
+
+
+def code(stopped: KeyboardInterrupt) -> int:
+    """130 for Ctrl-C, 143 for SIGTERM."""
+    exec("")  # else Python, if it was interrupted inside an exec, would end by the signal itself
+    return stopped.args[0] if stopped.args else 128 + signal.SIGINT
+
+
+@contextmanager
+def answered(handler: object) -> Iterator[None]:
+    """A handler of Ctrl-C and SIGTERM for a while; what the process was told to ignore stays so."""
+    asked = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in asked}  # type: ignore[arg-type]
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from htpbench.cli import code
 from htpbench.cli.shared import (
     Data,
     Device,
@@ -48,9 +49,9 @@ def lift(
     study = by_hand([parsed], ["accuracy"], data, sampling, pipeline=pipeline, weights=weights)
     setting = Setting(study, device, natural(seed))
     try:
-        with bar(err) as tick:
+        with bar(err, small=True) as tick:
             save(out, setting, parsed, lambda lifted, total: tick(lifted, total, "frames"))
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)
-        sys.exit(stop.args[0] if stop.args else 130)
-    err.print(f"written: {out}", highlight=False, soft_wrap=True)
+        sys.exit(code(stop))
+    err.print(f"written: {out}", highlight=False, markup=False, soft_wrap=True)

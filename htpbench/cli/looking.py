@@ -45,10 +45,11 @@ def plan(
     from htpbench.search.space import size
     from htpbench.study import load
 
-    search = load(study).search if study else None
+    chosen_study = load(study) if study else None
+    search = chosen_study.search if chosen_study else None
     if rank is not None and (search is None or rank < 1):
         raise BenchError("--rank: expected 1 or more, and a --study with a [search] table")
-    if search is None or combinations or load(study).combinations:  # type: ignore[arg-type]
+    if search is None or combinations or (chosen_study and chosen_study.combinations):
         out.print(plan_table(chosen(combinations, study)))
     if search:
         out.print(f"the search space has {size(search):,} combinations", highlight=False)

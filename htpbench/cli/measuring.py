@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from htpbench.cli.shared import (
+    OWN_REPORTS,
     Combinations,
     Data,
     Device,
@@ -25,11 +26,16 @@ from htpbench.cli.shared import (
     app,
     chosen,
     err,
+    finished,
     natural,
+    opened,
     out,
+    reported,
     reread,
+    warn,
 )
 from htpbench.errors import BenchError
+from htpbench.workers import STORAGE
 
 if TYPE_CHECKING:
     from htpbench.run import Bench
@@ -41,7 +47,7 @@ def cost(
     *,
     study: StudyName = None,
     format: Format = "table",
-    results: Results = Path("results"),
+    results: Results | None = None,
 ) -> None:
     """Count parameters and operations; with --study the rows are kept under --results."""
     from htpbench.meters import cost as meter
@@ -51,11 +57,16 @@ def cost(
 
     bench = None
     if study:
-        bench = Bench(load(study).model_copy(update={"meters": ["cost"]}), results)
+        costs_alone = load(study).model_copy(update={"meters": ["cost"]})
+        bench = Bench(costs_alone, results or Path("results"))
+    elif results:
+        raise BenchError("--results keeps the rows of a --study; without one nothing is kept")
     with err.status("counting") as status:
         rows, left_out = count(chosen(combinations, study), bench, status.update)
-    if left_out:
-        err.print(f"not built, left out: {', '.join(left_out)}", highlight=False)
+    for name, why in left_out.items():
+        warn(f"left out: {name}: {why}")
+    if not rows:
+        sys.exit(1)
     text = render(rows, [name.partition(".")[2] for name in meter.METRICS], format)
     out.print(text) if format == "table" else print(text)
 
@@ -76,6 +87,7 @@ def run(
     device: Device = "cpu",
 ) -> None:
     """Measure some combinations and print their table; rows go to --results."""
+    from htpbench.progress import bar
     from htpbench.report.console import sweep_lines
     from htpbench.report.tables import sweep_table
     from htpbench.run import Bench
@@ -86,16 +98,16 @@ def run(
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     meters = list(meter or ("cost", "time"))
     study = by_hand(parsed, meters, data, sampling, pipeline=pipeline, weights=weights)
-    with err.status("measuring") as status:
-        rows = measure(Bench(study, results, device, natural(seed)), parsed, status.update)
+    bench = opened(Bench(study, results, device, natural(seed)), data, weights)
+    with bar(err) as tick:
+        rows = measure(bench, parsed, tick)
     if not rows:
         raise BenchError(
             "nothing to measure: the meter sampling is for diffusion lifters, the meter selection "
             "for pruned combinations"
         )
     out.print(sweep_lines(sweep_table(rows)))
-    if all(row.status != "ok" for row in rows):
-        sys.exit(1)
+    finished(study, rows)
 
 
 @app.command(sort_key=5)
@@ -107,7 +119,7 @@ def sweep(
     pipeline: Pipeline = None,
     results: Results = Path("results"),
     runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
-    reports: Reports = Path("reports"),
+    reports: Reports = OWN_REPORTS,
     seed: int = 0,
     device: Device = "cpu",
     workers: Annotated[int, Parameter(help="Processes that share the work.")] = 1,
@@ -120,47 +132,58 @@ def sweep(
     storage: Annotated[
         str | None,
         Parameter(
-            env_var="HTPBENCH_STORAGE",
+            env_var=STORAGE,
             help="postgresql://... for the search's trials. Default: a journal beside the rows.",
         ),
     ] = None,
     slurm: Annotated[
         str | None, Parameter(help="Run the workers as jobs in this partition of a cluster.")
     ] = None,
+    slurm_minutes: Annotated[
+        int | None, Parameter(help="Time limit of a job. Default: a day.")
+    ] = None,
+    slurm_gpus: Annotated[int | None, Parameter(help="GPUs of a job. Default: none.")] = None,
     as_worker: Annotated[bool, Parameter(show=False, negative="")] = False,
 ) -> None:
     """Measure a study, print its front, write its table and figure. The same command resumes.
 
     Started again beside a running one it joins in: nothing is measured twice.
     """
+    from htpbench.duration import announced
     from htpbench.progress import bar
-    from htpbench.report.build import measured_report, report_study
+    from htpbench.report.current import current
     from htpbench.study import load
-    from htpbench.workers import distributed, measured, printed
+    from htpbench.workers import DAY_MIN, distributed, measured, printed, remember
 
-    chosen_study = load(study).with_overrides(data, weights, pipeline)
+    as_written = load(study)
+    chosen_study = as_written.with_overrides(data, weights, pipeline)
     if workers < 1 or (timeout is not None and timeout <= 0):
         raise BenchError("--workers and --timeout: expected more than 0")
+    if slurm is None and (slurm_minutes, slurm_gpus) != (None, None):
+        raise BenchError("--slurm-minutes and --slurm-gpus go with --slurm PARTITION")
+    if (slurm_minutes is not None and slurm_minutes < 1) or (slurm_gpus or 0) < 0:
+        raise BenchError("--slurm-minutes: expected 1 or more; --slurm-gpus: 0 or more")
 
     def bench() -> Bench:
         from htpbench.run import Bench
 
-        return Bench(chosen_study, results, device, natural(seed), timeout, retry)
+        made = Bench(chosen_study, results, device, natural(seed), timeout, retry)
+        return opened(made, data, weights)
 
     if as_worker:
-        measured(bench(), runs, storage, printed)
+        mine = bench()
+        remember(mine, as_written, measured(mine, runs, storage, printed))
         return
-    with bar(err) as tick:
-        if slurm is not None:
-            distributed(chosen_study, results, storage, workers, slurm, tick)
-            reread(results)
-            tables, files = report_study(chosen_study, results, reports)
-        else:
-            rows = measured(bench(), runs, storage, tick, workers)
-            _, known = reread(results)
-            folder = reports / chosen_study.name
-            tables, files = measured_report(chosen_study, rows, folder, known)
-    for table in tables:
-        out.print(table)
-    for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+    if slurm is not None:
+        minutes, gpus = slurm_minutes or DAY_MIN, slurm_gpus or 0
+        with bar(err) as tick:
+            distributed(chosen_study, results, storage, workers, slurm, tick, minutes, gpus)
+        rows = current(chosen_study, reread(results)[0])
+    else:
+        mine = bench()
+        err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
+        with bar(err) as tick:
+            rows = measured(mine, runs, storage, tick, workers)
+            remember(mine, as_written, rows)
+    reported(as_written, results, reports)
+    finished(chosen_study, rows)

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from htpbench.cli.shared import Reports, Results, app, err, out, reread
+from htpbench.cli.shared import OWN_REPORTS, Reports, Results, app, err, out, reported, reread
 from htpbench.errors import BenchError
+from htpbench.printable import shown
 
 
 @app.command(sort_key=7)
@@ -17,18 +18,12 @@ def report(
     study: Annotated[str, Parameter(help="A shipped study or a .toml file.")],
     *,
     results: Results = Path("results"),
-    reports: Reports = Path("reports"),
+    reports: Reports = OWN_REPORTS,
 ) -> None:
     """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
-    from htpbench.report.build import report_study
     from htpbench.study import load
 
-    reread(results)
-    tables, files = report_study(load(study), results, reports)
-    for table in tables:
-        out.print(table)
-    for file in files:
-        out.print(f"written: {file}", highlight=False, soft_wrap=True)
+    reported(load(study), results, reports)
 
 
 @app.command(sort_key=8)
@@ -55,12 +50,15 @@ def compare(
     from htpbench.study import load
     from htpbench.verdicts import compare as judge
 
+    report = load(study) if study else None  # first: it may import what is named here
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
-    rows, _ = reread(results)
-    found, refused = judge(a, b, current(load(study), rows) if study else rows, metric or ())
+    rows, store = reread(results)
+    if report:
+        rows = current(report, rows, store.sweeps.get(report.name))
+    found, refused = judge(a, b, rows, metric or ())
     if found:
         text = render(found, a, b, format)
-        out.print(text) if format == "table" else print(text)
+        out.print(text) if format == "table" else print(shown(text))
     if refused:
         raise BenchError("\n".join(refused))
 
@@ -83,17 +81,21 @@ def check(
     """
     from htpbench.gate import check as gate
     from htpbench.gate import pinned
+    from htpbench.progress import bar
     from htpbench.study import load
 
     path = against or pinned.pinned_file()
     if pin and fail:
         raise BenchError("--pin judges nothing; leave --fail out")
-    with err.status("measuring") as status:
+    study = load("gate")
+    if pin:
+        pinned.replaceable(path, {study.name})  # measuring takes a minute
+    with bar(err) as tick:
         if pin:
-            pinned.write(path, gate.measure(load("gate"), status.update))
+            pinned.write(path, gate.measure(study, tick))
             code, said = 0, [f"pinned: {path}"]
         else:
-            code, said = gate.check(path, fail or [], status.update)
+            code, said = gate.check(path, fail or [], tick)
     for each in said:
         out.print(each, highlight=False, markup=False)
     if code:

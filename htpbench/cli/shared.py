@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from htpbench import __version__
 from htpbench.errors import BenchError
+from htpbench.printable import shown
 
 if TYPE_CHECKING:
-    from htpbench.rows import Row
+    from htpbench.rows import Row, Store
+    from htpbench.run import Bench
+    from htpbench.study import Study
 
 app = App(
     name="htpbench",
@@ -23,8 +29,23 @@ app = App(
     suppress_keyboard_interrupt=False,  # `main` says that the same command resumes
 )
 app.meta.suppress_keyboard_interrupt = False
-WIDTH = None if sys.stdout.isatty() else 240  # a pipe has no width; rich would assume 80
-out, err = Console(width=WIDTH), Console(stderr=True)
+NAMED = 10  # lines of the results that could not be read
+TERMINAL = sys.stdout is not None and sys.stdout.isatty()
+WIDTH = None if TERMINAL else 240  # a pipe has no width; rich would assume 80
+
+
+class Terminal(Console):
+    """A console that shows control characters instead of obeying them, whoever wrote them."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """See rich; styles come later, so the only control characters here are a text's own."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else shown(text), style, control)
+
+
+out, err = Terminal(width=WIDTH), Terminal(stderr=True)
 
 Combinations = Annotated[
     list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...", negative="")
@@ -32,6 +53,7 @@ Combinations = Annotated[
 StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) or a .toml file.")]
 Results = Annotated[Path, Parameter(help="Folder of the rows.")]
 Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
+OWN_REPORTS = Path("reports/local")  # git ignores it: `reports` itself holds what is committed
 Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
 Data = Annotated[
     str | None, Parameter(help='"synthetic", the path of an .npz of motion, or "bvh:PATH".')
@@ -56,29 +78,76 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
     from htpbench.combination import parse
     from htpbench.study import load
 
-    parsed = [parse(text) for text in combinations or []]
-    parsed += load(study).parsed() if study else []
+    listed = load(study).parsed() if study else []  # first: it may import what is named here
+    parsed = [*map(parse, combinations or []), *listed]
     if not parsed:
         raise BenchError("nothing to do: name a combination, or a study with --study")
     return list(dict.fromkeys(parsed))
 
 
-def reread(results: Path) -> tuple[list[Row], dict[str, dict]]:
-    """Rows and environments as they are now; a line on stderr where some cannot be read."""
+def warn(text: str) -> None:
+    """A line on stderr, whatever stands in it."""
+    err.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+class Warnings(logging.Handler):
+    """What the package logs (who is waited for, which worker was killed) goes to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it, above a progress bar where there is one."""
+        warn(self.format(record))
+
+
+logging.getLogger("htpbench").addHandler(Warnings())
+
+
+def opened(bench: Bench, data: str | None, weights: str | None) -> Bench:
+    """The bench, once data and weights that were named can be read, whatever is measured."""
+    if weights is not None:
+        _ = bench.trained
+    if data is not None:
+        _ = bench.motion
+    return bench
+
+
+def finished(study: Study, rows: Iterable[Row]) -> None:
+    """Exit with 1 where nothing that was asked for was measured."""
+    from htpbench.run import succeeded
+
+    if not succeeded(study, rows):
+        sys.exit(1)
+
+
+def reread(results: Path) -> tuple[list[Row], Store]:
+    """The rows as they are now; a line on stderr where some cannot be read."""
     from htpbench.rows import Store
 
     store = Store(results)
     rows = store.read()
     if store.problems:
-        err.print(
+        warn(
             f"warning: lines of the results that could not be read: {len(store.problems)}; "
-            f"the first: {store.problems[0]}",
-            style="yellow",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+            f"the first: {'; '.join(store.problems[:NAMED])}"
         )
-    return rows, store.environments
+    return rows, store
+
+
+def reported(study: Study, results: Path, reports: Path) -> None:
+    """Write a study's report from its rows, and show it."""
+    from htpbench.report.build import report_study
+
+    reread(results)
+    report = report_study(study, results, reports)
+    for table in report.shown:
+        out.print(table)
+    for file in report.files:
+        out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)
+    for problem in report.problems:
+        warn(f"warning: {problem}")
+    if report.finding:
+        out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
+    if report.refused:
+        raise report.refused[0]
 
 
 def natural(seed: int) -> int:

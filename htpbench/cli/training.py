@@ -48,7 +48,7 @@ def train(
         any_schedule=any_schedule,
         seed=natural(seed),
     )
-    with bar(err) as tick:
+    with bar(err, small=True) as tick:
         path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
-    err.print(ends(path), highlight=False, soft_wrap=True)
-    err.print(f"written: {path}", highlight=False, soft_wrap=True)
+    err.print(ends(path), highlight=False, markup=False, soft_wrap=True)
+    err.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)

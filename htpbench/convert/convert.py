@@ -7,7 +7,6 @@ others, since official checkpoints were trained for one schedule.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from htpbench import weights
+from htpbench import files, weights
 from htpbench.combination import Combination, parse
 from htpbench.convert.official import LISTED, Official, listed, read, reader
 from htpbench.convert.spelling import Spelling
@@ -147,6 +146,6 @@ def keep(out: Path, state: dict[str, Tensor], card: dict[str, Any]) -> bool:
 def left_behind(file: Path, card: dict[str, Any]) -> bool:
     """Whether a file is this card: written first, its tensors not, where a conversion is killed."""
     try:
-        return file.is_file() and json.loads(file.read_bytes()) == card
-    except (OSError, ValueError, RecursionError):
+        return files.load_json(file) == card
+    except BenchError:
         return False

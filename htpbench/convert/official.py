@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ def reader(path: Path) -> ModuleType:
 
 def read(path: Path) -> Official:
     """The state dict of a checkpoint in one of the layouts that official ones have."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BenchError(f"{path}: no such file")
     content = reader(path).contents(path)
     found = content if type(content) is dict else {}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from htpbench.diffusion.schedule import cosine, step_back, times
+from htpbench.diffusion.schedule import cosine_on, step_back, times
 from htpbench.lifter import Lifter
 from htpbench.motion.skeleton import flip
 
@@ -57,7 +57,7 @@ def sample(
 
 def denoise(lifter: Lifter, poses2d: Tensor, noise: Tensor, augment: bool, replay: bool) -> Tensor:
     """(N, F, J, channels), (N, K, F, J, 3) -> (N, K, F, J, 3): one hypothesis a row."""
-    shares = cosine().to(poses2d.device)  # (T,)
+    shares = cosine_on(poses2d.device)  # (T,)
     schedule = times(len(shares), noise.shape[1])
     x, estimates = noise[:, 0], []
     for call, (now, then) in enumerate(pairwise(schedule)):
@@ -88,5 +88,5 @@ def estimate(
 
 def noised(poses: Tensor, time: Tensor, noise: Tensor) -> Tensor:
     """Poses (B, F, J, 3), metres, after `time` (B,) steps of noise: what training shows."""
-    left = cosine().to(poses.device)[time].float()[:, None, None, None]  # (B, 1, 1, 1)
+    left = cosine_on(poses.device)[time].float()[:, None, None, None]  # (B, 1, 1, 1)
     return (left.sqrt() * poses + (1 - left).sqrt() * noise).clamp(-LIMIT, LIMIT)

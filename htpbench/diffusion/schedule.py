@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -19,6 +20,12 @@ def cosine(steps: int = STEPS, offset: float = 0.008) -> Tensor:
     left = torch.cos((time + offset) / (1 + offset) * math.pi / 2).square()
     betas = (1 - left[1:] / left[:-1]).clamp(0, 0.999)  # (T,)
     return (1 - betas).cumprod(dim=0)
+
+
+@cache
+def cosine_on(device: torch.device) -> Tensor:
+    """`cosine` on a device; copied there once, since a copy waits for all that runs there."""
+    return cosine().to(device)
 
 
 def linear(first: float = 1e-4, last: float = 1e-3, steps: int = 51) -> Tensor:

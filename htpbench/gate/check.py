@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from htpbench.compare import unlike
 from htpbench.gate import pinned
 from htpbench.gate.pinned import KEPT, Rows
 from htpbench.gate.tolerance import Rule, default_rule, parse_rules
+from htpbench.progress import Tick
 from htpbench.registry import PRUNERS
 from htpbench.rows import Row, Store, row_key
 from htpbench.run import Bench, run
@@ -39,23 +40,21 @@ class Finding(NamedTuple):
     why: str = ""
 
 
-def check(
-    path: Path, fail: list[str], tell: Callable[[str], None]
-) -> tuple[int, list[Table | str]]:
+def check(path: Path, fail: list[str], tick: Tick) -> tuple[int, list[Table | str]]:
     """Measure the gate's study, compare it with pinned rows: the exit code and what to print."""
     before = pinned.read(path)
     units = {metric: row.unit for (_, metric), row in before.rows.items() if metric != KEPT}
     asked = parse_rules(fail, units)
-    after = measure(load("gate"), tell)
+    after = measure(load("gate"), tick)
     findings = compare(before, after, asked)
     return verdict(findings), report(findings, before, after)
 
 
-def measure(study: Study, tell: Callable[[str], None] = lambda text: None) -> Rows:
+def measure(study: Study, tick: Tick = lambda done, total, text: None) -> Rows:
     """Measure a study afresh: nothing is taken from results, nothing is left there."""
     with TemporaryDirectory() as folder:
         bench = Bench(study, Path(folder))
-        run(bench, study.parsed(), tell)
+        run(bench, study.parsed(), tick)
         rows = Store(Path(folder)).read()  # through JSON, as the pinned ones
     return Rows(pinned.comparable(rows), [bench.environment])
 

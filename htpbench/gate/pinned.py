@@ -9,12 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from htpbench import files
 from htpbench.data import data_folder
+from htpbench.drafts import write_file
 from htpbench.errors import BenchError
 from htpbench.report.current import CONTROL
-from htpbench.rows import SCHEMA, Row
+from htpbench.row import Row
+from htpbench.rows import Newer, read_line
 
 KEPT = "selection.kept"  # the one list that is compared
+MOST_BYTES = 2**25
 Place = tuple[str, str]  # combination, metric
 
 
@@ -57,30 +61,28 @@ def read(path: Path) -> Rows:
     """The pinned rows of a file; Unreadable where a line is no row or of a newer schema."""
     rows, environments = [], []
     try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
+        lines = files.content(path, MOST_BYTES).splitlines()
+    except BenchError as error:
         raise Unreadable(
-            f"{path}: {error.strerror}; name a file of rows with --against, or make it with --pin"
+            f"{error}; name a file of rows with --against, or make it with --pin"
         ) from error
     for number, text in enumerate(lines, start=1):
         try:
-            line = json.loads(text)
-            if line.get("kind") == "environment":
-                environments.append(line)
-                continue
-            if line.get("schema", SCHEMA) > SCHEMA:
-                raise ValueError(f"its schema {line['schema']} is above {SCHEMA}: upgrade htpbench")
-            rows.append(Row(**line))
-        except (ValueError, TypeError, AttributeError) as error:
+            line = read_line(text)
+        except (ValueError, Newer) as error:
             raise Unreadable(
                 f"{path}:{number} is not a row: {error}; take the file from its repository again, "
-                "or make it anew with --pin"
+                "or remove it and make it anew with --pin"
             ) from error
+        if isinstance(line, Row):
+            rows.append(line)
+        elif isinstance(line, dict):
+            environments.append(line)
     return Rows(comparable(row for row in rows if row.status == "ok"), environments)
 
 
 def write(path: Path, found: Rows) -> None:
-    """Pin rows; Unmeasured where one failed, BenchError where the file cannot be written."""
+    """Pin rows; Unmeasured where one failed, BenchError where the file cannot be replaced."""
     for row in found.rows.values():
         if row.status != "ok":
             raise Unmeasured(
@@ -89,11 +91,23 @@ def write(path: Path, found: Rows) -> None:
             )
     environments = [{"kind": "environment", **facts} for facts in found.environments]
     lines = [*environments, *(asdict(row) for row in found.rows.values())]
-    part = path.with_name(f"{path.name}.part")
+    replaceable(path, {row.study for row in found.rows.values()})
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    write_file(path, text.encode(), "name a file of your own with --against")
+
+
+def replaceable(path: Path, studies: set[str]) -> None:
+    """BenchError where pinning would replace anything but earlier pinned rows of the studies."""
+    if not os.path.lexists(path):
+        return
     try:
-        part.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        os.replace(part, path)
-    except OSError as error:
+        held = read(path)
+        own = {row.study for row in held.rows.values()} <= studies and not path.is_symlink()
+        alone = len(held.rows) + len(held.environments) == path.read_bytes().count(b"\n")
+    except Unreadable:
+        own = alone = False
+    if not (own and alone):
         raise BenchError(
-            f"cannot write {path}: {error.strerror}; name a file of your own with --against"
-        ) from error
+            f"--pin: {path} holds something else than pinned rows of {', '.join(sorted(studies))}; "
+            "remove it first, or name another file with --against"
+        )

@@ -66,7 +66,6 @@ def draw(whole: Whole, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tens
     return (poses - poses[..., :1, :]) * 1000.0, frames
 
 
-@torch.inference_mode()
 def predict(
     lifter: Lifter,
     views: Views,
@@ -89,7 +88,8 @@ def predict(
         index = windows.index[first : first + BATCH]  # (B, F)
         poses2d = views.poses2d.take(index, axis=0)[..., : lifter.backbone.channels]
         clips = torch.from_numpy(poses2d).to(device)
-        found = draw(whole, clips, index[:, 0]) if whole else lift(lifter, clips, augment)
+        with torch.inference_mode():  # not around `to`, which would end the lifter's training
+            found = draw(whole, clips, index[:, 0]) if whole else lift(lifter, clips, augment)
         lifted, frames = (x.cpu().numpy() for x in found)
         scored = np.take_along_axis(windows.scored[first : first + BATCH], frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])

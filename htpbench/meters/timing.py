@@ -63,7 +63,6 @@ class Clock:
         return [stop - start for start, stop in spans]
 
 
-@torch.inference_mode()
 def measure(
     lifters: list[Lifter],
     device: str = "cpu",
@@ -75,7 +74,7 @@ def measure(
     clock = Clock(device)
     lifters = [lifter.eval().to(device) for lifter in lifters]
     inputs = [lifter.example(batch, device) for lifter in lifters]
-    with device_lock(device), current(device):
+    with device_lock(device), current(device), torch.inference_mode():
         first = [run(clock, lifter, x, 1)[0] for lifter, x in zip(lifters, inputs, strict=True)]
         jobs = [
             (lifter, x, max(1, math.ceil(round_s / warm_up(clock, lifter, x))))

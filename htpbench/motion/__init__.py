@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def open_motion(spec: str, seed: int = 0) -> Motion:
         return bvh17.read(spec.removeprefix("bvh:"))
     if Path(spec).suffix != ".npz":
         raise BenchError(f"unknown motion {spec!r}; {ACCEPTED}")
-    if not Path(spec).is_file():
+    if not os.path.isfile(spec):
         raise BenchError(f"there is no file {spec}; {ACCEPTED}")
     from htpbench.motion.cmu17 import read
 

@@ -14,6 +14,7 @@ from typing import TextIO, TypeVar
 
 import numpy as np
 
+from htpbench import files
 from htpbench.errors import BenchError
 
 MOST_BYTES = 2**27  # of a file; the longest recordings of CMU take 20 MB
@@ -47,8 +48,9 @@ class Recording:
 
 def parse(path: Path) -> Recording:
     """The recording in a BVH file; BenchError that names the file and the line at fault."""
+    size = files.checked(path).stat().st_size
     try:
-        if (size := path.stat().st_size) > MOST_BYTES:
+        if size > MOST_BYTES:
             raise BenchError(f"{size} bytes; expected at most {MOST_BYTES}; cut it into pieces")
         with path.open(encoding="utf-8-sig") as file:
             statements = _statements(file)
@@ -176,7 +178,9 @@ def _body(statements: Statements, end: bool, root: bool) -> tuple[list[float], t
         or len(kinds) > len(CHANNELS)
         or not set(kinds) <= set(allowed)
     ):
-        raise _fault(number, words, f"CHANNELS, their number and their names: {', '.join(allowed)}")
+        expected = f"CHANNELS, their number and their names: {', '.join(allowed)}"
+        below = "" if root else " (joints below the root turn only: export without their positions)"
+        raise _fault(number, words, expected + below)
     return offset, tuple(CHANNELS.index(kind) for kind in kinds)
 
 

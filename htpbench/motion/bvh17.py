@@ -6,6 +6,7 @@ and are 60), and motion alone does not prove it. The floor is where the file has
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -131,7 +132,7 @@ def read(path: str | Path) -> Motion:
     a single file is a test.
     """
     path = Path(path)
-    files = sorted(path.glob("*.bvh")) if path.is_dir() else [path]
+    files = sorted(path.glob("*.bvh")) if os.path.isdir(path) else [path]
     if not files:
         raise BenchError(f"{path}: holds no file *.bvh; expected a BVH file or a folder of them")
     labels = [_labels(file.stem) for file in files]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
 
+from htpbench import files
 from htpbench.data import data_folder
 
 
@@ -68,5 +68,5 @@ class Camera:
 def rig() -> tuple[Camera, ...]:
     """The four cameras of baselines/motion/camera_rig.toml."""
     path = data_folder() / "baselines" / "motion" / "camera_rig.toml"
-    cameras = tomllib.loads(path.read_text(encoding="utf-8"))["camera"]
+    cameras = files.load_toml(path)["camera"]
     return tuple(Camera(**camera) for camera in cameras)

@@ -35,7 +35,8 @@ MOST_BYTES = 2**30  # of all arrays; positions of 29 hours
 MOST_PACKED = 20  # how many times larger than the file arrays may be; motion packs 1.4 times
 ALWAYS_BYTES = 2**24  # that any file may unpack to, however small it is
 MOST_CHARACTERS = 256  # of a name
-REMEDY = "copy the file again or check how it was written"
+AGAIN = "copy the file again"
+DESCRIBED = "README.md, section Your data, says what each array holds"
 
 
 def read(path: str | Path) -> Motion:
@@ -44,7 +45,7 @@ def read(path: str | Path) -> Motion:
     try:
         return Motion(path.stem, _clips(_unpack(path)))
     except BenchError as fault:
-        raise BenchError(f"{path}: {fault}; {REMEDY}") from fault.__cause__
+        raise BenchError(f"{path}: {fault}") from fault.__cause__
 
 
 def _unpack(path: Path) -> dict[str, Any]:
@@ -56,7 +57,9 @@ def _unpack(path: Path) -> dict[str, Any]:
     except BenchError:
         raise
     except Exception as fault:  # zipfile and numpy fail in a dozen ways on damaged bytes
-        raise BenchError(f"not a readable npz, perhaps cut short ({fault!s:.200})") from fault
+        raise BenchError(
+            f"not a readable npz, perhaps cut short ({fault!s:.200}); {AGAIN}"
+        ) from fault
 
 
 def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
@@ -66,11 +69,15 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
     members = set(archive.namelist())
     missing = [key for key in LAYOUT if f"{key}.npy" not in members]
     if missing:
-        raise BenchError(f"lacks {', '.join(missing)}; expected {', '.join(LAYOUT)}")
+        held = ", ".join(sorted(name.removesuffix(".npy") for name in members))[:MOST_CHARACTERS]
+        raise BenchError(
+            f"lacks {', '.join(missing)} and holds {held or 'nothing'}; expected "
+            f"{', '.join(LAYOUT)}: write a file with these; {DESCRIBED}"
+        )
     for key, (kind, shape) in LAYOUT.items():
         member = archive.getinfo(f"{key}.npy")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BenchError(f"{key} is packed in another way than numpy.savez_compressed does it")
+            raise BenchError(f"{key} is packed in a way of its own; write it with numpy.savez")
         with archive.open(member) as stream:
             dtype, found = _header(stream, key)
         expected = tuple(
@@ -78,7 +85,9 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
             for n, m in zip(shape, found, strict=False)
         )
         if dtype.kind != kind or len(found) != len(shape) or found != expected:
-            raise BenchError(f"{key} is {dtype} {found}; expected {KINDS[kind]} of shape {shape}")
+            raise BenchError(
+                f"{key} is {dtype} {found}; expected {KINDS[kind]} of shape {shape}; {DESCRIBED}"
+            )
         if kind == "U" and dtype.itemsize > 4 * MOST_CHARACTERS:
             raise BenchError(f"{key} is {dtype}; expected at most {MOST_CHARACTERS} characters")
         size = dtype.itemsize * math.prod(found)
@@ -86,7 +95,7 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
         if size > member.file_size or room < 0:
             raise BenchError(
                 f"{key} claims {size} bytes, more than it holds or than is allowed: {most} in all "
-                f"for a file of {file_size}"
+                f"for a file of {file_size}; {AGAIN}"
             )
         with archive.open(member) as stream:
             arrays[key] = np.lib.format.read_array(stream, allow_pickle=False)
@@ -97,7 +106,7 @@ def _header(stream: IO[bytes], key: str) -> tuple[np.dtype, tuple[int, ...]]:
     """dtype and shape that an array claims to have."""
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):  # others have headers of gigabytes, read before they are judged
-        raise BenchError(f"{key} has npy version {version}; expected 1.0")
+        raise BenchError(f"{key} has npy version {version}; expected 1.0, as numpy.savez writes it")
     shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     return dtype, shape
 
@@ -110,9 +119,14 @@ def _clips(arrays: dict[str, Any]) -> tuple[Clip, ...]:
     )
     starts, stops = arrays["clip_start"], arrays["clip_end"]
     if arrays["frame_rate"] != FRAME_RATE:
-        raise BenchError(f"frame rate is {arrays['frame_rate']} Hz; expected {FRAME_RATE}")
+        raise BenchError(
+            f"frame rate is {arrays['frame_rate']} Hz; expected {FRAME_RATE}: resample "
+            "the positions of each clip over time, and write that rate"
+        )
     if tuple(arrays["parents"]) != PARENTS:
-        raise BenchError("parents are not those of the 17 joints of Human3.6M")
+        raise BenchError(
+            f"parents are not those of the 17 joints of Human3.6M, {PARENTS}; reorder the joints"
+        )
     if not (np.abs(positions) < FARTHEST).all():  # NaN compares false
         raise BenchError("positions hold NaN or infinity or lie beyond 1 km; expected millimetres")
     if not names:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from htpbench import files
 from htpbench.data import data_folder
 from htpbench.errors import unknown
 
@@ -20,7 +20,7 @@ SWAPPED = [3, 4, 5, 0, 1, 2]  # order within LEGS or ARMS after a left/right swa
 def noise_model() -> dict[str, Any]:
     """The numbers of baselines/motion/detections.toml; `presets` names the detectors."""
     path = data_folder() / "baselines" / "motion" / "detections.toml"
-    model = tomllib.loads(path.read_text(encoding="utf-8"))
+    model = files.load_toml(path)
     return {key: np.array(v) if isinstance(v, list) else v for key, v in model.items()}
 
 

@@ -107,17 +107,16 @@ class TCEP(Pruner):
         rank = torch.empty_like(order).scatter(
             1, order, place
         )  # (B, f): f for the best, then f - 1
+        frame = torch.arange(length, device=scores.device)
         if self.coverage:
             spans = -(-r // 2)
-            frame = torch.arange(length, device=scores.device)
             span = (2 * frame + 1) * spans // (2 * length)  # (f,)
             best = rank.new_zeros(len(rank), spans).scatter_reduce(
                 1, span.expand_as(rank), rank, "amax"
             )  # (B, spans)
             rank = rank + length * (rank == best[:, span])
-        ends = torch.zeros(length, dtype=torch.long, device=scores.device)
-        ends[[0, -1]] = 2 * length
-        return (rank + ends).float()
+        ends = (frame == 0) | (frame == length - 1)  # setting them would copy from the host
+        return (rank + 2 * length * ends).float()
 
 
 def cosines(vectors: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
-"""A study's report: its table and its figure, from rows alone."""
+"""A study's report from rows alone: its tables, then its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas
@@ -10,14 +12,23 @@ from rich.console import RenderableType
 
 from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
-from htpbench.report.captions import chosen, linked, scored, timed
+from htpbench.report.captions import chosen, linked, timed
+from htpbench.report.captions import scored as scored_on
 from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
+from htpbench.report.drawn import Drawn, Figure, drawn
+from htpbench.report.finding import finding
 from htpbench.report.latex import write_latex
-from htpbench.report.lineages import agreement_table, lineage_table, scores, write_lineages
+from htpbench.report.lineages import (
+    agreement_table,
+    failure_table,
+    lineage_table,
+    scored,
+    scores,
+    write_lineages,
+)
 from htpbench.report.origin import (
-    Cells,
     Environments,
     lineage_origins,
     published_origins,
@@ -27,6 +38,7 @@ from htpbench.report.origin import (
 from htpbench.report.page import write_page
 from htpbench.report.published import built, remarks_shown
 from htpbench.report.seeds import difference_table, differences
+from htpbench.report.standing import Standing, standing
 from htpbench.report.tables import (
     markdown,
     published_table,
@@ -35,126 +47,152 @@ from htpbench.report.tables import (
     sweep_parts,
     sweep_table,
     write,
-    write_file,
+    write_text,
 )
 from htpbench.rows import Row, Store, latest
 from htpbench.study import Study
 
+Page = Callable[[list[Path]], Path]  # figures in, the written page out
 FLOPS = "cost.flops"
-Reported = tuple[list[pandas.DataFrame], list[Path]]
 
 
-def report_study(
-    study: Study, results: Path, reports: Path
-) -> tuple[list[RenderableType], list[Path]]:
+@dataclass
+class Report(Drawn):
+    """What a terminal shows of a study, and what became of its files."""
+
+    shown: list[RenderableType] = field(default_factory=list)
+    finding: str = ""  # in one sentence
+
+    def draw(self, page: Page, figures: Iterable[Figure]) -> None:
+        """Write a page, then draw the figures and write it with them: none can take it away."""
+        self.files.append(page([]))
+        found = drawn(figures)
+        if found.files:
+            page(found.files)
+        self.files += found.files
+        self.problems += found.problems
+        self.refused += found.refused
+
+
+def report_study(study: Study, results: Path, reports: Path) -> Report:
     """Rebuild a study's report from the rows under `results`, of all machines."""
     store = Store(results)
-    rows = current(study, store.read())
+    measured = store.read()
+    rows = current(study, measured, store.sweeps.get(study.name))
+    folder = reports / study.name
     if study.table is not None:
-        comparison, files = published_report(study, rows, reports / study.name, store.environments)
-        done = comparison[comparison["equal"] != ""]
-        equal = int((done["equal"] == "yes").sum())
-        return [f"{equal} of {len(done)} computed cells equal the printed digit"], files
+        return published_report(study, rows, folder, store.environments)
     if not rows:
         raise BenchError(
             f"no rows of {study.name} under {results}; measure it with `htpbench sweep "
             f"{study.name}`, or name their folder with --results"
         )
-    return measured_report(study, rows, reports / study.name, store.environments)
+    return measured_report(study, rows, folder, store.environments)
 
 
 def measured_report(
     study: Study, rows: Iterable[Row], folder: Path, environments: Environments
-) -> tuple[list[RenderableType], list[Path]]:
-    """Write what the study's kind of report is; returns what a terminal shows, and the files."""
+) -> Report:
+    """Write what the study's kind of report is; without any MPJPE networks are not set apart."""
     rows = in_order(study, rows)
-    if study.training:
+    if study.training and scored(rows):
         return lineage_report(study, rows, folder, environments)
-    tables, files = sweep_report(study, rows, folder, environments)
-    return [sweep_lines(table, study.objectives) for table in tables], files
+    return sweep_report(study, rows, folder, environments)
 
 
 def lineage_report(
     study: Study, rows: list[Row], folder: Path, environments: Environments
-) -> tuple[list, list[Path]]:
+) -> Report:
     """Weights trained for each schedule, for all, and transferred, side by side."""
+    found, reference = scores(rows), str(study.anchor())
+    apart = differences(rows, reference)
+    every = [
+        lineage_table(found, rows),
+        difference_table(apart),
+        agreement_table(found),
+        failure_table(rows),
+    ]
+    parts = [part for part in every if not part.empty]
+    report = Report(shown=[plain_lines(part) for part in parts])
+    report.files += write_lineages(found, parts, folder, study.name)
+    parts = texts(parts)
+    report.files.append(write_latex(parts, folder, study.name))
+    captions = [scored_on(rows), *summary(rows, environments)]
+    origins = lineage_origins(rows, environments)
+    page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
+    report.draw(page, lineage_figures(study, found, apart, scored_on(rows), folder))
+    return report
+
+
+def lineage_figures(
+    study: Study, found: pandas.DataFrame, apart: pandas.DataFrame, told: str, folder: Path
+) -> Iterator[Figure]:
+    """The figures of a study that trained its own networks."""
     from htpbench.report.figures.lineages import lineages
     from htpbench.report.figures.seeds import seeds
 
-    found, told, reference = scores(rows), scored(rows), str(study.anchor())
-    if found.empty:
-        raise BenchError(f"{study.name}: no MPJPE yet; see the reasons with `htpbench sweep`")
-    apart = differences(rows, reference)
-    every = [lineage_table(found, rows), difference_table(apart), agreement_table(found)]
-    parts = [part for part in every if not part.empty]
-    files = write_lineages(found, parts, folder, study.name)
-    drawn: list[Path] = []
+    name, title = study.name, study.title
     if len(set(found["lineage"])) > 1:
-        drawn += lineages(found, folder, study.name, study.title, told)
-    below = f"{told}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
-    drawn += seeds(found, apart, folder, f"{study.name}-seeds", study.title, below)
-    captions = [told, *summary(rows, environments)]
-    origins = lineage_origins(rows, environments)
-    files += typeset(parts, folder, study.name, study.title, captions, origins, drawn)
-    return [plain_lines(part) for part in parts], [*files, *drawn]
+        yield name, partial(lineages, found, folder, name, title, told)
+    below = f"{told}; reference {study.anchor()}; bars: 95 % of the mean over seeds, from clips"
+    yield f"{name}-seeds", partial(seeds, found, apart, folder, f"{name}-seeds", title, below)
 
 
 def sweep_report(
     study: Study, rows: Iterable[Row], folder: Path, environments: Environments
-) -> Reported:
+) -> Report:
     """Write <folder>/<study>.md, .csv, .tex, .html and the figures whose data are there.
 
     seq2seq and seq2frame score different frames, so each has a table of its own; the one that the
     reference does not belong to is named <study>-<pipeline>.
     """
-    rows = list(rows)
+    rows, report = list(rows), Report()
     anchor = study.anchor()
     own = anchor.pipeline(study.pipeline)
-    pipelines = [own, *sorted({row.conditions.get("pipeline", own) for row in rows} - {own})]
-    tables, files = [], []
+    used = sorted({row.conditions.get("pipeline", own) for row in rows} - {own})
+    if used and not any(row.conditions.get("pipeline", own) == own for row in rows):
+        own = used.pop(0)  # a sweep may use all networks in another way
+    pipelines = [own, *used]
+    waiting: list[tuple[Page, Iterable[Figure]]] = []
     for pipeline in pipelines:
         mine = [row for row in rows if row.conditions.get("pipeline", own) == pipeline]
         name = study.name if pipeline == own else f"{study.name}-{pipeline}"
         table = with_delta(sweep_table(mine), mine, str(anchor))
-        tables.append(table)
-        files += write(table, folder, name)
-        drawn = figures(study, table, rows, mine, folder, name)
-        captions = [scored(mine), *summary(mine, environments)]
+        stand = standing(study, mine)
+        report.shown.append(sweep_lines(table, stand))
+        report.finding = report.finding or finding(study, table, stand)
+        report.files += write(table, folder, name)
+        captions = [scored_on(mine), *summary(mine, environments)]
         origins = sweep_origins(mine, str(anchor), environments)
         parts = sweep_parts(table)
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
-            files.append(write_file(folder / f"{name}-claims.md", markdown(stated).encode()))
+            report.files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))
             parts.append(stated)
-        files += typeset(parts, folder, name, study.title, captions, origins, drawn)
-        files += drawn
-    return tables, files
+        parts = texts(parts)
+        report.files.append(write_latex(parts, folder, name))
+        page = partial(write_page, parts, folder, name, study.title, captions, origins)
+        waiting.append((page, figures(study, table, stand, rows, mine, folder, name)))
+    for page, pictures in waiting:
+        report.draw(page, pictures)
+    return report
 
 
-def typeset(
-    parts: list[pandas.DataFrame],
-    folder: Path,
-    name: str,
-    title: str,
-    captions: list[str],
-    origins: Cells,
-    drawn: Iterable[Path],
-) -> list[Path]:
-    """Write tables of texts as <name>.tex, and with the figures as <name>.html."""
-    parts = [part.astype(str) for part in parts if not part.empty]
-    page = write_page(parts, folder, name, title, captions, origins, drawn)
-    return [write_latex(parts, folder, name), page]
+def texts(parts: Iterable[pandas.DataFrame]) -> list[pandas.DataFrame]:
+    """The tables that hold anything, as texts."""
+    return [part.astype(str) for part in parts if not part.empty]
 
 
 def figures(
     study: Study,
     table: pandas.DataFrame,
+    stand: Standing,
     rows: list[Row],
     mine: list[Row],
     folder: Path,
     name: str,
-) -> list[Path]:
-    """Draw the figures of one pipeline's table and rows (`mine`, of all the study's `rows`)."""
+) -> Iterator[Figure]:
+    """The figures of one pipeline's table and rows (`mine`, of all the study's `rows`)."""
     from htpbench.report.figures.breakdown import breakdown  # seaborn is slow to import
     from htpbench.report.figures.graph import graph
     from htpbench.report.figures.grid import grid
@@ -162,22 +200,25 @@ def figures(
     from htpbench.report.figures.pareto import pareto
     from htpbench.report.figures.speedup import speedup
 
-    error, clock, title = scored(mine), timed(mine), study.title
-    files: list[Path] = []
+    error, clock, title = scored_on(mine), timed(mine), study.title
+
+    def figure(kind: str, draw: Callable, *data: object, told: str) -> Figure:
+        called = f"{name}{kind}"
+        return called, partial(draw, *data, folder, called, title, told)
+
     if {"cost", "time", "sampling"} & set(study.meters) and "accuracy" in study.meters:
         told = f"{error}; bars: 95 % of the difference to the reference"
-        files += pareto(table, folder, name, title, told)
+        yield figure("", pareto, table, stand.allowed, told=told)
     anchor = str(study.anchor())
     base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, FLOPS, "ok")]
     if base and isinstance(base[-1], int | float):
         told = f"{clock}; bars: 95 % of the measured ratio"
-        files += speedup(table, base[-1], folder, f"{name}-speedup", title, told)
+        yield figure("-speedup", speedup, table, base[-1], told=told)
     told = f"{clock}; medians, measured one after the other: the speed-up is what is paired"
-    files += breakdown(mine, folder, f"{name}-time", title, told)
-    files += grid(table, folder, f"{name}-grid", title, f"{error}; reference {anchor}")
-    files += kept(mine, folder, f"{name}-kept", title, chosen(mine))
-    files += graph(mine, folder, f"{name}-graph", title, linked(mine))
-    return files
+    yield figure("-time", breakdown, mine, told=told)
+    yield figure("-grid", grid, table, told=f"{error}; reference {anchor}")
+    yield figure("-kept", kept, mine, told=chosen(mine))
+    yield figure("-graph", graph, mine, told=linked(mine))
 
 
 def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
@@ -201,12 +242,15 @@ def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pand
 
 def published_report(
     study: Study, rows: list[Row], folder: Path, environments: Environments
-) -> tuple:
-    """Write ours beside the paper's table; returns the comparison and the files."""
+) -> Report:
+    """Write ours beside the paper's table."""
     assert study.table is not None
     comparison, told = published_table(study.table, rows, built), remarks_shown(study.table)
     files = [*write(comparison, folder, study.name, lambda one: published_text(one, told))]
     origins = published_origins(study.table, rows, environments)
-    parts, captions = [*side_by_side(comparison), told], summary(rows, environments)
-    files += typeset(parts, folder, study.name, study.title, captions, origins, [])
-    return comparison, files
+    parts, captions = texts([*side_by_side(comparison), told]), summary(rows, environments)
+    files.append(write_latex(parts, folder, study.name))
+    files.append(write_page(parts, folder, study.name, study.title, captions, origins))
+    done = [said for said in comparison["equal"] if said]
+    shown = f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"
+    return Report(files, shown=[shown])

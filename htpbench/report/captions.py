@@ -7,10 +7,13 @@ from typing import Any
 
 from htpbench.rows import Row
 
+SOURCE = ("data", "split", "detections", "weights")  # what a caption says of errors
+CLOCK = ("device", "threads", "dtype", "batch")  # and of times
+
 
 def scored(rows: Iterable[Row]) -> str:
     """What MPJPE was measured on; "" where none was."""
-    card = last(rows, "accuracy.mpjpe", "weights")
+    card = last(rows, "accuracy.mpjpe", *SOURCE, "windows")
     if not card:
         return ""
     return f"{data(card)}, {card['windows']} windows), {source(card)}"
@@ -18,17 +21,17 @@ def scored(rows: Iterable[Row]) -> str:
 
 def chosen(rows: Iterable[Row]) -> str:
     """Which windows frames were kept of; "" where the rows do not tell them one by one."""
-    card = last(rows, "selection.windows", "weights")
+    card = last(rows, "selection.windows", *SOURCE, "windows", "stride")
     if not card:
         return ""
-    windows = card["windows"].split()[0]
+    windows = card["windows"].partition(" ")[0]
     cut = f"{windows} consecutive windows, stride {card['stride']}"
     return f"{data(card)}, {cut}), {source(card)}"
 
 
 def linked(rows: Iterable[Row]) -> str:
     """Of which windows the graph and the stages are; "" where no pruner has a graph."""
-    card = last(rows, "selection.links", "weights")
+    card = last(rows, "selection.links", *SOURCE, "windows")
     told = "the graph of the first window, the frames of the first four"
     return f"{data(card)}, {card['windows']} windows: {told}), {source(card)}" if card else ""
 
@@ -36,17 +39,17 @@ def linked(rows: Iterable[Row]) -> str:
 def timed(rows: Iterable[Row]) -> str:
     """What times were measured with; "" where none was."""
     rows = list(rows)
-    card = last(rows, "time.speedup", "device") or last(rows, "sampling.speedup", "device")
+    card = last(rows, "time.speedup", *CLOCK) or last(rows, "sampling.speedup", *CLOCK)
     if not card:
         return ""
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"
     return f"{card['device']}, {threads}, {card['dtype']}, batch {card['batch']}"
 
 
-def last(rows: Iterable[Row], metric: str, field: str) -> dict[str, Any]:
-    """Conditions of the last row of a metric that has a field; {} if none has."""
-    told = [row.conditions for row in rows if row.metric == metric and field in row.conditions]
-    return told[-1] if told else {}
+def last(rows: Iterable[Row], metric: str, *fields: str) -> dict[str, Any]:
+    """Conditions of the last row of a metric that has these fields; {} if none has."""
+    told = [row.conditions for row in rows if row.metric == metric]
+    return next((card for card in reversed(told) if {*fields} <= card.keys()), {})
 
 
 def data(card: dict[str, Any]) -> str:
@@ -57,8 +60,9 @@ def data(card: dict[str, Any]) -> str:
 def source(card: dict[str, Any]) -> str:
     """Detections and weights."""
     weights = f"weights {card['weights']}"
-    if card["weights"] == "weights":  # the file that `train` writes: its name says nothing
-        length = card["training"]
-        weights = f"trained for {length['steps'] or length['epochs']} "
-        weights += "steps" if length["steps"] else "epochs"
+    length = card.get("training", {})
+    for unit in ("epochs", "steps"):
+        # The name of the file that `train` writes says nothing.
+        if card["weights"] == "weights" and length.get(unit):
+            weights = f"trained for {length[unit]} {unit}"
     return f"{card['detections']} detections, {weights}"

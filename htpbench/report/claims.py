@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import pandas
 
+from htpbench import files
 from htpbench.data import data_folder
 from htpbench.report.tables import BOUNDED, head
 
@@ -16,7 +16,7 @@ from htpbench.report.tables import BOUNDED, head
 def claims(name: str) -> list[dict[str, Any]]:
     """The claims of baselines/published/<name>-claims.toml: what, stated (%), metrics."""
     path = data_folder() / "baselines" / "published" / f"{name}-claims.toml"
-    return tomllib.loads(path.read_text())["claim"]
+    return files.load_toml(path)["claim"]
 
 
 def claims_table(name: str, table: pandas.DataFrame, reference: str) -> pandas.DataFrame:
@@ -43,7 +43,7 @@ def change(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> str
     A speed-up is a ratio already. "" where a number is missing.
     """
     whole = base.get(metric, math.nan)
-    if math.isnan(line[metric]) or math.isnan(whole):
+    if math.isnan(line[metric]) or math.isnan(whole) or not whole:
         return ""
     if metric not in BOUNDED:
         return f"{100 * (line[metric] / whole - 1):+.1f}"

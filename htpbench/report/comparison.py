@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas
 
+from htpbench.fitting import Fitting
+from htpbench.printable import in_markdown
 from htpbench.report.captions import data, source
-from htpbench.report.console import Fitting, plain_lines
+from htpbench.report.console import plain_lines
 from htpbench.report.tables import COLUMNS, Column, amount, markdown
 from htpbench.verdicts import FLOOR, Verdict
 
@@ -32,7 +34,7 @@ def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
     frame = pandas.DataFrame([line(verdict) for verdict in verdicts])
     told = notes(verdicts, a, b)
     if format == "markdown":
-        return "\n".join([markdown(frame), *(f"* {note}" for note in told)])
+        return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in told)])
     return Fitting(*(plain_lines(each, told) for each in (frame, frame.drop(columns=SPARED))))
 
 
@@ -67,7 +69,7 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
     ]
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
-        if "data" in verdict.conditions:
+        if {"data", "split", "detections"} <= verdict.conditions.keys():
             told += [f"{meter}: {on_what(verdict.conditions)}"]
         told += [
             f"{meter}: {k} is {x!r} for A, {y!r} for B" for k, (x, y) in verdict.differing.items()

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import pandas
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.table import Table
 
-from htpbench.report.tables import COLUMNS, front, numbers
+from htpbench.fitting import CUT, Fitting, short
+from htpbench.report.standing import Standing
+from htpbench.report.tables import COLUMNS, numbers
 
 SHOWN = {  # heads: a line for each that a narrow column needs
     "cost.flops": "FLOPs,\nall",
@@ -32,36 +33,29 @@ WORD = 16  # a longer word may break
 SPARED = {"time.prune_share"}  # left out where there is little
 
 
-class Fitting:
-    """The first of some tables that a terminal has room for, else the last."""
+def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fitting:
+    """One line a combination, notes below; a star leads those on the front.
 
-    def __init__(self, *tables: Table) -> None:
-        self.tables = tables
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """See rich."""
-        *wide, last = self.tables
-        anything = options.update(max_width=10**4)
-        fit = (t for t in wide if console.measure(t, options=anything).maximum <= options.max_width)
-        yield next(fit, last)
-
-
-def sweep_lines(table: pandas.DataFrame, objectives: list[str] | None = None) -> Fitting:
-    """One line a combination, notes below; a star leads those on the front of two objectives.
-
-    A narrow terminal shows no intervals; where that is not enough, names of combinations break.
+    A narrow terminal shows names without the backbone that they share, a narrower one no intervals;
+    where that is not enough, names break.
     """
-    best, told = [False] * len(table), []
-    if objectives is not None and len(objectives) > 1 and set(objectives) <= set(table):
-        best = front(table, *objectives[:2])
-        if any(best):
-            told = ["* on the front: nothing is better in " + " and ".join(objectives[:2])]
+    standing = standing or Standing()
+    best = [name in standing.best for name in table["combination"]]
     noted = table.loc[table["note"] != ""]
-    told += [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
+    told = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
+    told = [*standing.told, *told]
     measured = [name for name in SHOWN if not table[name].dropna().empty]
     fewer = [name for name in measured if name not in SPARED]
-    variants = (measured, BOUNDED), (measured, set()), (fewer, set())
-    return Fitting(*(_lines(table, best, told, *variant) for variant in variants))
+    names, backbone = short(table["combination"])
+    brief = table.assign(combination=names)
+    noted = [*told, f"{CUT} {backbone}"] if backbone else told
+    return Fitting(
+        _lines(table, best, told, measured, BOUNDED),
+        *(
+            _lines(brief, best, noted, *variant)
+            for variant in ((measured, BOUNDED), (measured, set()), (fewer, set()))
+        ),
+    )
 
 
 def _lines(

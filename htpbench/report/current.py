@@ -1,4 +1,4 @@
-"""Which rows belong in a study's report: its combinations, under the conditions of the newest."""
+"""Which rows belong in a study's report: its last sweep's, else the newest that are alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from htpbench.combination import parse
 from htpbench.compare import WEIGHTS, unlike
-from htpbench.rows import Row
+from htpbench.rows import Row, Sweep
 from htpbench.study import Study
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
@@ -25,12 +25,22 @@ OWN = {
 }
 
 
-def current(study: Study, rows: Iterable[Row]) -> list[Row]:
-    """The rows of a study that may stand in one table.
+def current(study: Study, rows: Iterable[Row], last: Sweep | None = None) -> list[Row]:
+    """The rows of a study that may stand in one table: those that its `last` sweep is made of.
 
-    A row that another study measured serves as well, for the bench takes it too. For each meter
-    the study's newest row sets the conditions; windows are compared within F and pipeline.
+    Without one, or where more was measured since: a row that another study measured serves as well,
+    for the bench takes it too. For each meter the study's newest row sets the conditions; windows
+    are compared within F and pipeline.
     """
+    rows = list(rows)
+    if last and last.tells(rows):
+        keys, listed = set(last.keys), {str(one) for one in (*study.parsed(), study.anchor())}
+        return [
+            row
+            for row in rows
+            if row.key in keys
+            and (study.search or row.combination in listed or row.combination.startswith(CONTROL))
+        ]
     rows = [row for row in rows if belongs(study, row)]
     newest: dict[tuple, Row] = {}
     for row in rows:

@@ -10,7 +10,8 @@ from textwrap import wrap
 
 import pandas
 
-from htpbench.report.tables import NUMBER, numeric, write_file
+from htpbench.printable import shown
+from htpbench.report.tables import NUMBER, numeric, write_text
 
 LINE = 345  # points: a line of the standard classes
 SIGN, GAP = 4.3, 6.0  # points: a sign in \footnotesize, the space between columns
@@ -32,7 +33,7 @@ SPECIAL = {
 def write_latex(parts: Iterable[pandas.DataFrame], folder: Path, name: str) -> Path:
     """Write <name>.tex: each table of texts as tabulars that fit a line, its notes below."""
     text = "\n".join(typeset(part) for part in parts)
-    return write_file(folder / f"{name}.tex", f"% needs \\usepackage{{booktabs}}\n{text}".encode())
+    return write_text(folder / f"{name}.tex", f"% needs \\usepackage{{booktabs}}\n{text}")
 
 
 def typeset(part: pandas.DataFrame) -> str:
@@ -139,7 +140,7 @@ def minus(text: str) -> str:
 
 def escape(text: str) -> str:
     """Any text as LaTeX prints it; a power stands above, a line break becomes a space."""
-    parts = re.split(r"\^(\d+)", " ".join(text.split()))  # texts and powers in turn
+    parts = re.split(r"\^(\d+)", shown(" ".join(text.split())))  # texts and powers in turn
     told = ["".join(SPECIAL.get(sign, sign) for sign in part) for part in parts]
     told = [part.replace("--", "-{}-") for part in told]  # it would become a dash
     return "".join(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas
 
 from htpbench.combination import parse
-from htpbench.report.tables import COLUMNS, amount, head, markdown, write_file
+from htpbench.report.tables import COLUMNS, amount, head, markdown, write_text
 from htpbench.rows import Row, latest
 
 ORDER = ["same", "any", "transferred"]
@@ -28,6 +28,7 @@ def networks(rows: Iterable[Row]) -> dict[Network, dict[str, Row]]:
         for row in latest(rows).values()
         if row.status == "ok"
         and row.metric.startswith("accuracy.")
+        and row.conditions.get("trained") in ORDER
         and "training_seed" in row.conditions
         and not row.combination.startswith("control")
     ]
@@ -129,6 +130,18 @@ def agreement_table(found: pandas.DataFrame) -> pandas.DataFrame:
     return agreement(found).round(2).astype(str).replace("nan", "")
 
 
+def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:
+    """Why networks have no number: one line per combination and reason."""
+    failed: dict[tuple[str, str], list[str]] = {}
+    for row in latest(rows).values():
+        if row.status != "ok":
+            trained = row.conditions.get("trained"), row.conditions.get("training_seed")
+            told = failed.setdefault((row.combination, f"{row.status}: {row.reason}"), [])
+            told += [row.metric if None in trained else "{}, seed {}".format(*trained)]
+    lines = [(name, ", ".join(dict.fromkeys(told)), why) for (name, why), told in failed.items()]
+    return pandas.DataFrame(lines, columns=["combination", "of", "why"])
+
+
 def write_lineages(
     found: pandas.DataFrame, parts: Iterable[pandas.DataFrame], folder: Path, name: str
 ) -> list[Path]:
@@ -136,6 +149,6 @@ def write_lineages(
     text = "\n".join(markdown(part) for part in parts)
     raw = found.to_csv(index=False, lineterminator="\n")
     return [
-        write_file(folder / f"{name}.md", text.encode()),
-        write_file(folder / f"{name}.csv", raw.encode()),
+        write_text(folder / f"{name}.md", text),
+        write_text(folder / f"{name}.csv", raw),
     ]

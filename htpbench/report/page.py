@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pandas
 
-from htpbench.report.tables import numeric, write_file
+from htpbench.report.tables import numeric, write_text
 
 SHEET = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;
@@ -69,7 +69,7 @@ def write_page(
         "</body>",
         "</html>",
     ]
-    return write_file(folder / f"{name}.html", ("\n".join(page) + "\n").encode())
+    return write_text(folder / f"{name}.html", "\n".join(page) + "\n")
 
 
 def table(part: pandas.DataFrame, origins: Mapping[tuple[str, str], str]) -> str:

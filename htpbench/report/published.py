@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pandas
 
+from htpbench import files
 from htpbench.combination import parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError
@@ -51,7 +51,7 @@ def remarks(table: int) -> list[dict[str, Any]]:
     Keys rows (none: the remark is of the whole table), metrics and text.
     """
     path = data_folder() / "baselines" / "published" / "h2ot-remarks.toml"
-    every = tomllib.loads(path.read_text())["remark"]
+    every = files.load_toml(path)["remark"]
     return [{"rows": [], **one} for one in every if one["table"] == table]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -13,7 +11,8 @@ from pathlib import Path
 
 import pandas
 
-from htpbench.errors import BenchError
+from htpbench.drafts import write_file
+from htpbench.printable import as_code, in_markdown, shown
 from htpbench.report.published import (
     as_printed,
     explained,
@@ -23,7 +22,6 @@ from htpbench.report.published import (
     scale_of,
 )
 from htpbench.rows import Row, latest
-from htpbench.study import HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,9 @@ COMPARED = {  # what stands in the first table for people; the rest has one of i
 }
 NUMBER = re.compile(r"([-+]?[\d.]+(?:e[-+]?\d+)?)(?: ([\[(].*[\])]))?")  # and what it is between
 
+# The operations and the speed-up of one pass, or of all calls where poses are sampled.
+ONE_PASS, ALL_CALLS = ("cost.flops", "time.speedup"), ("sampling.flops", "sampling.speedup")
+
 COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
 ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
     "fps": "time",
@@ -115,7 +116,7 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     for (combination, metric), found in measured.items():
         line = lines.setdefault(combination, {"combination": combination})
         told = [f"{row.status}: {row.reason}" for row in found if row.status != "ok"]
-        ok = sorted((row for row in found if row.status == "ok"), key=lambda row: row.at)
+        ok = in_time(found)
         for row in ok[-1:]:
             line |= {metric: row.value, f"{metric}.low": row.low, f"{metric}.high": row.high}
         if len(ok) > 1:
@@ -137,21 +138,24 @@ def by_cell(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     return found
 
 
-def front(table: pandas.DataFrame, x: str, y: str) -> list[bool]:
-    """Which lines no other line beats in `x` and `y`; ties stay, NaN never does.
+def newest(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
+    """Combination -> metric -> its number in the newest ok row; {} for one without any."""
+    found: dict[str, dict[str, float]] = {}
+    for (combination, metric), rivals in by_cell(rows).items():
+        line = found.setdefault(combination, {})
+        for row in in_time(rivals)[-1:]:
+            line[metric] = row.value  # type: ignore[assignment]
+    return found
 
-    Less is better, but for the metrics of HIGHER_IS_BETTER.
-    """
-    signs = [-1.0 if metric in HIGHER_IS_BETTER else 1.0 for metric in (x, y)]
-    columns = [sign * table[name].astype(float) for sign, name in zip(signs, (x, y), strict=True)]
-    points = list(zip(*columns, strict=True))
 
-    def stays(point: tuple[float, ...]) -> bool:
-        if any(map(math.isnan, point)):
-            return False
-        return not any(p != point and p[0] <= point[0] and p[1] <= point[1] for p in points)
+def in_time(rows: Iterable[Row]) -> list[Row]:
+    """The ok rows, the newest last."""
+    return sorted((row for row in rows if row.status == "ok"), key=lambda row: row.at)
 
-    return [stays(point) for point in points]
+
+def axes_of(table: pandas.DataFrame) -> tuple[str, str]:
+    """The operations and the speed-up that a `sweep_table` is about."""
+    return ONE_PASS if table[ALL_CALLS[1]].dropna().empty else ALL_CALLS
 
 
 def published_table(
@@ -269,25 +273,14 @@ def write(
         }
     raw = table.rename(columns=heads).to_csv(index=False, lineterminator="\n")
     return (
-        write_file(folder / f"{name}.md", text(table).encode()),
-        write_file(folder / f"{name}.csv", raw.encode()),
+        write_text(folder / f"{name}.md", text(table)),
+        write_text(folder / f"{name}.csv", raw),
     )
 
 
-def write_file(path: Path, content: bytes) -> Path:
-    """Write all or nothing: readers see the old file or the new one. BenchError if refused."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise BenchError(
-            f"cannot write {path}: {error.strerror}; free or mend the folder, or name another"
-        ) from error
-    return path
+def write_text(path: Path, text: str) -> Path:
+    """Write a text of which nothing commands the terminal that shows it; see `write_file`."""
+    return write_file(path, shown(text).encode())
 
 
 def _note(said: dict[str, list[str]]) -> str:
@@ -356,7 +349,9 @@ def numbers(table: pandas.DataFrame, name: str, column: Column, bounds: bool = T
 
 def markdown(table: pandas.DataFrame) -> str:
     """A pipe table; combinations as code, for Markdown would strike out what stands between ~."""
-    table = table.astype(str).replace({r"\|": r"\\|", r"\s*\n\s*": " "}, regex=True)
-    if "combination" in table:
-        table["combination"] = [f"`{text}`" if text else "" for text in table["combination"]]
-    return f"{table.to_markdown(index=False, disable_numparse=True)}\n"
+    told = {
+        in_markdown(str(head)): column.map(as_code if head == "combination" else in_markdown)
+        for head, column in table.astype(str).items()
+    }
+    cells = pandas.DataFrame(told).replace(r"\|", r"\\|", regex=True)
+    return f"{cells.to_markdown(index=False, disable_numparse=True)}\n"

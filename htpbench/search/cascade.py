@@ -8,11 +8,12 @@ combination is given up
 
 Why no member of the front is lost: the other one was measured in this study under the same
 conditions, keeps every constraint, and stays in the rows, so that whatever it dominates is off the
-front for good. An objective that is not known yet forbids to judge, with one exception: errors are
-not negative, so the sum of the errors so far, divided by the number of all frames to score, is no
-more than the MPJPE that comes out in the end. It is compared strictly, less a millionth for
-rounding, so that a tie is never given up. Time is noisy: it counts with the ends of the intervals
-that speak against giving up, the good one of the combination and the bad one of the other.
+front for good (`htpbench.front`). An objective that is not known yet forbids to judge, with one
+exception: errors are not negative, so the sum of the errors so far, divided by the number of all
+frames to score, is no more than the MPJPE that comes out in the end. It is compared strictly, less
+a millionth for rounding, so that a tie is never given up; once all frames are predicted the value
+is a row whatever it is. Time is noisy: it counts with the ends of the intervals that speak against
+giving up, the good one of the combination and the bad one of the other.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from htpbench import constraint, metrics
+from htpbench import metrics
 from htpbench.combination import Combination
 from htpbench.compare import SYSTEM
 from htpbench.errors import Pruned
+from htpbench.front import dominates, keeps, less_is_better
 from htpbench.meters.evaluation import Evaluation
 from htpbench.rows import Row
-from htpbench.study import HIGHER_IS_BETTER
+from htpbench.setting import TIMED
 
 if TYPE_CHECKING:
     from htpbench.run import Bench
@@ -40,11 +42,14 @@ ROUNDING = 1e-6  # relative: sums in another order, float32 errors
 
 
 def ends(row: Row) -> tuple[float, float]:
-    """The good and the bad end of an ok row, where less is better; only time has ends apart."""
-    value: float = row.value  # type: ignore[assignment]
-    noisy = row.metric.startswith("time.") and row.low is not None and row.high is not None
-    low, high = (min(row.low, value), max(row.high, value)) if noisy else (value, value)  # type: ignore
-    return (-high, -low) if row.metric in HIGHER_IS_BETTER else (low, high)
+    """The good and the bad end of an ok row, where less is better.
+
+    Only what a clock measured has ends apart: another run would not give the same number.
+    """
+    noisy = row.metric.partition(".")[0] in TIMED
+    bounds = [row.value, row.low, row.high] if noisy else [row.value]
+    signed = [less_is_better(row.metric, end) for end in bounds if end is not None]  # type: ignore
+    return min(signed), max(signed)
 
 
 class Cascade:
@@ -53,8 +58,7 @@ class Cascade:
     def __init__(self, bench: Bench, names: Callable[[], Iterable[Combination]]) -> None:
         self.bench, self.names = bench, names
         self.objectives = bench.study.objectives
-        search = bench.study.search
-        self.constraints = [constraint.parse(text) for text in search.constraints] if search else []
+        self.constraints = bench.study.constraints()
         self.meters = sorted({metric.partition(".")[0] for metric in self.needed})
         self.met: set[Combination] = set()
         self.waiting: dict[Combination, tuple[str, dict[str, str]]] = {}  # group, metric -> key
@@ -103,7 +107,7 @@ class Cascade:
             if all(metric in rows and rows[metric].status == "ok" for metric in self.needed):
                 del self.waiting[name]
                 self.rivals.setdefault(group, {})
-                if not self.violation(rows):
+                if keeps({metric: row.value for metric, row in rows.items()}, self.constraints):  # type: ignore
                     bad = [ends(rows[metric])[1] for metric in self.objectives]
                     self.rivals[group][name] = bad
 
@@ -132,8 +136,7 @@ class Cascade:
             else:
                 return None
         for rival, bad in self.rivals.get(self.group(combination), {}).items():
-            pairs = list(zip(bad, good, strict=True))
-            if all(b <= g for b, g in pairs) and any(b < g for b, g in pairs):
+            if dominates(bad, good):
                 return rival
         return None
 
@@ -179,8 +182,10 @@ class Judge:
         targets = torch.from_numpy(evaluation.views.poses3d[rows[new]])
         errors = metrics.mpjpe(torch.from_numpy(poses[first[new]]), targets)  # (n,) mm
         self.total += float(errors.double().sum())
+        done = int(self.seen.sum())
+        if done == len(evaluation.rows):
+            return  # the value itself is paid for
         least = self.total / len(evaluation.rows) * (1 - ROUNDING)
         reason = self.reason(least)
         if reason:
-            done = int(self.seen.sum())
             raise Pruned(f"after {done} of {len(evaluation.rows)} frames {reason}", least)

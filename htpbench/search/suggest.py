@@ -60,10 +60,11 @@ def suggest_of(trial: optuna.Trial, name: str, known: Sequence[int]) -> int:
     return known[trial.suggest_int(f"{name}_index", 0, len(known) - 1)]
 
 
-def constrain(trial: optuna.Trial, search: Search | None, found: Mapping[str, Row]) -> None:
-    """Tell Optuna how far each constraint is passed, as far as its metric is known."""
-    for text in search.constraints if search else ():
-        one = constraint.parse(text)
-        row = found.get(one.metric)
-        if row is not None and row.status == "ok":
-            trial.set_constraint(text, one.excess(row.value))  # type: ignore[arg-type]
+def excesses(search: Search | None, found: Mapping[str, Row]) -> dict[str, float]:
+    """How far each constraint is passed, as far as its metric is known; 0 and less are kept."""
+    asked = {text: constraint.parse(text) for text in search.constraints} if search else {}
+    return {
+        text: one.excess(row.value)  # type: ignore[arg-type]
+        for text, one in asked.items()
+        if (row := found.get(one.metric)) is not None and row.status == "ok"
+    }

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from htpbench import weights
 from htpbench.errors import BenchError
-from htpbench.training.recipes import Recipe
+from htpbench.training.recipes import Optimiser, Recipe
 from htpbench.training.trainee import Trainee
 
 Points = list[tuple[int, float]]  # (steps done, MPJPE in mm)
+# What each optimiser keeps of a parameter, beside its number of steps.
+MOMENTS: dict[Optimiser, tuple[str, ...]] = {
+    "adamw": ("exp_avg", "exp_avg_sq"),
+    "adam": ("exp_avg", "exp_avg_sq"),
+    "amsgrad": ("exp_avg", "exp_avg_sq", "max_exp_avg_sq"),
+}
+REMEDY = "remove {} to train anew, or choose another folder with --out"
 
 
 def save(
@@ -33,26 +43,87 @@ def save(
     weights.write(path, tensors, {"recipe": recipe.plain()})
 
 
+def vacant(state: Path) -> None:
+    """BenchError where a new run would replace files that are no part of it.
+
+    A run writes its state before anything else, and that state's card before the state.
+    """
+    names = [f"{name}.{end}" for name in ("weights", "best") for end in ("safetensors", "json")]
+    taken = [path for path in map(state.with_name, names) if os.path.lexists(path)]
+    card = state.with_suffix(".json")
+    if os.path.lexists(card) and not _of_a_state(card):
+        taken.append(card)
+    if taken:
+        raise BenchError(
+            f"{taken[0]} is there without the state of the training that made it; move it away, "
+            "or train into another folder with --out"
+        )
+
+
+def _of_a_state(card: Path) -> bool:
+    try:
+        return json.loads(card.read_bytes()).keys() == {"recipe"}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+
+
 def resume(
-    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer
+    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer, steps: int
 ) -> tuple[int, Points]:
-    """Load what `save` wrote; returns the number of steps done and the scores."""
-    tensors, card = weights.read(path)
+    """Load what `save` wrote on the way to `steps`; returns the steps done and the scores.
+
+    BenchError where the file is damaged or of another run.
+    """
+    try:
+        tensors, card = weights.read(path)
+    except BenchError as error:
+        raise BenchError(f"{error}; {REMEDY.format(path)}") from error
     theirs = card.get("recipe", {})
     for field, mine in recipe.plain().items():
         if field not in theirs or mine != theirs[field]:
             raise BenchError(
-                f"{path} was trained with {field} = {theirs.get(field)}, not {mine}; "
+                f"{path} was trained with {field} = {theirs.get(field)!s:.100}, not {mine}; "
                 "repeat that, or train into another folder with --out"
             )
+    if fault := damage(tensors, recipe, trainee, steps):
+        raise BenchError(f"{path} is damaged: {fault}; {REMEDY.format(path)}")
     prefix, parameters = "model.", dict(trainee.named_parameters())
     trainee.load_state_dict(
         {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
     )
-    for key, value in tensors.items():  # no moments at step 0, nor where no gradient ever came
+    for key, value in tensors.items():
         if key.startswith("optimiser."):
             _, moment, name = key.split(".", 2)
             place = "cpu" if moment == "step" else parameters[name].device
             optimiser.state[parameters[name]][moment] = value.to(place)
     points = [(int(done), error) for done, error in tensors["history"].tolist()]
     return int(tensors["step"]), points
+
+
+def damage(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee, steps: int) -> str:
+    """What `save` would not have written on the way to `steps`; "" where nothing is wrong."""
+    if wrong := strangers(tensors, recipe, trainee):
+        told = f"{', '.join(wrong[:5])} ({len(wrong)})"
+        return f"missing, not known, or of another shape or type: {told}"
+    step, scored = int(tensors["step"]), [done for done, _ in tensors["history"].tolist()]
+    rising = scored == sorted({int(done) for done in scored if 0 < done <= step})
+    if not (0 <= step <= steps and rising and (step < steps or scored[-1:] == [steps])):
+        return f"step {step} of {steps}, scores after {scored[-5:]}"
+    return ""
+
+
+def strangers(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee) -> list[str]:
+    """The names under which `save` would have written something else for this run."""
+    expected = {f"model.{name}": tensor for name, tensor in trainee.state_dict().items()}
+    for name, parameter in trainee.named_parameters():
+        alike = dict.fromkeys(MOMENTS[recipe.optimiser], parameter.detach())
+        alike["step"] = torch.tensor(0.0)
+        own = {f"optimiser.{moment}.{name}": like for moment, like in alike.items()}
+        if own.keys() & tensors.keys():  # none at step 0, nor where no gradient ever came
+            expected |= own
+    expected |= {"step": torch.tensor(0), "history": torch.empty(0, dtype=torch.float64)}
+    scored = tensors.get("history", torch.empty(0)).shape
+    if len(scored) == 2:
+        expected["history"] = expected["history"].new_empty(scored[0], 2)
+    kinds = ({name: (x.dtype, x.shape) for name, x in each.items()} for each in (expected, tensors))
+    return sorted({name for name, _ in set.symmetric_difference(*(set(k.items()) for k in kinds))})

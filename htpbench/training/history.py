@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from htpbench import metrics, weights
+from htpbench import files, metrics, weights
 from htpbench.combination import parse
 from htpbench.meters import accuracy
 from htpbench.meters.evaluation import prepare
@@ -95,7 +94,7 @@ def final_scores(
 
 def ends(path: Path) -> str:
     """The last and the best score in words, from the card beside a run's weights file."""
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = files.load_json(path.with_suffix(".json"))
     last, best = (f"{card[x]['mpjpe']:.1f} mm at step {card[x]['step']}" for x in ("last", "best"))
     kept = path.with_name("best.safetensors")
     return f"last: {last}; best: {best}, in {kept}, chosen on the test subjects and so optimistic"

@@ -99,7 +99,10 @@ def trained(bench: Bench, network: Network, out: Path, tell: Callable[[str], Non
     if path.is_file():
         card = weights.read(path)[1]
         made = dict(card.get("recipe", {})) | {"data": recipe.plain()["data"]}
-        if made == recipe.plain() and bench.motion.fingerprint in card["fingerprints"].values():
+        if (
+            made == recipe.plain()
+            and bench.motion.fingerprint in card.get("fingerprints", {}).values()
+        ):
             return path
     return train(
         recipe,

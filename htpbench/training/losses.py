@@ -6,12 +6,19 @@ Poses and targets are (B, f, J, 3), metres, relative to the root, whose target i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
 # Joints far from the trunk weigh more; order of htpbench.motion.skeleton.JOINTS.
 JOINT_WEIGHTS = (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4)
+
+
+@cache
+def joint_weights(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(J,): JOINT_WEIGHTS on a device; copied there once, since a copy waits for it."""
+    return torch.tensor(JOINT_WEIGHTS, device=device, dtype=dtype)
 
 
 def mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
@@ -21,7 +28,8 @@ def mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
 
 def weighted_mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
     """Mean of the joint errors times their weights."""
-    return ((poses - targets).norm(dim=-1) * poses.new_tensor(JOINT_WEIGHTS)).mean()
+    weights = joint_weights(poses.device, poses.dtype)  # (J,)
+    return ((poses - targets).norm(dim=-1) * weights).mean()
 
 
 def scale_normalised_mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
@@ -34,7 +42,7 @@ def scale_normalised_mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
 
 def temporal_consistency(poses: Tensor) -> Tensor:
     """TCLoss: weighted mean square of the prediction's own frame differences."""
-    weights = poses.new_tensor(JOINT_WEIGHTS)[:, None]  # (J, 1)
+    weights = joint_weights(poses.device, poses.dtype)[:, None]  # (J, 1)
     return (weights * poses.diff(dim=1).square()).mean()
 
 

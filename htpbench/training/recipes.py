@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from htpbench import files
 from htpbench.combination import Combination, parse
 from htpbench.data import data_folder
 from htpbench.errors import BenchError
@@ -56,8 +56,8 @@ def shipped() -> dict[str, RecipeCard]:
 def read(path: Path) -> RecipeCard:
     """One recipe from a TOML file; BenchError names every field that is wrong."""
     try:
-        return RecipeCard.model_validate(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        return RecipeCard.model_validate(files.load_toml(path))
+    except (BenchError, ValidationError) as error:
         raise BenchError(f"{path} is not a valid recipe: {error}; mend the file") from error
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from htpbench import weights
 from htpbench.combination import parse
 from htpbench.diffusion.whole import Sampling, denoises
 from htpbench.errors import BenchError
-from htpbench.training.checkpoint import resume, save
+from htpbench.lifter import Lifter
+from htpbench.protocols import Lifted
+from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.losses import LOSSES
 from htpbench.training.recipes import Precision, Recipe
@@ -68,8 +70,9 @@ def train(
     history = History(recipe, sampler.motions[0], steps, out, describe(recipe, sampler, trainee))
     state = out / "state.safetensors"
     if not state.exists():
+        vacant(state)
         save(state, recipe, trainee, optimiser, 0, [])  # a folder that cannot be written: say it
-    begin, history.points = resume(state, recipe, trainee, optimiser)
+    begin, history.points = resume(state, recipe, trainee, optimiser, steps)
     saved = time.monotonic()
     with deferred_interrupt() as interrupted:
         for step in range(begin, steps):
@@ -113,9 +116,7 @@ def advance(
     torch.manual_seed(int(rng.integers(2**31)))  # drop path, noise
     lifter = trainee.draw(rng, recipe.any_schedule).train()
     poses2d, targets = (x.to(device) for x in sampler.batch(rng, trainee.backbone.channels))
-    reduced = recipe.precision == "bfloat16"
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=reduced):
-        lifted = lifter(*trainee.inputs(poses2d, targets))
+    lifted = forward(lifter, trainee.inputs(poses2d, targets), recipe.precision)
     index = lifted.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:])
     loss = LOSSES[recipe.loss](lifted.poses.float(), targets.gather(1, index))
     if not torch.isfinite(loss):
@@ -131,6 +132,24 @@ def advance(
     nn.utils.clip_grad_norm_(trainee.parameters(), CLIP)
     optimiser.step()
     return loss.item()
+
+
+def forward(lifter: Lifter, inputs: tuple[Tensor, ...], precision: Precision) -> Lifted:
+    """One pass; in bfloat16 the lifter still embeds and regresses in float32.
+
+    Metres in bfloat16 have steps of millimetres, and velocities are differences of them.
+    """
+    if precision == "float32":
+        return lifter(*inputs)
+    kind = inputs[0].device.type
+
+    def span(part: str) -> AbstractContextManager:
+        whole = part in ("embed", "head")
+        return torch.autocast(kind, enabled=False) if whole else nullcontext()
+
+    lifter.span = span
+    with torch.autocast(kind, torch.bfloat16):
+        return lifter(*inputs)
 
 
 @contextmanager

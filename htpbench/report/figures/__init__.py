@@ -1,1 +1,8 @@
 """Figures, one file each; the same table gives the same bytes."""
+
+import contextlib
+from pathlib import Path
+
+# Matplotlib obeys, or stumbles over, a matplotlibrc of the folder where it is first imported.
+with contextlib.chdir(Path(__file__).parent):
+    import matplotlib  # noqa: F401

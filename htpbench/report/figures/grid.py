@@ -61,7 +61,7 @@ def _draw(panels: dict[str, pandas.DataFrame], metric: str, title: str, subtitle
     tall = max(len(panel) for panel in panels.values())
     figure = titled(down * (0.7 + 0.3 * tall), title, subtitle)
     places = figure.subplots(down, across, squeeze=False)
-    norm = shades([value for panel in panels.values() for value in panel.stack()], metric)
+    norm = shades([value for panel in panels.values() for value in panel.stack().dropna()], metric)
     titles = short(panels)
     for axes, panel, called in zip(places.flat, panels.values(), titles, strict=False):
         _panel(axes, panel, metric, norm)

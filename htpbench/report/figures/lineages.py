@@ -20,8 +20,8 @@ MARKERS = {"same": "o", "any": "s", "transferred": "^"}
 
 def lineages(
     found: pandas.DataFrame, folder: Path, name: str, title: str, subtitle: str
-) -> tuple[Path, Path]:
-    """Write <name>.png and <name>.svg of `htpbench.report.lineages.scores`.
+) -> tuple[Path, ...]:
+    """Write <name>.png and <name>.svg of `htpbench.report.lineages.scores`; () without pruning.
 
     Left: MPJPE against the frames that the last stage keeps; a line joins the means over seeds of
     the single-stage schedules before one block, points are seeds. Right: each schedule's mean
@@ -29,6 +29,8 @@ def lineages(
     """
     parsed = {text: parse(text) for text in found["combination"].unique()}
     pruned = found.loc[[parsed[text].pruner is not None for text in found["combination"]]]
+    if pruned.empty:
+        return ()
     schedules = [parsed[text].schedule for text in pruned["combination"]]
     usual = Counter(stages[0][1] for stages in schedules).most_common(1)[0][0]
     told = pruned.assign(

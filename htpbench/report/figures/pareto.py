@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +14,44 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from htpbench.errors import BenchError
+from htpbench.front import front
+from htpbench.report.current import CONTROL
 from htpbench.report.figures.combinations import UNPRUNED, families, handles, label, styles
 from htpbench.report.figures.style import legend_below, save, titled
-from htpbench.report.tables import BOUNDED, COLUMNS, front
+from htpbench.report.tables import BOUNDED, COLUMNS, axes_of
 
 ERROR = "accuracy.mpjpe"
 DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
-# The horizontal axes, left and right: of one pass, or of all calls where poses are sampled.
-ONE_PASS, ALL_CALLS = ("cost.flops", "time.speedup"), ("sampling.flops", "sampling.speedup")
-
-
-def axes_of(table: pandas.DataFrame) -> tuple[str, str]:
-    """The operations and the speed-up that a table is about."""
-    return ONE_PASS if table[ALL_CALLS[1]].dropna().empty else ALL_CALLS
 
 
 def pareto(
-    table: pandas.DataFrame, folder: Path, name: str, title: str, subtitle: str
-) -> tuple[Path, Path]:
+    table: pandas.DataFrame,
+    allowed: Collection[str],
+    folder: Path,
+    name: str,
+    title: str,
+    subtitle: str,
+) -> tuple[Path, ...]:
     """Write <name>.png and <name>.svg: FLOPs (all counted) and measured speed-up against MPJPE.
 
-    `table` is a `sweep_table`; a line without a number is left out of the panel that needs it.
-    Labels are the frames kept at each stage, where there is room. Raises BenchError where nothing
-    can be drawn or written.
+    `table` is a `sweep_table`; a line without a number is left out of the panel that needs it. The
+    networks that are not `allowed` violate a constraint: they are hollow and on no front. Labels
+    are the frames kept at each stage, where there is room. () where nothing is on a front.
     """
-    if all(table[[x, ERROR]].dropna().empty for x in axes_of(table)):
-        raise BenchError(
-            f"nothing to draw in {name}: no combination has an MPJPE and a cost or a time; "
-            "measure both, or show a table"
-        )
-    control = table["combination"].str.startswith("control")
+    control = table["combination"].str.startswith(CONTROL)
     drawn = table.loc[~control].dropna(subset=list(axes_of(table)), how="all")
+    drawn = drawn.assign(allowed=drawn["combination"].isin(list(allowed)))
+    if not any(any(leading(drawn, x)) for x in axes_of(drawn)):
+        return ()
     beaten = table.loc[control].dropna(subset=[ERROR])
     beaten = beaten.loc[beaten[ERROR] <= drawn[ERROR].max()]
     return save(lambda: _draw(drawn, beaten, title, subtitle), folder, name)
+
+
+def leading(table: pandas.DataFrame, x: str) -> list[bool]:
+    """Which lines are on the front of one panel: of those that violate nothing."""
+    points = table.loc[:, [x, ERROR]].where(table["allowed"])
+    return front(points.to_dict("records"), (x, ERROR))
 
 
 def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subtitle: str) -> Figure:
@@ -59,6 +63,9 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
         _points(axes, table, x, looks)
     _vertical(panels[0], table[ERROR])
     lines = [Line2D([], [], color="0.6", label="front: no point is better in both")]
+    if not all(table["allowed"]):
+        hollow = {"color": "0.6", "marker": "o", "markersize": 5, "fillstyle": "none"}
+        lines.append(Line2D([], [], linestyle="none", label="violates a constraint", **hollow))
     for name, error in zip(controls["combination"], controls[ERROR], strict=True):
         drawn = [axes.axhline(error, color="0.4", linewidth=1, linestyle=":") for axes in panels]
         drawn[0].set_label(name)
@@ -67,7 +74,7 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
     canvas.draw()  # the layout must stand before labels can avoid one another
     for axes, x in zip(panels, axes_of(table), strict=True):
         present = table.dropna(subset=[x, ERROR])
-        order = pandas.Series(front(present, x, ERROR), index=present.index)
+        order = pandas.Series(leading(present, x), index=present.index)
         present = present.loc[order.sort_values(ascending=False, kind="stable").index]
         places = list(zip(present[x] / COLUMNS[x].scale, present[ERROR], strict=True))
         label(axes, canvas, present, places, looks)
@@ -83,9 +90,10 @@ def _points(axes: Axes, table: pandas.DataFrame, x: str, looks: dict[str, dict])
         axes.set_xticks([])
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color="0.5")
         return
-    best = present.loc[front(present, x, ERROR)].sort_values([x, ERROR])
+    best = present.loc[leading(present, x)].sort_values([x, ERROR])
     axes.plot(best[x] / column.scale, best[ERROR], color="0.6", linewidth=1, zorder=1)
-    for family, members in present.groupby(families(present), sort=False):
+    for key, members in present.groupby([families(present), "allowed"], sort=False):
+        family, allowed = key  # type: ignore[misc]
         axes.errorbar(
             members[x] / column.scale,
             members[ERROR],
@@ -95,6 +103,7 @@ def _points(axes: Axes, table: pandas.DataFrame, x: str, looks: dict[str, dict])
             ecolor=(*looks[str(family)]["color"], 0.4),
             elinewidth=1,
             zorder=3 if family == UNPRUNED else 2,
+            fillstyle="full" if allowed else "none",
             **looks[str(family)],
         )
 

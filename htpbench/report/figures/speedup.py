@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from htpbench.report.figures.combinations import families, handles, label, styles
-from htpbench.report.figures.pareto import axes_of, interval
+from htpbench.report.figures.pareto import interval
 from htpbench.report.figures.style import legend_below, save, titled
+from htpbench.report.tables import axes_of
 
 FLOPS = "cost.flops"  # of one pass or call; all calls promise the same ratio
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)

@@ -14,7 +14,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from htpbench.report.tables import write_file
+from htpbench.drafts import write_file
+from htpbench.printable import shown
 
 WIDTH = 7.2  # inches, a page's text: sizes below are what a reader of the paper sees
 SMALL = 7  # points; nothing is smaller
@@ -37,7 +38,9 @@ STYLE: dict[Any, Any] = {
 def save(draw: Callable[[], Figure], folder: Path, name: str) -> tuple[Path, Path]:
     """Write <name>.png and <name>.svg of the figure that `draw` makes in our style."""
     png, svg = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user has set elsewhere
+        matplotlib.rcParams.update(STYLE)
         figure = draw()
         figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
         figure.savefig(svg, format="svg", dpi=200, metadata={"Date": None})
@@ -49,8 +52,8 @@ def save(draw: Callable[[], Figure], folder: Path, name: str) -> tuple[Path, Pat
 
 def titled(height: float, title: str, subtitle: str, width: float = WIDTH) -> Figure:
     """An empty figure of `width` x `height` inches below its title and its conditions."""
-    bold = textwrap.wrap(title, int(11.5 * width))
-    told = textwrap.wrap(subtitle, int(19 * width))
+    bold = textwrap.wrap(shown(title), int(11.5 * width))
+    told = textwrap.wrap(shown(subtitle), int(19 * width))
     heading = 0.12 + 0.19 * len(bold) + 0.14 * len(told)  # inches
     figure = Figure(figsize=(width, height + heading))
     whole = height + heading

@@ -1,0 +1,67 @@
+"""What a study found, in one sentence: a network of its front beside the plain baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas
+
+from htpbench.report.standing import Standing
+from htpbench.report.tables import BOUNDED, COLUMNS, amount, axes_of
+from htpbench.study import Study
+
+EVERY_THIRD = "control: unpruned, every third frame"
+MPJPE, DELTA = "accuracy.mpjpe", "accuracy.delta"
+Line = Mapping[str, Any]  # of a `sweep_table`
+
+
+def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
+    """Which network of the front to take, what it costs, and how the plain baseline does.
+
+    That is the one with the fewest operations among those whose MPJPE is no more than that of the
+    unpruned network on every third frame; where none is, the one with the least MPJPE. "" where no
+    network has both numbers.
+    """
+    lines = {line["combination"]: line for line in table.to_dict("records")}
+    control, base = lines.get(EVERY_THIRD, {}), lines.get(str(study.anchor()), {})
+    flops, speedup = axes_of(table)
+    known = [line for line in lines.values() if not math.isnan(line[MPJPE] + line[flops])]
+    best = [line for line in known if line["combination"] in standing.best]
+    if not best:
+        return "finding: no network with a known cost and MPJPE is on the front" if known else ""
+    limit = control.get(MPJPE, math.nan)
+    as_good = [line for line in best if line[MPJPE] <= limit]
+    one = (
+        min(as_good, key=lambda line: (line[flops], line[MPJPE]))
+        if as_good
+        else min(best, key=lambda line: (line[MPJPE], line[flops]))
+    )
+    told = f"finding: of {len(best)} on the front {one['combination']} takes "
+    told += f"{shown(one, flops)} GFLOPs"
+    if one is not base and not math.isnan(base.get(flops, math.nan)):
+        share = f"{100 * one[flops] / base[flops]:.0f} %"
+        told += f", {share} of the {shown(base, flops)} of {base['combination']}"
+    if one is not base and not math.isnan(one[speedup]):
+        told += f", is {shown(one, speedup)} times as fast"
+    told += f" and {errs(one)}"
+    if not math.isnan(limit):
+        told += (
+            "; the unpruned network on every third frame, at a third of the operations, "
+            f"{errs(control)}"
+        )
+    return told
+
+
+def errs(line: Line) -> str:
+    """The error of a network, and how far it lies from the reference's."""
+    told = f"has an MPJPE of {amount(line[MPJPE], COLUMNS[MPJPE])} mm"
+    return told if math.isnan(line[DELTA]) else f"{told} ({shown(line, DELTA, '+')} mm)"
+
+
+def shown(line: Line, metric: str, sign: str = "") -> str:
+    """A number with its interval, where it has one."""
+    ends = ("", ".low", ".high") if metric in BOUNDED else ("",)
+    value, *bounds = (amount(line[f"{metric}{end}"], COLUMNS[metric], sign) for end in ends)
+    return f"{value} [{', '.join(bounds)}]" if all(bounds) and bounds else value

@@ -1,0 +1,44 @@
+"""Who keeps a study's constraints and who is on its front, from rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from htpbench.front import front, keeps
+from htpbench.report.current import CONTROL
+from htpbench.report.tables import newest
+from htpbench.rows import Row
+from htpbench.study import Study
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Names of networks, and what a reader should be told of them."""
+
+    allowed: frozenset[str] = frozenset()  # keep every constraint
+    best: frozenset[str] = frozenset()  # of these, on the front of all objectives
+    told: list[str] = field(default_factory=list)
+
+
+def standing(study: Study, rows: Iterable[Row]) -> Standing:
+    """The standing of the networks of one table; on the front is what the study lists or found."""
+    constraints = study.constraints()
+    lines = {name: values for name, values in newest(rows).items() if not name.startswith(CONTROL)}
+    allowed = {name for name, values in lines.items() if keeps(values, constraints)}
+    beside = {str(study.anchor().unpruned)} - {str(one) for one in study.parsed()}
+    lines = {name: values for name, values in lines.items() if name not in beside}
+    marks = front(lines.values(), study.objectives, constraints)
+    best = {name for name, is_best in zip(lines, marks, strict=True) if is_best}
+    told = []
+    if best:
+        those = "nothing that keeps the constraints" if constraints else "nothing"
+        told.append(f"* on the front: {those} is better in {' and '.join(study.objectives)}")
+    for one in constraints:
+        known = [values for values in lines.values() if one.metric in values]
+        passed = sum(not keeps(values, [one]) for values in known)
+        if passed:
+            told.append(f"{passed} of {len(lines)} violate {one}")
+        if len(known) < len(lines):
+            told.append(f"{len(lines) - len(known)} of {len(lines)} have no value for {one}")
+    return Standing(frozenset(allowed), frozenset(best), told)

@@ -1,0 +1,159 @@
+"""Exit codes: the table of docs/cli.md, verb by verb."""
+
+import os
+import re
+import signal
+
+import pytest
+import small
+import torch
+from paths import ROOT
+
+from htpbench.meters import cost
+
+FAILING = "mixste.tiny-9+tps:3@1+tri"
+# What each verb calls first of all; stopped there it must end by its column.
+STOPPED = {
+    "ls": (["ls"], "htpbench.listing.listing"),
+    "plan": (["plan", small.NETWORK], "htpbench.listing.plan_table"),
+    "cost": (["cost", small.NETWORK], "htpbench.run.count"),
+    "run": (["run", small.NETWORK], "htpbench.run.run"),
+    "sweep": (["sweep", "small.toml"], "htpbench.workers.measured"),
+    "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
+    "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.poses.save"),
+    "report": (["report", "small.toml"], "htpbench.report.build.report_study"),
+    "compare": (["compare", small.NETWORK, small.PRUNED], "htpbench.verdicts.compare"),
+    "check": (["check"], "htpbench.gate.check.check"),
+    "doctor": (["doctor"], "htpbench.doctor.examine"),
+    "weights convert": (
+        ["weights", "convert", "best.pth", "--as", "mixste-9"],
+        "htpbench.convert.convert.convert",
+    ),
+}
+TRAIN = ["train", small.NETWORK, "--data", "motion.npz", "--batch", 2, "--steps"]
+LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
+COMPARE = ["compare", small.NETWORK, small.PRUNED, "--metric"]
+# (verb, code, command); "sweep first" in front where rows must be there.
+CASES = [
+    ("ls", 0, ["ls"]),
+    ("ls", 2, ["ls", "--matrx"]),
+    ("plan", 0, ["plan", small.NETWORK, small.UNBUILT]),
+    ("plan", 2, ["plan", "mixtse-9"]),
+    ("cost", 0, ["cost", small.NETWORK, small.UNBUILT]),
+    ("cost", 1, ["cost", small.UNBUILT]),
+    ("cost", 1, ["cost", FAILING]),
+    ("cost", 1, ["cost", "--study", "failing.toml"]),
+    ("cost", 2, ["cost", small.NETWORK, "--results", "r"]),
+    ("run", 0, ["run", small.NETWORK, FAILING, "--meter", "cost"]),
+    ("run", 1, ["run", FAILING, "--meter", "cost"]),
+    ("run", 1, ["run", small.UNBUILT, "--meter", "cost"]),
+    ("run", 2, ["run", small.NETWORK, "--device", "cpu:1"]),
+    ("sweep", 0, ["sweep", "small.toml"]),
+    ("sweep", 1, ["sweep", "failing.toml"]),
+    ("sweep", 2, ["sweep", "gone.toml"]),
+    ("train", 0, [*TRAIN, 1]),
+    ("train", 2, [*TRAIN, 0]),
+    ("lift", 0, [*LIFT, "poses.npz"]),
+    ("lift", 2, [*LIFT, "motion.npz"]),
+    ("report", 0, ["sweep first", "report", "small.toml"]),
+    ("report", 2, ["report", "small.toml"]),
+    ("compare", 0, ["sweep first", *COMPARE, "cost.flops"]),
+    ("compare", 2, ["sweep first", *COMPARE, "cost.flop"]),
+    *(("check", code, ["check"]) for code in (0, 1, 3)),
+    ("check", 2, ["check", "--pin", "--fail", "cost.flops:+0"]),
+    ("check", 4, ["check", "--against", "gone.jsonl"]),
+    ("doctor", 0, ["doctor"]),
+    ("doctor", 2, ["doctor", "--results", "motion.npz/below"]),
+    ("weights convert", 0, ["weights", "convert", "best.pth", "--as"]),
+    ("weights convert", 2, ["weights", "convert", "gone.pth", "--as"]),
+]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """The command line in a folder with two studies: (exit code, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    small.quick(monkeypatch)
+    small.study(tmp_path)
+    small.study(tmp_path, name="failing", combinations=[FAILING])
+
+    def run(*arguments):
+        code = small.call(monkeypatch, *arguments)
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def fail_pruned(monkeypatch):
+    def measure(lifter):
+        if lifter.schedule:
+            raise RuntimeError("on purpose")
+        return small.quick_cost(lifter)
+
+    monkeypatch.setattr(cost, "measure", measure)
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "command"), CASES, ids=lambda value: value if isinstance(value, str) else None
+)
+def test_every_verb_ends_with_its_codes(call, monkeypatch, golden, verb, code, command):
+    if command[0] == "sweep first":
+        assert call("sweep", "small.toml")[0] == 0
+        command = command[1:]
+    if verb in ("cost", "run", "sweep"):
+        fail_pruned(monkeypatch)
+    if verb == "check" and code != 4:
+        monkeypatch.setattr("htpbench.gate.check.check", lambda *_: (code, ["said"]))
+    if verb == "weights convert":
+        torch.save(golden.state, "best.pth")
+        command = [*command, golden.text]
+    found, err = call(*command)
+    assert found == code and "Traceback" not in err, err
+    assert ("error: " in err) == (code in (2, 4) and verb != "doctor")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("verb", STOPPED)
+def test_every_verb_that_is_stopped_says_so(call, monkeypatch, verb, number, code):
+    command, first = STOPPED[verb]
+    monkeypatch.setattr(first, lambda *_, **__: os.kill(os.getpid(), number))
+    found, err = call(*command)
+    assert found == code and err.strip().splitlines()[-1].startswith("stopped; ")
+
+
+def test_what_failed_in_earlier_sweeps_still_ends_with_1(call, monkeypatch):
+    fail_pruned(monkeypatch)
+    for _ in range(4):  # after three it is not tried again
+        assert call("sweep", "failing.toml")[0] == 1
+
+
+def test_a_control_that_succeeds_is_no_success(call, monkeypatch, tmp_path):
+    from htpbench.setting import Setting
+
+    measurements = Setting.measurements
+
+    def broken(self, combination, *rest):
+        if combination.schedule:
+            raise RuntimeError("on purpose")
+        return measurements(self, combination, *rest)
+
+    monkeypatch.setattr(Setting, "measurements", broken)
+    command = ["run", FAILING, "--meter", "accuracy", "--weights", "random", "--data", "motion.npz"]
+    assert call(*command)[0] == 1
+    assert call(*command, small.NETWORK)[0] == 0
+
+
+def test_the_table_of_the_docs_is_what_is_tested():
+    lines = (ROOT / "docs" / "cli.md").read_text().splitlines()
+    heads, _, *rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in lines if line[:1] == "|"]
+    columns = [head.split(", ") for head in heads[1:]]
+    told = {
+        (verb, int(row[0]))
+        for row in rows
+        for verbs, cell in zip(columns, row[1:], strict=True)
+        for verb in verbs
+        if cell != "-"
+    }
+    tested = {(verb, code) for verb, code, _ in CASES}
+    tested |= {(verb, code) for verb in STOPPED for code in (130, 143)}
+    assert told == tested
