@@ -15,6 +15,10 @@ class BenchError(Exception):
     """Bad input, with a message that names the remedy."""
 
 
+class Unknown(BenchError):
+    """A name that nobody knows here; an import may bring it in."""
+
+
 class NotBuilt(BenchError):
     """A system that is known (it has a card) but has no code yet."""
 
@@ -42,9 +46,9 @@ def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
     return error
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
+def unknown(kind: str, name: str, known: Iterable[str]) -> Unknown:
     """The error for a name that nobody knows, with the nearest names that exist."""
     known, name = sorted(known), name if len(name) <= QUOTED else f"{name[:QUOTED]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
-    return BenchError(f"unknown {kind} {name!r}; {hint}")
+    return Unknown(f"unknown {kind} {name!r}; {hint}")

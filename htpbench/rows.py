@@ -14,13 +14,15 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
 from htpbench import files
-from htpbench.errors import BenchError
+from htpbench.combination import parse
+from htpbench.errors import BenchError, Unknown
 from htpbench.row import MOST_TEXT, SCHEMA, Row, now
 
 MOST_BYTES = 2**30  # of a file of rows
@@ -277,6 +279,20 @@ def read_line(text: bytes) -> Row | Sweep | dict[str, Any]:
     try:
         if line.pop("kind", None) == "sweep":
             return Sweep(**line)
-        return Row(**line)
+        row = Row(**line)
+        check_name(row.combination)
     except (TypeError, ValueError) as error:  # fields that are missing, not known or of other types
         raise ValueError(f"{error!s:.200}") from error
+    return row
+
+
+@cache
+def check_name(combination: str) -> None:
+    """ValueError for what names no control and no network, be its systems known here or not."""
+    try:
+        if not combination.startswith("control"):
+            parse(combination)
+    except Unknown:
+        pass
+    except BenchError as error:
+        raise ValueError(str(error)) from error

@@ -37,6 +37,7 @@ WRONG = [
         "training_seed", "stride")),
     {"conditions": {"training": 5}}, {"conditions": {"sampling": "x"}},
     {"conditions": {"pipeline": "../../escaped"}},
+    {"combination": "nonsense"}, {"combination": f"{small.NETWORK}+tps:99@1+tri"},
     {"at": None}, {"reason": []}, {"commit": 5}, {"status": []}, {"status": "fine"}, {"more": 1},
     {"value": None}, {"value": [1], "axis": ["a"]}, {**CLIPS, "value": 1}, {**CLIPS, "axis": "a"},
     {**CLIPS, "axis": None}, {**CLIPS, "axis": [[]]}, {**CLIPS, "axis": ["a", "b"]},
@@ -57,6 +58,11 @@ def test_each_wrong_field_is_a_problem_of_its_line(wrong):
     with pytest.raises(ValueError) as refused:
         read_line(json.dumps({**GOOD, **wrong}).encode())
     assert len(str(refused.value)) <= 200
+
+
+def test_a_row_of_systems_that_are_not_here_is_one():
+    for name in ("mine-9+tps:3@1+tri", f"{small.NETWORK}+mine:3@1+tri", "control: mine"):
+        assert isinstance(read_line(json.dumps({**GOOD, "combination": name}).encode()), Row)
 
 
 def test_which_metrics_are_lists_is_what_the_meters_measure():

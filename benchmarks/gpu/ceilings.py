@@ -55,10 +55,16 @@ def main():
     ):
         conditions = {"dtype": name, "size": size}
         rate = matmul(size, dtype, tf32, on)
-        rows.write("ceiling", conditions, {"ceiling.matmul": (rate, "FLOP/s", None, None, None)})
+        rows.write(
+            "control: ceiling", conditions, {"ceiling.matmul": (rate, "FLOP/s", None, None, None)}
+        )
         say(matmul=name, tera=round(rate / 1e12, 2))
     rate = copy(numbers, on)
-    rows.write("ceiling", {"bytes": 4 * numbers}, {"ceiling.copy": (rate, "B/s", None, None, None)})
+    rows.write(
+        "control: ceiling",
+        {"bytes": 4 * numbers},
+        {"ceiling.copy": (rate, "B/s", None, None, None)},
+    )
     say(copy_gb_s=round(rate / 1e9, 1), card=card())
 
 

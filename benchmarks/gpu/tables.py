@@ -173,10 +173,10 @@ def steps(found, papers):
 def main():
     found, papers = Found(Path(sys.argv[1])), printed()
     rates = {
-        dtype: found.get("ceiling", "ceiling.matmul", dtype=dtype).value / 1e12
+        dtype: found.get("control: ceiling", "ceiling.matmul", dtype=dtype).value / 1e12
         for dtype in ("float32", "tf32", "bfloat16")
     }
-    copy = found.get("ceiling", "ceiling.copy").value / 1e9
+    copy = found.get("control: ceiling", "ceiling.copy").value / 1e9
     print(HEAD.format(**found.environment, **rates, copy=copy))
     print("## One call, batch 1, float32 (Tables 2, 3, 4, 8 and more)")
     heads = ("network", "printed speed-up", "wall, ms", "speed-up", "device, ms", "speed-up")
