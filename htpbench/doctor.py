@@ -52,7 +52,7 @@ def package(name: str) -> str:
     try:
         importlib.import_module(name)
         return importlib.metadata.version(name)
-    except Exception as error:  # also one that is there and half broken
+    except (Exception, SystemExit) as error:  # also one that is there and half broken
         raise BenchError(
             f"cannot be imported: {type(error).__name__}: {error}; install it anew, for example "
             f"python -m pip install --force-reinstall {name}"

@@ -181,9 +181,12 @@ def test_doctor_is_well_and_writes_nothing(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("package", ["torch", "fvcore"])
-def test_doctor_names_a_package_that_cannot_be_imported(tmp_path, package):
-    (tmp_path / f"{package}.py").write_text("raise ImportError('half of it is gone')")
+@pytest.mark.parametrize(
+    ("package", "fault"),
+    [("torch", "ImportError"), ("fvcore", "ImportError"), ("fvcore", "SystemExit")],
+)
+def test_doctor_names_a_package_that_cannot_be_imported(tmp_path, package, fault):
+    (tmp_path / f"{package}.py").write_text(f"raise {fault}('half of it is gone')")
     code = "from htpbench import cli; cli.main()"
     found = subprocess.run(
         [sys.executable, "-c", code, "doctor", "--results", tmp_path],
