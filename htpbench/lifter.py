@@ -171,7 +171,8 @@ class Lifter(nn.Module):
     def head(self, tokens: Tensor) -> Tensor:
         """Poses (B, f, J, 3) of tokens (B, f, S, C), in the precision of the parameters."""
         with self.span("head"):
-            return self.backbone.head(tokens.to(next(self.backbone.parameters()).dtype))
+            weight = next(self.backbone.parameters(), tokens)
+            return self.backbone.head(tokens.to(weight.dtype))
 
     def view(
         self,

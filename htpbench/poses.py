@@ -36,9 +36,7 @@ def save(
     if path.suffix != ".npz":
         raise BenchError(f"--out {path}: expected a path that ends in .npz")
     replaceable(path)
-    with draft(
-        path, "choose another --out"
-    ) as file:  # first: who cannot write should not wait for poses
+    with draft(path, "choose another --out") as file:  # before long work: nobody waits in vain
         np.savez_compressed(file, **arrays(setting, combination, tell))  # type: ignore[arg-type]
         replaceable(path)  # lifting is long
 

@@ -34,7 +34,7 @@ HIGHER_IS_BETTER = {
 class EvaluationSettings(Strict):
     """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
 
-    data: str = Field(default="synthetic", min_length=1)
+    data: str = "synthetic"
     detections: str = "cpn"
     cameras: Literal["rotate", "all"] = "rotate"
     windows: Count | None = None
@@ -171,7 +171,7 @@ class Study(Imports, Strict):
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     masked: bool = False  # the first pruning masks frames instead of removing them
-    weights: str | None = Field(default=None, min_length=1)  # shipped, a path, or "random"
+    weights: str | None = None  # a shipped name, a path, or "random"
     training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
@@ -195,6 +195,8 @@ class Study(Imports, Strict):
             raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):
             raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
+        if "" in (self.weights, self.evaluation.data):
+            raise BenchError("`weights` and `data` name something, or are left out")
         given = self.weights or self.training
         if not given and {"accuracy", "selection"} & set(self.meters):
             raise BenchError(

@@ -234,8 +234,9 @@ def test_a_meter_that_has_nothing_to_measure_says_so(monkeypatch, capsys, tmp_pa
 def test_lifting_says_at_once_that_it_cannot_write(tmp_path, monkeypatch, capsys):
     data = small.motion_file(tmp_path)
     monkeypatch.setattr("htpbench.setting.predict", lambda *_, **__: pytest.fail("lifted first"))
-    (tmp_path / "poses.part").mkdir()
-    asked = "lift", NETWORK, "--weights", "random", "--data", data, "--out", tmp_path / "poses.npz"
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "poses.npz"
+    asked = "lift", NETWORK, "--weights", "random", "--data", data, "--out", out
     assert call(monkeypatch, *asked) == 2
     assert "cannot write" in capsys.readouterr().err
 

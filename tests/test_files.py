@@ -136,7 +136,7 @@ def test_titles_are_utf8_in_every_locale(tmp_path):
     assert done.returncode == 0, done.stderr
     done = call("report", "small.toml")
     assert done.returncode == 0, done.stderr
-    assert "Übergröße" in (tmp_path / "reports/small/small.html").read_text(encoding="utf-8")
+    assert "Übergröße" in (tmp_path / "reports/local/small/small.html").read_text(encoding="utf-8")
     path.write_text(text.replace("title =", 'name = "Größe"\ntitle ='), encoding="utf-8")
     done = call("report", "small.toml")
     assert done.returncode == 2 and b"PYTHONUTF8=1" in done.stderr

@@ -169,7 +169,7 @@ def test_training_begins_beside_the_card_of_its_own_state_alone(call, tmp_path):
 
 
 def row(**changes):
-    fields = {"study": "gate", "combination": "c", "metric": "cost.flops", "value": 1}
+    fields = {"study": "gate", "combination": "mixste.tiny-9", "metric": "cost.flops", "value": 1}
     return Row(**{"key": "k", "unit": "FLOP", "environment": "e"} | fields | changes)
 
 
@@ -186,7 +186,7 @@ def row(**changes):
 def test_pinning_replaces_nothing_but_pinned_rows(tmp_path, text):
     path = tmp_path / "gate.jsonl"
     path.write_text(text)
-    new = pinned.Rows({("c", "cost.flops"): row(value=2)}, [{"id": "e"}])
+    new = pinned.Rows({("mixste.tiny-9", "cost.flops"): row(value=2)}, [{"id": "e"}])
     with pytest.raises(BenchError, match="something else than pinned rows of gate"):
         pinned.write(path, new)
     assert path.read_text() == text
@@ -239,7 +239,7 @@ def test_a_study_with_an_empty_name_is_refused(call, tmp_path, line):
     ("option", "words"),
     [
         (["--data", "nowhere.npz"], "there is no file nowhere.npz"),
-        (["--weights", "nothing.safetensors"], "nothing.safetensors: no such file"),
+        (["--weights", "nothing.safetensors"], "nothing.safetensors: No such file"),
     ],
 )
 @pytest.mark.parametrize("verb", ["sweep small.toml", f"run {small.NETWORK} --meter cost"])

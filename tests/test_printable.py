@@ -105,7 +105,7 @@ def test_a_reason_reaches_no_terminal_and_no_page_as_it_is(tmp_path, call):
         writer.append(row("time.speedup", value=1.0, conditions={"reference": told}))
     code, said = call("report", "small.toml")
     assert code == 0 and "red" in said and not COMMANDS & set(said)
-    report = tmp_path / "reports" / "small"
+    report = tmp_path / "reports" / "local" / "small"
     for name in ("small.md", "small.csv", "small.tex", "small.html"):
         text = (report / name).read_text(encoding="utf-8")
         assert "red" in text and not COMMANDS & set(text), name

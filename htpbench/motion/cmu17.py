@@ -77,7 +77,7 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
     for key, (kind, shape) in LAYOUT.items():
         member = archive.getinfo(f"{key}.npy")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BenchError(f"{key} is packed in a way of its own; write it with numpy.savez")
+            raise BenchError(f"{key} is packed in another way than numpy.savez does; use that")
         with archive.open(member) as stream:
             dtype, found = _header(stream, key)
         expected = tuple(
