@@ -311,6 +311,9 @@ def count(
                 continue
             try:
                 found = costs(combination, bench, writer)
+            except Faulty as error:
+                left_out[str(combination)] = str(error)
+                continue
             except BenchError:
                 raise
             except Exception as error:  # as in a sweep, one alone is broken

@@ -10,6 +10,8 @@ import torch
 from paths import ROOT
 
 from htpbench.meters import cost
+from htpbench.protocols import Pruner
+from htpbench.registry import PRUNERS
 
 FAILING = "mixste.tiny-9+tps:3@1+tri"
 # What each verb calls first of all; stopped there it must end by its column.
@@ -157,3 +159,15 @@ def test_the_table_of_the_docs_is_what_is_tested():
     tested = {(verb, code) for verb, code, _ in CASES}
     tested |= {(verb, code) for verb in STOPPED for code in (130, 143)}
     assert told == tested
+
+
+def test_the_cost_of_a_faulty_pruner_is_left_out_and_the_others_are_counted(call, monkeypatch):
+    class Nothing(Pruner):
+        def select(self, view, r):
+            return None
+
+    monkeypatch.setitem(PRUNERS.registered, "nothing", Nothing)
+    faulty = f"{small.NETWORK}+nothing:3@1+tri"
+    code, err = call("cost", faulty, small.NETWORK)
+    assert code == 0 and "the pruner nothing returned None" in " ".join(err.split())
+    assert call("cost", faulty)[0] == 1
