@@ -71,16 +71,6 @@ def because(error: Exception) -> str:
     return said[:LONGEST]
 
 
-def unusable(error: Exception) -> BaseException | None:
-    """What ends the process after an error that CUDA repeats at every later call; else None."""
-    if not isinstance(error, torch.AcceleratorError) or "out of memory" in str(error):
-        return None
-    return BenchError(
-        f"the GPU refuses all further work of this process ({str(error).splitlines()[0]}); "
-        "the same command goes on with what is left, in a new one"
-    )
-
-
 class Bench(Setting):
     """A setting with a store: what has a row is taken from there, the rest is measured and kept.
 
@@ -164,9 +154,9 @@ class Bench(Setting):
                 return
             reason = why() if why else None
             if reason is None:
-                measured, status, reason, end = self.outcome(unit, ask, deaths)
+                measured, status, reason = self.outcome(unit, ask, deaths)
             else:
-                measured, status, end = {}, "pruned", None
+                measured, status = {}, "pruned"
             for metric, key in unit.keys.items():
                 before = self.held.get(key)
                 if before and before.status == "ok":
@@ -175,21 +165,18 @@ class Bench(Setting):
                     self.known.tried.add(key)  # it has been said
                     continue
                 self.append(writer, unit, metric, key, measured.get(metric), status, reason)
-            if end:
-                raise end
 
     def outcome(
         self, unit: Unit, ask: Ask, deaths: int
-    ) -> tuple[dict[str, Measurement], str, str | None, BaseException | None]:
-        """What was measured, or the status and the reason why nothing was; what ends the process.
+    ) -> tuple[dict[str, Measurement], str, str | None]:
+        """What was measured, or the status and the reason why nothing was.
 
         Everything but time is measured on a device that is shared with other workers. The limit
         does not count the waiting for it.
         """
-        check_device(self.device)  # whatever broke it has its row: the others are not to blame
+        check_device(self.device)  # what broke it (CUDA: for good) has its row, the others wait
         if deaths >= ATTEMPTS:
-            reason = f"{deaths} processes died while measuring it (out of memory?)"
-            return {}, "failed", reason, None
+            return {}, "failed", f"{deaths} processes died while measuring it (out of memory?)"
         try:
             with device_lock(self.device, unit.meter not in TIMED), deadline(self.timeout):
                 measured = {one.metric: one for one in ask()}
@@ -200,18 +187,18 @@ class Bench(Setting):
                 if len(values) > MOST_VALUES:
                     raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
         except NotBuilt as error:
-            return {}, "unsupported", str(error), None
+            return {}, "unsupported", str(error)
         except Faulty as error:
-            return {}, "failed", str(error), None
+            return {}, "failed", str(error)
         except BenchError:
             raise  # the user's to mend, and nothing to do with this combination alone
         except TimedOut as error:
-            return {}, "timeout", str(error), None
+            return {}, "timeout", str(error)
         except Pruned as stop:
-            return {BOUNDED: bound(stop)}, "pruned", str(stop), None
+            return {BOUNDED: bound(stop)}, "pruned", str(stop)
         except Exception as error:  # one broken combination must not end a sweep
-            return {}, "failed", because(error), unusable(error)
-        return measured, "ok", None, None
+            return {}, "failed", because(error)
+        return measured, "ok", None
 
     def append(
         self,

@@ -270,4 +270,7 @@ def check_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise BenchError(f"device {device!r} cannot be used here: {reason}; try cpu") from error
+        raise BenchError(
+            f"device {device!r} cannot be used here: {reason}; try cpu, or where it worked before "
+            "the same command again, which goes on with what is left"
+        ) from error

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from htpbench.passwords import hidden
+from htpbench.printable import one_line, shown
 
 PATIENCE_S = 2.0
 PAUSE_S = 0.05  # between two looks
@@ -40,8 +41,7 @@ def described(process: int) -> str:
     names = [Path(word).name for word in words]
     if "htpbench" in names:
         words = ["htpbench", *words[names.index("htpbench") + 1 :]]
-    said = " ".join(map(hidden, words)).strip()
-    said = "".join(each if each.isprintable() else "?" for each in said)
+    said = shown(one_line(" ".join(map(hidden, words)).strip()))
     return f"pid {process}, {said[:LONGEST]}{' ...' if said[LONGEST:] else ''}"
 
 

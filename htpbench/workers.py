@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 STOP_S = 30.0  # how long a worker may take to end cleanly
 STORAGE = "HTPBENCH_STORAGE"  # the variable that stands for --storage
-
-
 DAY_MIN = 24 * 60  # a job's time limit; submitit's own is five minutes
 
 

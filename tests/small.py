@@ -144,6 +144,19 @@ def finished(process):
     return process.returncode, out, err
 
 
+def command_line(folder, monkeypatch, capsys):
+    """The quick command line in a folder: run(*arguments) gives (exit code, stdout, stderr)."""
+    monkeypatch.chdir(folder)
+    quick(monkeypatch)
+
+    def run(*arguments):
+        code = call(monkeypatch, *arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
 def call(monkeypatch, *arguments):
     """The command line in this process; returns the exit code. capsys has what it printed."""
     monkeypatch.setattr(sys, "argv", ["htpbench", *map(str, arguments)])

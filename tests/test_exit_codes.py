@@ -74,16 +74,10 @@ CASES = [
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path):
     """The command line in a folder with two studies: (exit code, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    small.quick(monkeypatch)
     small.study(tmp_path)
     small.study(tmp_path, name="failing", combinations=[FAILING])
-
-    def run(*arguments):
-        code = small.call(monkeypatch, *arguments)
-        return code, capsys.readouterr().err
-
-    return run
+    run = small.command_line(tmp_path, monkeypatch, capsys)
+    return lambda *arguments: run(*arguments)[::2]
 
 
 def fail_pruned(monkeypatch):

@@ -172,11 +172,11 @@ def test_a_poisoned_context_is_one_row_and_ends_the_process(tmp_path):
     failed = {one["combination"] for one in lines if one.get("status") == "failed"}
     assert done.returncode == 2, (done.returncode, done.stderr[-2000:])
     assert failed == {"mixste.tiny-9+far:3@1+tri"}, (failed, done.stderr[-2000:])
-    assert "in a new one" in " ".join(done.stderr.split())
+    assert "device 'cuda' cannot be used here" in " ".join(done.stderr.split())
 
 
 def test_bfloat16_points_where_float32_does():
-    whole, half = velocity_gradients("cuda")
+    whole, half, _ = velocity_gradients("cuda")
     cosine = torch.cosine_similarity(whole, half, dim=0).item()
     print(f"cosine of the velocity loss's gradient, bfloat16 with float32: {cosine:.4f}")
     assert cosine > 0.95

@@ -22,15 +22,9 @@ LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "-
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path):
     """The command line in a folder with a motion file: (exit code, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    small.quick(monkeypatch)
     small.motion_file(tmp_path)
-
-    def run(*arguments):
-        code = small.call(monkeypatch, *arguments)
-        return code, capsys.readouterr().err
-
-    return run
+    run = small.command_line(tmp_path, monkeypatch, capsys)
+    return lambda *arguments: run(*arguments)[::2]
 
 
 def contents(folder):

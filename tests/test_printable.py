@@ -86,15 +86,14 @@ def row(metric, **more):
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
     """The command line in a folder with a measured study: code, and all that it printed."""
-    monkeypatch.chdir(tmp_path)
-    small.quick(monkeypatch)
     small.study(tmp_path)
+    run = small.command_line(tmp_path, monkeypatch, capsys)
 
-    def run(*arguments):
-        code = small.call(monkeypatch, *arguments)
-        return code, "".join(capsys.readouterr())
+    def joined(*arguments):
+        code, out, err = run(*arguments)
+        return code, out + err
 
-    return run
+    return joined
 
 
 def test_a_reason_reaches_no_terminal_and_no_page_as_it_is(tmp_path, call):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import small
+import torch
 from paths import ROOT
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from htpbench import waiting
 from htpbench.claims import Claims
 from htpbench.devices import device_lock
 from htpbench.errors import BenchError, interruption
+from htpbench.meters import cost
 from htpbench.passwords import hidden
 from htpbench.progress import bar
 from htpbench.rows import Store
@@ -174,6 +176,28 @@ def test_a_device_that_breaks_ends_a_sweep_and_is_no_row(tmp_path, monkeypatch, 
     assert Store(tmp_path / "results").read() == []
 
 
+def test_a_device_that_a_combination_breaks_for_good_is_one_row(tmp_path, monkeypatch, capsys):
+    """As CUDA is after an assertion on the device: every later call fails."""
+    monkeypatch.chdir(tmp_path)
+    path, broken = small.study(tmp_path), []
+
+    def measure(lifter):
+        broken.append(lifter)
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    def look(device):
+        if broken:
+            raise BenchError(f"device {device!r} cannot be used here")
+
+    monkeypatch.setattr(cost, "measure", measure)
+    monkeypatch.setattr("htpbench.run.check_device", look)
+    assert small.call(monkeypatch, "sweep", path) == 2
+    assert "device 'cpu'" in capsys.readouterr().err
+    rows = Store(tmp_path / "results").read()
+    assert {(row.combination, row.status) for row in rows} == {(small.NETWORK, "failed")}
+    assert len(broken) == 1
+
+
 HOLD = """
 import sys, time
 from htpbench.devices import device_lock
@@ -227,7 +251,9 @@ def test_a_process_is_described_by_its_command_without_secrets():
     said = described(process.pid)
     process.kill()
     small.finished(process)
-    assert said.startswith(f"pid {process.pid}, htpbench run --storage postgresql://***@h/d ?[2J a")
+    assert said.startswith(
+        f"pid {process.pid}, htpbench run --storage postgresql://***@h/d \\x1b[2J a"
+    )
     assert len(said) < 130 and said.endswith(" ...")
 
 

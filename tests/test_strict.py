@@ -76,17 +76,15 @@ def test_which_metrics_are_lists_is_what_the_meters_measure():
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
     """The command line in a folder with a measured study: code, stdout and stderr on one line."""
-    monkeypatch.chdir(tmp_path)
-    small.quick(monkeypatch)
     small.study(tmp_path)
+    run = small.command_line(tmp_path, monkeypatch, capsys)
 
-    def run(*arguments):
-        code = small.call(monkeypatch, *arguments)
-        out, err = capsys.readouterr()
+    def on_one_line(*arguments):
+        code, out, err = run(*arguments)
         return code, out, " ".join(err.split())
 
     assert run("sweep", "small.toml")[0] == 0
-    return run
+    return on_one_line
 
 
 def test_wrong_rows_are_skipped_and_named_by_every_verb(tmp_path, call):

@@ -7,14 +7,11 @@ import csv
 import sys
 from pathlib import Path
 
-import torch
-
+from benchmarks.full_size import flops
 from benchmarks.gpu.common import FURTHER, STUDY, tables
 from benchmarks.gpu.times import FIVE
 from htpbench.combination import parse
 from htpbench.data import data_folder
-from htpbench.lifter import build
-from htpbench.meters.cost import everything_counter, freeze
 from htpbench.rows import Store, latest
 
 HEAD = """# What a GPU said
@@ -51,15 +48,6 @@ class Found:
             ),
             None,
         )
-
-
-def flops(text):
-    """All operations of one call at batch 1."""
-    with torch.device("meta"):
-        lifter = freeze(build(text))
-    with everything_counter() as counter:
-        lifter(*lifter.example(device="meta"))
-    return counter.get_total_flops()
 
 
 def cell(row, scale=1.0, digits=2):

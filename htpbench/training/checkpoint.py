@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from htpbench import weights
+from htpbench import files, weights
 from htpbench.errors import BenchError
 from htpbench.training.recipes import Optimiser, Recipe
 from htpbench.training.trainee import Trainee
@@ -62,8 +61,8 @@ def vacant(state: Path) -> None:
 
 def _of_a_state(card: Path) -> bool:
     try:
-        return json.loads(card.read_bytes()).keys() == {"recipe"}
-    except (OSError, ValueError, AttributeError, RecursionError):
+        return files.load_json(card).keys() == {"recipe"}
+    except (BenchError, AttributeError):
         return False
 
 

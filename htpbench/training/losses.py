@@ -18,7 +18,8 @@ JOINT_WEIGHTS = (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4
 @cache
 def joint_weights(device: torch.device, dtype: torch.dtype) -> Tensor:
     """(J,): JOINT_WEIGHTS on a device; copied there once, since a copy waits for it."""
-    return torch.tensor(JOINT_WEIGHTS, device=device, dtype=dtype)
+    with torch.inference_mode(False):  # whoever asks first: a loss keeps it for its gradient
+        return torch.tensor(JOINT_WEIGHTS, device=device, dtype=dtype)
 
 
 def mpjpe(poses: Tensor, targets: Tensor) -> Tensor:
