@@ -40,6 +40,7 @@ from htpbench.report.published import built, remarks_shown
 from htpbench.report.seeds import difference_table, differences
 from htpbench.report.standing import Standing, standing
 from htpbench.report.tables import (
+    axes_of,
     markdown,
     published_table,
     published_text,
@@ -53,7 +54,6 @@ from htpbench.rows import Row, Store, latest
 from htpbench.study import Study
 
 Page = Callable[[list[Path]], Path]  # figures in, the written page out
-FLOPS = "cost.flops"
 
 
 @dataclass
@@ -209,8 +209,8 @@ def figures(
     if {"cost", "time", "sampling"} & set(study.meters) and "accuracy" in study.meters:
         told = f"{error}; bars: 95 % of the difference to the reference"
         yield figure("", pareto, table, stand.allowed, told=told)
-    anchor = str(study.anchor())
-    base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, FLOPS, "ok")]
+    anchor, flops = str(study.anchor()), axes_of(table)[0]
+    base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, flops, "ok")]
     if base and isinstance(base[-1], int | float):
         told = f"{clock}; bars: 95 % of the measured ratio"
         yield figure("-speedup", speedup, table, base[-1], told=told)

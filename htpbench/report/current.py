@@ -29,8 +29,8 @@ def current(study: Study, rows: Iterable[Row], last: Sweep | None = None) -> lis
     """The rows of a study that may stand in one table: those that its `last` sweep is made of.
 
     Without one, or where more was measured since: a row that another study measured serves as well,
-    for the bench takes it too. For each meter the study's newest row sets the conditions; windows
-    are compared within F and pipeline.
+    for the bench takes it too. For each meter of the study its newest row sets the conditions;
+    windows are compared within F and pipeline.
     """
     rows = list(rows)
     if last and last.tells(rows):
@@ -41,7 +41,7 @@ def current(study: Study, rows: Iterable[Row], last: Sweep | None = None) -> lis
             if row.key in keys
             and (study.search or row.combination in listed or row.combination.startswith(CONTROL))
         ]
-    rows = [row for row in rows if belongs(study, row)]
+    rows = own_first(study, [row for row in rows if belongs(study, row)])
     newest: dict[tuple, Row] = {}
     for row in rows:
         if not row.combination.startswith(CONTROL):
@@ -82,8 +82,17 @@ def in_order(study: Study, rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=place)
 
 
+def own_first(study: Study, rows: Iterable[Row]) -> list[Row]:
+    """The rows without those that another study measured again: whoever did changes no report."""
+    rows = list(rows)
+    own = {row.key for row in rows if row.study == study.name and row.status == "ok"}
+    return [row for row in rows if row.study == study.name or row.key not in own]
+
+
 def belongs(study: Study, row: Row) -> bool:
-    """Whether a row is of the study's combinations; a search may have chosen any."""
+    """Whether a row is of the study's meters and combinations; a search may have chosen any."""
+    if meter(row)[0] not in study.meters:
+        return False
     if row.combination.startswith(CONTROL):
         return row.study == study.name
     masked = study.masked and parse(row.combination).pruner is not None

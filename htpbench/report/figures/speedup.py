@@ -15,7 +15,6 @@ from htpbench.report.figures.pareto import interval
 from htpbench.report.figures.style import legend_below, save, titled
 from htpbench.report.tables import axes_of
 
-FLOPS = "cost.flops"  # of one pass or call; all calls promise the same ratio
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
 
 
@@ -24,13 +23,14 @@ def speedup(
 ) -> tuple[Path, ...]:
     """Write <name>.png and <name>.svg; () where nothing has both a cost and a time.
 
-    `table` is a `sweep_table`, `flops` the operations of the network that speed-ups refer to.
+    `table` is a `sweep_table`, `flops` the operations of the network that speed-ups refer to, of
+    one pass or all calls as in the table.
     """
-    measured = axes_of(table)[1]
-    present = table.dropna(subset=[FLOPS, measured])
+    counted, measured = axes_of(table)
+    present = table.dropna(subset=[counted, measured])
     if present.empty:
         return ()
-    present = present.assign(promised=flops / present[FLOPS])
+    present = present.assign(promised=flops / present[counted])
     return save(lambda: _draw(present, measured, title, subtitle), folder, name)
 
 
