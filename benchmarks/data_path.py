@@ -12,12 +12,12 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 import numpy as np
 import torch
 
-from htpbench.combination import parse
 from htpbench.meters.prediction import BATCH
 from htpbench.motion import open_motion
 from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
+from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS, advance
 from htpbench.training.trainee import Sampler, Trainee

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from htpbench.lifter import build
 from htpbench.meters.cost import everything_counter, freeze
+from htpbench.network.lifter import build
 
 ROUNDS = 5
 NETWORKS = {  # pruned as in the H2OT paper; ktpformer, which it does not prune, like mixste

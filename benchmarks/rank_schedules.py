@@ -9,11 +9,11 @@ import time
 
 import torch
 
-from htpbench.lifter import build
 from htpbench.meters import cost
 from htpbench.meters.additive import METRICS, Costs, ranked
-from htpbench.search.space import enumerated, size
-from htpbench.study import Search
+from htpbench.network.lifter import build
+from htpbench.study.space import enumerated, size
+from htpbench.study.study import Search
 
 torch.set_num_threads(1)
 for pruner, recoverer in (("tps", "tri"), ("tpc", "tra")):

@@ -11,10 +11,10 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 import numpy as np
 import torch
 
-from htpbench.diffusion.whole import Sampling, Whole
-from htpbench.lifter import build
+from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.meters import timing
 from htpbench.meters.sampling import call
+from htpbench.network.lifter import build
 
 GRID = [(hypotheses, iterations) for hypotheses in (1, 5, 20) for iterations in (1, 5, 10)]
 PRUNED = [  # as at paper size: 121, 109 and 81 of 243 frames; masked or gathered

@@ -11,9 +11,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 
 import torch
 
-from htpbench.run import Bench
-from htpbench.study import Study
-from htpbench.sweep import sweep
+from htpbench.bench.runner import Bench
+from htpbench.search.sweep import sweep
+from htpbench.study.study import Study
 
 KNOWN, SHARED = 200, 24  # combinations
 

@@ -31,6 +31,10 @@ class Faulty(BenchError):
     """A system that does not keep its contract: what it is part of fails, all else goes on."""
 
 
+class TimedOut(Exception):
+    """A measurement took longer than it may."""
+
+
 class Pruned(Exception):
     """Not an error: a combination need not be measured further; its MPJPE is at least `least`."""
 

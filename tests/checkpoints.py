@@ -13,9 +13,9 @@ import torch
 from paths import ROOT
 from safetensors.torch import load_file
 
-from htpbench.cards import Variant
-from htpbench.combination import parse
-from htpbench.registry import BACKBONES
+from htpbench.systems.cards import Variant
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import BACKBONES
 
 MIXSTE = {"heads": 8, "mlp_ratio": 2.0, "drop_path": 0.0}
 STREAMS = {"blocks": 2, "width": 32, "heads": 8, "mlp_ratio": 4.0, "representation": 64}

@@ -9,10 +9,8 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-import htpbench.setting
-from htpbench import study
-from htpbench.run import Bench
-from htpbench.search import space
+from htpbench.bench.runner import Bench
+from htpbench.study import space, study
 
 SEARCHED = 40  # combinations of a space: all of its pruners and recoverers are among them
 ENVIRONMENT = {"id": "fixed", "device": "a processor", "threads": 1}

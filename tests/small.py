@@ -12,14 +12,14 @@ import torch
 from paths import ROOT
 
 from htpbench import cli
-from htpbench.combination import parse
-from htpbench.lifter import build
 from htpbench.meters import additive, cost, timing
 from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
-from htpbench.protocols import Measurement
-from htpbench.registry import BACKBONES
+from htpbench.network.lifter import build
+from htpbench.records.measurement import Measurement
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import BACKBONES
 
 NETWORK = "mixste.tiny-9"
 PRUNED = "mixste.tiny-9+tps:3@1+tri"

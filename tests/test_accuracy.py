@@ -10,13 +10,13 @@ from paths import SHARED
 from safetensors.torch import load_file
 
 from htpbench import metrics
-from htpbench.lifter import build
 from htpbench.meters import accuracy, prediction, selection
 from htpbench.meters.controls import every_third, mean_pose
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import Prediction, flip, lift, predict
-from htpbench.protocols import Lifted
-from htpbench.statistics import mean_interval
+from htpbench.network.contracts import Lifted
+from htpbench.network.lifter import build
+from htpbench.records.intervals import mean_interval
 from htpbench.training import losses
 
 GOLDEN = SHARED / "golden" / "losses-a.safetensors"

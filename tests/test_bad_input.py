@@ -11,8 +11,9 @@ import small
 import torch
 from safetensors.torch import save_file
 
-from htpbench import registry, weights
-from htpbench.lifter import build
+from htpbench.network import weights
+from htpbench.network.lifter import build
+from htpbench.systems import registry
 
 
 @pytest.fixture
@@ -307,7 +308,7 @@ def test_results_of_a_newer_version(refused, tmp_path):
         ("bad.py", b"import json\n\njson.loads('x')\n", ["bad.py, line 3: JSONDecodeError"]),
         (
             "bad.py",
-            b"from htpbench.registry import PRUNERS\n\nPRUNERS.register('tps')(object)\n",
+            b"from htpbench.systems.registry import PRUNERS\n\nPRUNERS.register('tps')(object)\n",
             ["the pruner name 'tps' is taken", "choose another"],
         ),
     ],

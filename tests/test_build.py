@@ -5,14 +5,14 @@ from dataclasses import replace
 import pandas
 import pytest
 
-from htpbench import study
 from htpbench.errors import BenchError
+from htpbench.records.rows import Row, Store
 from htpbench.report import captions
 from htpbench.report.build import report_study, sweep_report, with_delta
 from htpbench.report.claims import claims_table
 from htpbench.report.current import current
 from htpbench.report.tables import sweep_table
-from htpbench.rows import Row, Store
+from htpbench.study import study
 
 CARD = {
     "data": "a",

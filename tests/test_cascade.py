@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import small
 
-from htpbench import setting
-from htpbench.combination import parse
+from htpbench.bench import context as setting
+from htpbench.bench.runner import Bench
 from htpbench.errors import Pruned
 from htpbench.meters import cost
-from htpbench.rows import Row, Store
-from htpbench.run import Bench
+from htpbench.records.rows import Row, Store
 from htpbench.search import cascade
 from htpbench.search.cascade import Cascade, ends
-from htpbench.study import HIGHER_IS_BETTER, Study, load
-from htpbench.sweep import sweep
+from htpbench.search.sweep import sweep
+from htpbench.study.study import HIGHER_IS_BETTER, Study, load
+from htpbench.systems.combination import parse
 
 FRAMES, BATCHES = 60, 6
 METRICS = {

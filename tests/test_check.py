@@ -8,19 +8,19 @@ import pytest
 import small
 import torch
 
-from htpbench import lifter, weights
 from htpbench.backbones.mixste import MixSTE
-from htpbench.combination import parse
 from htpbench.errors import BenchError
 from htpbench.gate import check, pinned, tolerance
-from htpbench.lifter import build
 from htpbench.meters import selection
 from htpbench.meters.evaluation import prepare
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import make_views
+from htpbench.network import lifter, weights
+from htpbench.network.lifter import build
 from htpbench.pruners.tps import TPS
-from htpbench.rows import row_key
-from htpbench.study import EvaluationSettings, Study, load
+from htpbench.records.rows import row_key
+from htpbench.study.study import EvaluationSettings, Study, load
+from htpbench.systems.combination import parse
 
 CLUSTERED = "mixste.tiny-9+tpc:3@1+tri"
 KEPT, MPJPE, FLOPS = (
@@ -281,7 +281,7 @@ def test_rows_of_controls_and_failures_are_not_compared(before, tmp_path):
 def call(study, before, monkeypatch, capsys, tmp_path):
     """`htpbench check` with the tiny study: (exit code, stdout, stderr)."""
     monkeypatch.setattr(check, "load", {"gate": study}.get)
-    monkeypatch.setattr("htpbench.study.load", {"gate": study}.get)
+    monkeypatch.setattr("htpbench.study.study.load", {"gate": study}.get)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):

@@ -10,14 +10,14 @@ import time
 import pytest
 import small
 
-from htpbench import claims, devices
-from htpbench.claims import Busy, Claims, alive, born, in_turn, myself
+from htpbench.bench import claims, devices
+from htpbench.bench.claims import Busy, Claims, alive, born, in_turn, myself
 from htpbench.errors import BenchError
 
 RACE = """
 import sys, time
 from pathlib import Path
-from htpbench.claims import Claims
+from htpbench.bench.claims import Claims
 claims, start = Claims(Path("claims")), float(sys.argv[1])
 time.sleep(max(0, start - time.time()))
 print(sum(claims.take(f"{i:016x}") is not None for i in range(20)), flush=True)
@@ -51,7 +51,7 @@ def test_a_claim_is_held_once_and_given_back(tmp_path):
 INTERRUPTED = """
 import itertools, sys
 from pathlib import Path
-from htpbench import claims
+from htpbench.bench import claims
 
 CODE = claims.__file__, "contextlib", "filelock", "pathlib"
 
@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_names_the_remedy(tmp_path):
 
 HOLD = """
 import sys, time
-from htpbench.devices import device_lock
+from htpbench.bench.devices import device_lock
 for _ in range({times}):
     with device_lock("{device}", shared={shared}):
         print("in", flush=True)

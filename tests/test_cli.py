@@ -14,14 +14,14 @@ from paths import ROOT
 from test_registry import FASTEST
 
 import htpbench
-from htpbench import registry
-from htpbench.lifter import build
+from htpbench.bench.context import METERS
+from htpbench.bench.runner import Bench
 from htpbench.meters import cost
-from htpbench.rows import Store
-from htpbench.run import Bench
-from htpbench.setting import METERS
-from htpbench.study import load
-from htpbench.sweep import Trials
+from htpbench.network.lifter import build
+from htpbench.records.rows import Store
+from htpbench.search.sweep import Trials
+from htpbench.study.study import load
+from htpbench.systems import registry
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
 COUNTED = [name.partition(".")[2] for name in cost.METRICS]

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from htpbench.cards import shipped
-from htpbench.combination import parse
 from htpbench.errors import BenchError
+from htpbench.systems.cards import shipped
+from htpbench.systems.combination import parse
 
 CANONICAL = [
     "mixste-243",
@@ -199,7 +199,7 @@ def test_what_is_not_built_is_named_in_order():
 
 def test_parsing_imports_no_torch():
     code = (
-        "import sys; from htpbench.combination import parse\n"
+        "import sys; from htpbench.systems.combination import parse\n"
         f"for text in {CANONICAL!r}: parse(text).pipeline()\n"
         "print([m for m in ('torch', 'pandas', 'optuna', 'numpy') if m in sys.modules])"
     )

@@ -13,13 +13,13 @@ import small
 from paths import ROOT
 from small import call
 
-from htpbench.compare import ACTION_MEAN, difference, paired, unlike
 from htpbench.errors import BenchError
 from htpbench.meters import accuracy
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import Prediction
-from htpbench.rows import Row
-from htpbench.verdicts import compare
+from htpbench.records.pairing import ACTION_MEAN, difference, paired, unlike
+from htpbench.records.rows import Row
+from htpbench.records.verdicts import compare
 
 CARD = {"data": "a", "detections": "cpn", "flip": True, "windows": "2 of 2", "stride": 81}
 FIRST = [50.0, 150.0], [10.0, 30.0]

@@ -17,7 +17,8 @@ from htpbench.backbones.motionbert import MotionBERT
 from htpbench.motion.clip import Clip, Motion
 from htpbench.motion.cmu17 import read
 from htpbench.motion.synthetic import generate
-from htpbench.protocols import Pruner
+from htpbench.network.contracts import Pruner
+from htpbench.network.positions import even_positions, top
 from htpbench.pruners.htp import HTP
 from htpbench.pruners.mgptp import MGPTP
 from htpbench.pruners.tcep import TCEP
@@ -28,7 +29,6 @@ from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA
 from htpbench.recoverers.trc import TRC
 from htpbench.recoverers.tri import TRI
-from htpbench.selection import even_positions, top
 from htpbench.testing import (
     BackboneContract,
     DatasetContract,

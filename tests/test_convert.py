@@ -12,13 +12,13 @@ import torch
 from checkpoints import CASES, LAYOUTS, PASSENGERS, refused, wrapped
 from official.common import close
 
-from htpbench import weights
+from htpbench.bench.context import Setting
 from htpbench.convert.convert import convert
 from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
-from htpbench.lifter import build
-from htpbench.setting import Setting
-from htpbench.study import load
+from htpbench.network import weights
+from htpbench.network.lifter import build
+from htpbench.study.study import load
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,7 @@ import torch
 from paths import ROOT
 from torch import nn
 
-from htpbench import cards
 from htpbench.backbones.mixste import MixSTE
-from htpbench.combination import parse
-from htpbench.lifter import Lifter, build
 from htpbench.meters.cost import (
     count_fvcore,
     count_ptflops,
@@ -22,11 +19,14 @@ from htpbench.meters.cost import (
     measure,
     published_counter,
 )
-from htpbench.protocols import Backbone, Block
+from htpbench.network.contracts import Backbone, Block
+from htpbench.network.lifter import Lifter, build
 from htpbench.pruners.tpc import TPC
 from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA
 from htpbench.recoverers.tri import TRI
+from htpbench.systems import cards
+from htpbench.systems.combination import parse
 
 
 def on_meta(text):

@@ -10,21 +10,21 @@ import torch
 from paths import SHARED
 from small import call
 
-from htpbench.combination import parse
+from htpbench.bench.runner import Bench
 from htpbench.diffusion import aggregate
 from htpbench.diffusion.graph import Graph, load_official
 from htpbench.diffusion.hypotheses import draw_noise, noised, sample
+from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.diffusion.schedule import cosine, step_back, times
-from htpbench.diffusion.whole import Sampling, Whole
 from htpbench.errors import BenchError
-from htpbench.lifter import build
 from htpbench.meters import cost, sampling
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
-from htpbench.protocols import View
+from htpbench.network.contracts import View
+from htpbench.network.lifter import build
 from htpbench.pruners.tcep import TCEP
-from htpbench.run import Bench
-from htpbench.study import load
+from htpbench.study.study import load
+from htpbench.systems.combination import parse
 
 NETWORK, PRUNED = "d3dp.tiny-9", "d3dp.tiny-9+tps:5@0,3@2+tri"
 SHAPE = (9, 17, 3)
@@ -148,7 +148,7 @@ def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
     found = predict(network, where.views, where.windows, sampling=how)
     assert found.hypotheses.shape == (len(where.rows), 2, 17, 3)
     monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
-    monkeypatch.setattr("htpbench.diffusion.whole.ROWS", 3)
+    monkeypatch.setattr("htpbench.diffusion.sampler.ROWS", 3)
     again = predict(network, where.views, where.windows, sampling=how)
     np.testing.assert_allclose(found.hypotheses, again.hypotheses, atol=1e-2)  # mm
     other = predict(network, where.views, where.windows, sampling=replace(how, seed=1))
@@ -233,7 +233,9 @@ def test_a_meter_that_has_nothing_to_measure_says_so(monkeypatch, capsys, tmp_pa
 
 def test_lifting_says_at_once_that_it_cannot_write(tmp_path, monkeypatch, capsys):
     data = small.motion_file(tmp_path)
-    monkeypatch.setattr("htpbench.setting.predict", lambda *_, **__: pytest.fail("lifted first"))
+    monkeypatch.setattr(
+        "htpbench.bench.context.predict", lambda *_, **__: pytest.fail("lifted first")
+    )
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "poses.npz"
     asked = "lift", NETWORK, "--weights", "random", "--data", data, "--out", out

@@ -14,10 +14,10 @@ import small
 from optuna.trial import TrialState
 from test_sweep import LONG, SPACE, trials
 
-from htpbench.claims import Claims
+from htpbench.bench.claims import Claims
 from htpbench.errors import BenchError
 from htpbench.meters import cost
-from htpbench.rows import Store
+from htpbench.records.rows import Store
 
 resource = pytest.importorskip("resource", reason="limits are those of POSIX")
 
@@ -80,7 +80,7 @@ def test_a_full_disk_while_rows_are_written(tmp_path, call):
 
 def test_a_full_disk_while_the_journal_is_written(tmp_path, call, monkeypatch):
     # Each call stands for a process: a trial of the one before it has a dead owner.
-    monkeypatch.setattr("htpbench.sweep.alive", lambda *_: False)
+    monkeypatch.setattr("htpbench.search.sweep.alive", lambda *_: False)
     path = small.study(tmp_path, SPACE.format(3), combinations=LONG[:2])
     assert call("sweep", path)[0] == 0
     (file,) = tmp_path.rglob("*.journal")
@@ -95,7 +95,7 @@ def test_a_full_disk_while_the_journal_is_written(tmp_path, call, monkeypatch):
 
 
 def test_a_line_that_a_killed_worker_left_is_cut_off_before_the_next(tmp_path):
-    from htpbench.storage import open_journal
+    from htpbench.search.storage import open_journal
 
     path = tmp_path / "a.journal"
     storage = open_journal(path)

@@ -10,23 +10,23 @@ import torch
 from paths import ROOT
 
 from htpbench.meters import cost
-from htpbench.protocols import Pruner
-from htpbench.registry import PRUNERS
+from htpbench.network.contracts import Pruner
+from htpbench.systems.registry import PRUNERS
 
 FAILING = "mixste.tiny-9+tps:3@1+tri"
 # What each verb calls first of all; stopped there it must end by its column.
 STOPPED = {
-    "ls": (["ls"], "htpbench.listing.listing"),
-    "plan": (["plan", small.NETWORK], "htpbench.listing.plan_table"),
-    "cost": (["cost", small.NETWORK], "htpbench.run.count"),
-    "run": (["run", small.NETWORK], "htpbench.run.run"),
-    "sweep": (["sweep", "small.toml"], "htpbench.workers.measured"),
+    "ls": (["ls"], "htpbench.cli.listing.listing"),
+    "plan": (["plan", small.NETWORK], "htpbench.cli.listing.plan_table"),
+    "cost": (["cost", small.NETWORK], "htpbench.bench.runner.count"),
+    "run": (["run", small.NETWORK], "htpbench.bench.runner.run"),
+    "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
     "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
-    "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.poses.save"),
+    "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.bench.poses.save"),
     "report": (["report", "small.toml"], "htpbench.report.build.report_study"),
-    "compare": (["compare", small.NETWORK, small.PRUNED], "htpbench.verdicts.compare"),
+    "compare": (["compare", small.NETWORK, small.PRUNED], "htpbench.records.verdicts.compare"),
     "check": (["check"], "htpbench.gate.check.check"),
-    "doctor": (["doctor"], "htpbench.doctor.examine"),
+    "doctor": (["doctor"], "htpbench.cli.doctor.examine"),
     "weights convert": (
         ["weights", "convert", "best.pth", "--as", "mixste-9"],
         "htpbench.convert.convert.convert",
@@ -124,7 +124,7 @@ def test_what_failed_in_earlier_sweeps_still_ends_with_1(call, monkeypatch):
 
 
 def test_a_control_that_succeeds_is_no_success(call, monkeypatch, tmp_path):
-    from htpbench.setting import Setting
+    from htpbench.bench.context import Setting
 
     measurements = Setting.measurements
 

@@ -11,12 +11,14 @@ import small
 from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 
-from htpbench.combination import parse
+from htpbench.bench.context import Setting
+from htpbench.bench.runner import Bench
 from htpbench.errors import BenchError
 from htpbench.meters import selection, timing
 from htpbench.meters.evaluation import prepare
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
+from htpbench.records.rows import Row, row_key
 from htpbench.report.figures import (
     breakdown,
     combinations,
@@ -28,10 +30,8 @@ from htpbench.report.figures import (
     style,
 )
 from htpbench.report.tables import sweep_table
-from htpbench.rows import Row, row_key
-from htpbench.run import Bench
-from htpbench.setting import Setting
-from htpbench.study import EvaluationSettings, Study, load
+from htpbench.study.study import EvaluationSettings, Study, load
+from htpbench.systems.combination import parse
 
 BASE = "mixste.tiny-9"
 SYSTEMS = ("tps:{}+tri", "tpc:{}+tra")

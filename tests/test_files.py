@@ -9,12 +9,13 @@ import small
 import torch
 from safetensors.torch import save_file
 
-from htpbench import files, study
-from htpbench.claims import Claims, alive, myself
+from htpbench.bench.claims import Claims, alive, myself
 from htpbench.errors import BenchError
 from htpbench.motion import open_motion
+from htpbench.network.weights import find, read
+from htpbench.outside import files
+from htpbench.study import study
 from htpbench.training import recipes
-from htpbench.weights import find, read
 
 NO_FILES = ["fifo", "zero", "folder", "loop", "gone", "a" * 300, "nul\0", "huge"]
 

@@ -18,15 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fuzz import MOST_MEMORY, damage, damaged, fuzz
 
-from htpbench import study, verdicts, weights
-from htpbench.claims import Claims, myself
-from htpbench.compare import BY_CLIP, FRAMES
+from htpbench.bench.claims import Claims, myself
+from htpbench.bench.context import Setting
 from htpbench.errors import BenchError
 from htpbench.gate import check, pinned
+from htpbench.network import weights
+from htpbench.records import verdicts
+from htpbench.records.pairing import BY_CLIP, FRAMES
+from htpbench.records.rows import Row, Store
 from htpbench.report.build import report_study
-from htpbench.rows import Row, Store
-from htpbench.setting import Setting
-from htpbench.storage import open_journal
+from htpbench.search.storage import open_journal
+from htpbench.study import study
 from htpbench.training.checkpoint import resume, save
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS

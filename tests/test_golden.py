@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from htpbench.diffusion.hypotheses import sample
 from htpbench.diffusion.schedule import cosine, times
 from htpbench.errors import NotBuilt
-from htpbench.registry import BACKBONES
+from htpbench.systems.registry import BACKBONES
 
 FOLDERS = [Path(os.environ.get("HTPBENCH_GOLDEN", ROOT / "tests/golden")), SHARED / "golden"]
 

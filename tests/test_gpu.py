@@ -13,15 +13,15 @@ from safetensors.torch import load_file
 from test_half_precision import velocity_gradients
 from test_matrix import COLUMNS, KEPT, listed, places, spelled
 
-from htpbench.combination import parse
-from htpbench.diffusion.whole import Sampling
-from htpbench.lifter import build
+from htpbench.bench.runner import Bench, run
+from htpbench.diffusion.sampler import Sampling
 from htpbench.meters import accuracy, sampling, timing
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion import open_motion
-from htpbench.run import Bench, run
-from htpbench.study import by_hand
+from htpbench.network.lifter import build
+from htpbench.study.study import by_hand
+from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 from htpbench.training.trainee import built
@@ -142,8 +142,8 @@ def test_a_full_memory_is_one_row_and_the_others_go_on(tmp_path):
 
 FAR = """
 import torch
-from htpbench.protocols import Pruner
-from htpbench.registry import PRUNERS
+from htpbench.network.contracts import Pruner
+from htpbench.systems.registry import PRUNERS
 
 
 @PRUNERS.register("far")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from htpbench.cards import shipped
-from htpbench.lifter import build
+from htpbench.network.lifter import build
+from htpbench.systems.cards import shipped
 from htpbench.training.trainee import built
 
 FRAMES = 27

@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 import torch
 
-from htpbench import weights
-from htpbench.combination import parse
-from htpbench.lifter import build
 from htpbench.motion import open_motion
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
+from htpbench.network import weights
+from htpbench.network.lifter import build
+from htpbench.systems.combination import parse
 from htpbench.training.losses import joint_weights, velocity, weighted_mpjpe
 from htpbench.training.train import forward
 from htpbench.training.trainee import built

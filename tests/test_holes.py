@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from htpbench.records.rows import Row
 from htpbench.report import build
 from htpbench.report.figures import grid
 from htpbench.report.tables import sweep_table
-from htpbench.rows import Row
-from htpbench.study import Study
+from htpbench.study.study import Study
 
 WHOLE = "mixste.tiny-81"
 SCHEDULES = [f"{r}@{b}" for r in (41, 21, 9) for b in (0, 1, 2)] + ["41@0,9@2"]

@@ -4,18 +4,18 @@ import pytest
 import small
 import torch
 
-from htpbench.combination import parse
+from htpbench.bench.context import Setting
 from htpbench.diffusion.hypotheses import draw_noise, sample
 from htpbench.errors import BenchError
-from htpbench.lifter import Lifter, build
 from htpbench.meters import sampling
-from htpbench.protocols import View
+from htpbench.network.contracts import View
+from htpbench.network.lifter import Lifter, build
+from htpbench.network.positions import density_peaks, top
 from htpbench.pruners.htp import HTP
 from htpbench.pruners.mgptp import MGPTP
 from htpbench.pruners.tcep import TCEP
-from htpbench.selection import density_peaks, top
-from htpbench.setting import Setting
-from htpbench.study import load
+from htpbench.study.study import load
+from htpbench.systems.combination import parse
 
 PRUNED = "d3dp.tiny-27+htp:13@0,9@2+tra"
 EVERY = ("tps", "tpc", "tpa", "tpmo", "tcep", "mgptp", "htp")

@@ -8,51 +8,43 @@ from paths import ROOT
 
 PACKAGE = ROOT / "htpbench"
 
-# Top-level names of the package; a name may import its own row and the rows below it.
-LAYERS = [
+# The floors of the house: a name may import its own floor and those below it.
+FLOORS = [
     {"cli", "testing", "__main__"},
-    {"sweep", "storage", "workers", "duration", "training", "convert", "gate"}
-    | {"report", "doctor", "listing", "poses"},
-    {"run", "study", "search", "compare", "verdicts", "setting", "matrix", "front"},
-    {"known", "lifter", "meters", "weights", "environment", "row", "rows", "diffusion"},
-    {"backbones", "pruners", "recoverers", "motion"},
-    {"layers", "selection", "present", "positions", "metrics", "statistics", "claims", "devices"}
-    | {"progress"},
-    {"registry", "combination", "cards", "constraint", "fitting"},
-    {"drafts", "waiting"},
-    {"protocols", "errors", "data", "files", "models", "printable", "passwords", "htpbench"},
+    {"training", "search", "gate"},
+    {"bench"},
+    {"meters"},
+    {"report", "convert"},
+    {"records"},
+    {"diffusion", "backbones", "pruners", "recoverers"},
+    {"htpbench", "protocols", "registry", "selection"},  # the public names
+    {"network"},
+    {"study", "motion", "metrics"},
+    {"systems"},
+    {"outside", "errors"},
 ]
 # The parts know each other only by contracts; reports read rows and nothing else.
-BASICS = {"layers", "fitting", "selection", "registry", "cards", "protocols", "errors", "data"} | {
-    "files"
-}
-READING = {"row", "rows", "study", "combination", "statistics", "errors", "data", "files"} | {
-    "printable",
-    "drafts",
-}
+BASICS = {"network", "systems", "errors", "outside"}
+READING = {"records", "study", "systems", "errors", "outside"}
 ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
-    "motion": BASICS | {"motion"},
-    "report": READING | {"report", "compare", "verdicts", "front", "fitting"},
-    "compare": READING,
-    "verdicts": READING | {"compare"},
+    "motion": BASICS - {"network"} | {"motion"},
+    "report": READING | {"report"},
+    "records": READING,
 }
 # Third parties that only these may import, wherever the import stands.
-RESERVED = {"optuna": {"sweep", "search", "storage"}, "fvcore": {"meters"}, "ptflops": {"meters"}}
-# Modules that must come up without these, because a command line must answer at once.
+RESERVED = {"optuna": {"search"}, "fvcore": {"meters"}, "ptflops": {"meters"}}
+# What must come up without these, because a command line must answer at once.
+HEAVY = {"torch", "pandas", "seaborn", "matplotlib", "optuna"}
 LIGHT = {
-    "cli": {"torch", "pandas", "seaborn", "matplotlib", "optuna"},
-    "combination": {"torch", "numpy", "pandas", "optuna"},
-    "registry": {"torch", "numpy", "pandas", "optuna"},
-    "training.recipes": {"torch", "numpy", "pandas", "optuna"},
-    "study": {"torch", "pandas", "optuna"},
-    "search.space": {"torch", "pandas", "optuna"},
-    "files": {"torch", "numpy", "pandas", "optuna"},
-    "rows": {"torch", "pandas", "optuna"},
-    "compare": {"torch", "optuna"},
-    "verdicts": {"torch", "pandas", "optuna"},
+    "cli": HEAVY,
+    "systems": HEAVY | {"numpy"},
+    "outside": HEAVY | {"numpy"},
+    "study": HEAVY | {"numpy"},
+    "records": HEAVY,
+    "training.recipes": HEAVY | {"numpy"},
     "report": {"torch", "optuna"},
 }
 
@@ -71,7 +63,7 @@ MODULES = modules()
 
 
 def top_name(module):
-    """`lifter` of `htpbench.lifter`, `meters` of `htpbench.meters.cost`."""
+    """`lifter` of `htpbench.network.lifter`, `meters` of `htpbench.meters.cost`."""
     return module.split(".")[1] if "." in module else module
 
 
@@ -104,9 +96,9 @@ def imports(module, inside_functions):
     return found
 
 
-def layer(name):
-    rows = [index for index, row in enumerate(LAYERS) if name in row]
-    assert rows, f"where does {name} stand? Give it a row in LAYERS"
+def floor(name):
+    rows = [index for index, row in enumerate(FLOORS) if name in row]
+    assert rows, f"where does {name} stand? Give it a row in FLOORS"
     return rows[0]
 
 
@@ -116,7 +108,7 @@ def test_imports_go_one_way(module):
     for name in imports(module, inside_functions=True):
         if name in MODULES:
             other = top_name(name)
-            assert layer(own) <= layer(other), f"{module} imports {name}, which stands above it"
+            assert floor(own) <= floor(other), f"{module} imports {name}, which stands above it"
             allowed = ONLY.get(own)
             assert allowed is None or other in allowed, f"{module} must not know {name}"
         else:
@@ -155,7 +147,7 @@ def test_light_names_are_modules():
 
 def test_the_reader_sees_what_it_must():
     assert "torch" in loaded_by("htpbench.meters.cost")
-    assert loaded_by("htpbench.weights")["torch"].startswith("htpbench.weights")
+    assert loaded_by("htpbench.network.weights")["torch"].startswith("htpbench.network.weights")
     assert "fvcore.nn" in imports("htpbench.meters.cost", inside_functions=True)
     assert "fvcore.nn" not in imports("htpbench.meters.cost", inside_functions=False)
-    assert "htpbench.cards" in imports("htpbench.registry", inside_functions=False)
+    assert "htpbench.systems.cards" in imports("htpbench.systems.registry", inside_functions=False)

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from htpbench.cards import BackboneCard
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.lifter import Lifter, build
-from htpbench.protocols import Backbone, Block
+from htpbench.network.contracts import Backbone, Block
+from htpbench.network.lifter import Lifter, build
+from htpbench.network.positions import even_positions, top
 from htpbench.pruners.tpc import TPC
 from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA
 from htpbench.recoverers.tri import TRI
-from htpbench.registry import BACKBONES, PRUNERS
-from htpbench.selection import even_positions, top
+from htpbench.systems.cards import BackboneCard
+from htpbench.systems.registry import BACKBONES, PRUNERS
 
 
 def made(text, **settings):

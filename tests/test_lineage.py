@@ -6,13 +6,13 @@ import pandas
 import pytest
 import small
 
-from htpbench import study
 from htpbench.errors import BenchError
+from htpbench.records.rows import Row, Store
 from htpbench.report.build import measured_report
 from htpbench.report.figures import seeds
 from htpbench.report.lineages import agreement, lineage_table, scores
 from htpbench.report.seeds import difference_table, differences
-from htpbench.rows import Row, Store
+from htpbench.study import study
 from htpbench.training import lineage
 
 OTHER = "mixste.tiny-9+tps:5@1+tri"

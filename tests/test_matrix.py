@@ -10,12 +10,12 @@ import pytest
 import small
 import torch
 
-from htpbench.cards import BackboneCard
 from htpbench.errors import BenchError
-from htpbench.lifter import build
-from htpbench.matrix import Cell, cell, counted, grid
-from htpbench.protocols import Backbone, Block
-from htpbench.registry import BACKBONES
+from htpbench.network.contracts import Backbone, Block
+from htpbench.network.lifter import build
+from htpbench.network.matrix import Cell, cell, counted, grid
+from htpbench.systems.cards import BackboneCard
+from htpbench.systems.registry import BACKBONES
 from htpbench.training.trainee import built
 
 FRAMES, CENTRE = 27, 13
@@ -211,6 +211,6 @@ def test_backbones_of_other_houses_are_in_the_grid(monkeypatch):
 
 def test_a_refusal_that_goes_is_seen(monkeypatch):
     """What the list is for: were CHI readable, the grid would no longer agree with it."""
-    monkeypatch.setattr("htpbench.matrix.blind", lambda backbone, variant: [])
+    monkeypatch.setattr("htpbench.network.matrix.blind", lambda backbone, variant: [])
     with pytest.raises(AssertionError, match="b = 2"):
         test_the_grid_tells_what_is_refused_and_all_else_can_be_built("mhformer", monkeypatch)

@@ -8,8 +8,8 @@ import planned
 import pytest
 from paths import ROOT
 
-from htpbench import study
 from htpbench.report import build
+from htpbench.study import study
 
 KEYS = json.loads((ROOT / "tests" / "data" / "keys.json").read_text())
 REPORTS = ROOT / "reports"

@@ -9,9 +9,9 @@ import torch
 from checkpoints import refused
 from safetensors.torch import save_file
 
-from htpbench import weights
 from htpbench.convert.official import LONGEST, MOST_KEYS, read
 from htpbench.convert.spelling import Spelling
+from htpbench.network import weights
 
 STACKS = ("module.", "_orig_mod.", "model.", "module.module.", "module._orig_mod.", "net.module.")
 

@@ -9,11 +9,12 @@ import small
 import torch
 from safetensors.torch import save_file
 
-from htpbench import poses, weights
-from htpbench.drafts import draft, write_file
+from htpbench.bench import poses
 from htpbench.errors import BenchError
 from htpbench.gate import pinned
-from htpbench.rows import Row
+from htpbench.network import weights
+from htpbench.outside.drafts import draft, write_file
+from htpbench.records.rows import Row
 from htpbench.training import checkpoint
 
 LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]

@@ -11,13 +11,13 @@ import pytest
 from paths import ROOT
 from small import NETWORK, PRUNED, call, quick, study
 
+from htpbench.records.rows import Row, Store
 from htpbench.report.current import in_order
 from htpbench.report.latex import fitting, typeset, write_latex
 from htpbench.report.origin import machine, origin, published_origins, summary, sweep_origins
 from htpbench.report.page import write_page
 from htpbench.report.tables import head, published_table, side_by_side, sweep_parts, sweep_table
-from htpbench.rows import Row, Store
-from htpbench.study import Study
+from htpbench.study.study import Study
 
 FROZEN = ROOT / "tests" / "frozen"
 EVIL = '"><script>alert(1)</script>&'

@@ -6,15 +6,15 @@ import pytest
 import small
 import torch
 
-from htpbench.devices import TimedOut, deadline
-from htpbench.errors import Faulty
-from htpbench.lifter import build
+from htpbench.bench.devices import deadline
+from htpbench.errors import Faulty, TimedOut
 from htpbench.meters import selection
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
-from htpbench.positions import check
+from htpbench.network.checks import check
+from htpbench.network.lifter import build
 from htpbench.pruners.tps import TPS
-from htpbench.registry import PRUNERS
+from htpbench.systems.registry import PRUNERS
 
 # What each does to the right positions, [0, 4, 8] of 9 for each of two clips; what is said of it.
 MISTAKES = {

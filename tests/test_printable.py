@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 
 from htpbench.cli.shared import Terminal
-from htpbench.printable import as_code, in_markdown, shown
+from htpbench.outside.printable import as_code, in_markdown, shown
+from htpbench.records.row import Row
+from htpbench.records.rows import Store
 from htpbench.report.latex import escape
 from htpbench.report.tables import markdown
-from htpbench.row import Row
-from htpbench.rows import Store
 
 EVIL = "\x1b[31mred\x1b]0;title\x07 \x9b2J\u202e \ud800 <script>x</script> [a](http://b) *c* `d`"
 COMMANDS = set("\x1b\x07\x9b\x08\r\u202e\ud800\x00")

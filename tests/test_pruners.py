@@ -9,15 +9,15 @@ import small
 import test_search
 import torch
 
-from htpbench.combination import parse
 from htpbench.errors import BenchError
-from htpbench.lifter import build, readable
 from htpbench.meters import additive
-from htpbench.protocols import View
+from htpbench.network.contracts import View
+from htpbench.network.lifter import build, readable
 from htpbench.pruners.tpa import TPA
 from htpbench.pruners.tpmo import TPMo
 from htpbench.pruners.tps import TPS
 from htpbench.report.published import published, same_digit
+from htpbench.systems.combination import parse
 from htpbench.training.trainee import Trainee
 
 ATTENTIVE = ["ktpformer", "mhformer", "mixste", "motionagformer", "motionbert"]

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 from paths import ROOT
 
-from htpbench.combination import parse
 from htpbench.errors import BenchError
+from htpbench.systems.combination import parse
 from htpbench.training import recipes
 from htpbench.training.losses import LOSSES
 from htpbench.training.rates import Cosine, Halving, PerEpoch

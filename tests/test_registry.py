@@ -8,20 +8,20 @@ import pytest
 import torch
 from paths import ROOT
 
-from htpbench import cards
-from htpbench.combination import parse
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.lifter import build, build_pruner
-from htpbench.protocols import Backbone, Pruner, Recoverer
-from htpbench.registry import BACKBONES, PRUNERS, RECOVERERS, describe, import_file
+from htpbench.network.contracts import Backbone, Pruner, Recoverer
+from htpbench.network.lifter import build, build_pruner
+from htpbench.systems import cards
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS, describe, import_file
 from htpbench.testing import PrunerContract
 
 REGISTRIES = [BACKBONES, PRUNERS, RECOVERERS]
 
 FASTEST = '''
-from htpbench.protocols import Pruner
-from htpbench.registry import PRUNERS
-from htpbench.selection import top
+from htpbench.network.contracts import Pruner
+from htpbench.systems.registry import PRUNERS
+from htpbench.network.positions import top
 
 
 @PRUNERS.register("fastest")
@@ -77,9 +77,9 @@ def test_a_pruner_from_another_distribution_works_end_to_end(tmp_path):
     distribution(tmp_path, entries, module)
     code = (
         "import sys\n"
-        "from htpbench.combination import parse\n"
+        "from htpbench.systems.combination import parse\n"
         "parse('mixste.tiny-27+tps:9@1+tri'); print('fastest_frames' in sys.modules)\n"
-        "from htpbench.lifter import build\n"
+        "from htpbench.network.lifter import build\n"
         "lifter = build('mixste.tiny-27+fastest~power=2~scale=1.0:9@1+tri')\n"
         "print(parse('mixste.tiny-27+fastest~power=2~scale=1.0:9@1+tri'))\n"
         "lifted = lifter(*lifter.example())\n"
@@ -97,7 +97,9 @@ def test_a_pruner_from_another_distribution_works_end_to_end(tmp_path):
 def test_a_distribution_cannot_take_a_shipped_name(tmp_path):
     entries = "[htpbench.pruners]\ntpc = fastest_frames:Fastest\n"
     distribution(tmp_path, entries, FASTEST)
-    found = run("from htpbench.combination import parse; parse('mixste-243+tpc:81@3')", tmp_path)
+    found = run(
+        "from htpbench.systems.combination import parse; parse('mixste-243+tpc:81@3')", tmp_path
+    )
     assert "BenchError: the pruner name 'tpc' is taken" in found.stderr
     assert "htpbench-fastest" in found.stderr
 
@@ -106,7 +108,7 @@ def test_a_pruner_that_is_installed_and_imported_says_who_has_the_name(tmp_path)
     module = FASTEST.replace('@PRUNERS.register("fastest")\n', "")
     distribution(tmp_path, "[htpbench.pruners]\nfastest = fastest_frames:Fastest\n", module)
     (tmp_path / "mine.py").write_text(FASTEST)
-    code = "from pathlib import Path\nfrom htpbench.registry import import_file\n"
+    code = "from pathlib import Path\nfrom htpbench.systems.registry import import_file\n"
     said = run(f"{code}import_file(Path('mine.py'))", tmp_path).stderr
     assert "taken by the installed htpbench-fastest (fastest_frames:Fastest); choose" in said
 
@@ -115,7 +117,7 @@ def test_two_distributions_with_one_name_are_both_named(tmp_path):
     entries = "[htpbench.pruners]\nfastest = fastest_frames:Fastest\n"
     distribution(tmp_path, entries, FASTEST)
     distribution(tmp_path, entries, FASTEST, name="htpbench-other")
-    said = run("from htpbench.registry import PRUNERS; PRUNERS.names()", tmp_path).stderr
+    said = run("from htpbench.systems.registry import PRUNERS; PRUNERS.names()", tmp_path).stderr
     assert "is taken by the installed htpbench-" in said
     assert "htpbench-fastest" in said and "htpbench-other" in said
 
@@ -186,7 +188,7 @@ def test_a_dataclass_in_an_imported_file_works(tmp_path):
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"
         "from htpbench.pruners.tps import TPS\n"
-        "from htpbench.registry import PRUNERS\n\n"
+        "from htpbench.systems.registry import PRUNERS\n\n"
         "@PRUNERS.register('sampler')\n@dataclass\nclass Sampler(TPS):\n    offset: int = 1\n"
     )
     import_file(tmp_path / "torch.py")

@@ -9,9 +9,10 @@ import pytest
 from paths import ROOT
 from rich.console import Console
 
-from htpbench.constraint import parse
 from htpbench.errors import BenchError
-from htpbench.front import front
+from htpbench.records.front import front
+from htpbench.records.rows import Row, Store, row_key
+from htpbench.records.verdicts import compare
 from htpbench.report.comparison import render
 from htpbench.report.console import sweep_lines
 from htpbench.report.figures.pareto import pareto
@@ -25,8 +26,7 @@ from htpbench.report.tables import (
     sweep_text,
     write,
 )
-from htpbench.rows import Row, Store, row_key
-from htpbench.verdicts import compare
+from htpbench.study.constraint import parse
 
 H2OT = "mixste-243+tps:121@0,81@3+tri"
 HOT = "mixste-243+tpc:81@3+tra"

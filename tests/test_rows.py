@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from htpbench import environment
+from htpbench.bench import environment
 from htpbench.errors import BenchError
-from htpbench.rows import Row, Store, latest, row_key
+from htpbench.records.rows import Row, Store, latest, row_key
 
 MACHINE = {"id": "c41d90", "cpu": "a cpu"}
 
@@ -235,7 +235,7 @@ def test_commit_marks_changed_code_but_not_new_results(tmp_path, monkeypatch):
 
 
 def test_rows_and_environment_import_neither_torch_nor_pandas():
-    code = "import sys, htpbench.rows, htpbench.environment; print(*sys.modules)"
+    code = "import sys, htpbench.records.rows, htpbench.bench.environment; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -9,18 +9,17 @@ import pytest
 import small
 import torch
 
-from htpbench import constraint
-from htpbench.combination import parse
+from htpbench.bench.runner import Bench
 from htpbench.errors import BenchError
-from htpbench.lifter import build
 from htpbench.meters import additive, cost
 from htpbench.meters.additive import Costs, ranked
-from htpbench.rows import Row, Store
-from htpbench.run import Bench
-from htpbench.search import space
+from htpbench.network.lifter import build
+from htpbench.records.rows import Row, Store
 from htpbench.search.suggest import excesses, sampler, suggest
-from htpbench.study import Search, load
-from htpbench.sweep import sweep
+from htpbench.search.sweep import sweep
+from htpbench.study import constraint, space
+from htpbench.study.study import Search, load
+from htpbench.systems.combination import parse
 
 BASE = {"backbone": "mixste.tiny-9", "pruners": ["tps", "tpc"], "recoverers": ["tri", "tra"]}
 

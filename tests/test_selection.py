@@ -6,8 +6,8 @@ from math import floor
 import pytest
 import torch
 
-from htpbench.protocols import Shapes
-from htpbench.selection import (
+from htpbench.network.contracts import Shapes
+from htpbench.network.positions import (
     density_peaks,
     distances,
     even_positions,

@@ -1,14 +1,14 @@
 """Conditions: what two rows must share, and what must not be taken for the same."""
 
-from htpbench.combination import parse
-from htpbench.registry import PRUNERS, import_file
-from htpbench.run import Bench
-from htpbench.study import Study
+from htpbench.bench.runner import Bench
+from htpbench.study.study import Study
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import PRUNERS, import_file
 
 NAME = "mixste.tiny-9+mine:3@1+tri"
 PRUNER = """
-from htpbench.protocols import Pruner
-from htpbench.registry import PRUNERS
+from htpbench.network.contracts import Pruner
+from htpbench.systems.registry import PRUNERS
 
 
 @PRUNERS.register("mine")

@@ -9,16 +9,17 @@ import sys
 import pytest
 from paths import ROOT
 
-from htpbench import study, weights
 from htpbench.cli.launch import app
-from htpbench.combination import parse
-from htpbench.lifter import build
 from htpbench.meters import accuracy
 from htpbench.meters.controls import mean_pose
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion import open_motion
-from htpbench.registry import PRUNERS
+from htpbench.network import weights
+from htpbench.network.lifter import build
+from htpbench.study import study
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import PRUNERS
 from htpbench.testing import PrunerContract
 
 README = (ROOT / "README.md").read_text()

@@ -5,17 +5,17 @@ import json
 import pytest
 import small
 
-from htpbench import setting
-from htpbench.combination import parse
+from htpbench.bench import context as setting
+from htpbench.bench.runner import Bench
+from htpbench.records.rows import Store, Sweep
 from htpbench.report.current import current
 from htpbench.report.figures import pareto
 from htpbench.report.standing import standing
 from htpbench.report.tables import sweep_table
-from htpbench.rows import Store, Sweep
-from htpbench.run import Bench
 from htpbench.search.cascade import Cascade
-from htpbench.study import load
-from htpbench.sweep import Trials, sweep
+from htpbench.search.sweep import Trials, sweep
+from htpbench.study.study import load
+from htpbench.systems.combination import parse
 
 SPACE = """
 [search]

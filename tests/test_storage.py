@@ -17,8 +17,8 @@ from test_sweep import SPACE, bench, trials
 from test_workers import clean, killed
 
 from htpbench.errors import BenchError
-from htpbench.storage import checked, open_storage
-from htpbench.sweep import sweep
+from htpbench.search.storage import checked, open_storage
+from htpbench.search.sweep import sweep
 
 SEARCHED = SPACE.format(3)
 

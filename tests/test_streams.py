@@ -14,15 +14,15 @@ import torch
 from paths import ROOT
 from rich.console import Console
 
-from htpbench import waiting
-from htpbench.claims import Claims
-from htpbench.devices import device_lock
+from htpbench.bench.claims import Claims
+from htpbench.bench.devices import device_lock
 from htpbench.errors import BenchError, interruption
 from htpbench.meters import cost
-from htpbench.passwords import hidden
-from htpbench.progress import bar
-from htpbench.rows import Store
-from htpbench.waiting import described
+from htpbench.outside import waiting
+from htpbench.outside.passwords import hidden
+from htpbench.outside.progress import bar
+from htpbench.outside.waiting import described
+from htpbench.records.rows import Store
 
 PLAN = f"{sys.executable} -m htpbench plan {small.NETWORK} {small.PRUNED}"
 COST = f"{sys.executable} -m htpbench cost {small.NETWORK} --format csv"
@@ -90,7 +90,7 @@ def test_an_import_that_turns_ctrl_c_into_another_error_is_ctrl_c_still():
 
 
 def test_a_measurement_that_was_stopped_is_no_failure():
-    from htpbench.run import because
+    from htpbench.bench.runner import because
 
     error = RuntimeError("error calling __set_name__")
     error.__cause__ = KeyboardInterrupt(143)
@@ -170,7 +170,7 @@ def test_a_device_that_breaks_ends_a_sweep_and_is_no_row(tmp_path, monkeypatch, 
     def broken(device):
         raise BenchError(f"device {device!r} cannot be used here")
 
-    monkeypatch.setattr("htpbench.run.check_device", broken)
+    monkeypatch.setattr("htpbench.bench.runner.check_device", broken)
     assert small.call(monkeypatch, "sweep", path) == 2
     assert "device 'cpu'" in capsys.readouterr().err
     assert Store(tmp_path / "results").read() == []
@@ -190,7 +190,7 @@ def test_a_device_that_a_combination_breaks_for_good_is_one_row(tmp_path, monkey
             raise BenchError(f"device {device!r} cannot be used here")
 
     monkeypatch.setattr(cost, "measure", measure)
-    monkeypatch.setattr("htpbench.run.check_device", look)
+    monkeypatch.setattr("htpbench.bench.runner.check_device", look)
     assert small.call(monkeypatch, "sweep", path) == 2
     assert "device 'cpu'" in capsys.readouterr().err
     rows = Store(tmp_path / "results").read()
@@ -200,7 +200,7 @@ def test_a_device_that_a_combination_breaks_for_good_is_one_row(tmp_path, monkey
 
 HOLD = """
 import sys, time
-from htpbench.devices import device_lock
+from htpbench.bench.devices import device_lock
 with device_lock("cpu", shared=sys.argv[1] == "shared"):
     print("held", flush=True)
     time.sleep(3)
@@ -224,7 +224,7 @@ def test_who_waits_says_for_whom(temporary, tmp_path, monkeypatch, caplog, how):
 def test_who_waits_for_a_measurement_says_for_whom(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom htpbench.claims import Claims\n"
+        "import sys, time\nfrom pathlib import Path\nfrom htpbench.bench.claims import Claims\n"
         "with Claims(Path('claims')).hold('a'):\n    print(flush=True)\n    time.sleep(1)\n"
     )
     holder = small.started("-c", code, cwd=tmp_path)

@@ -11,12 +11,13 @@ import torch
 from test_files import no_file
 from test_sweep import SPACE, bench
 
-from htpbench import setting, weights
+from htpbench.bench import context as setting
 from htpbench.errors import BenchError
 from htpbench.meters import cost
-from htpbench.row import LISTS, Row, is_list
-from htpbench.rows import Store, read_line
-from htpbench.sweep import sweep
+from htpbench.network import weights
+from htpbench.records.row import LISTS, Row, is_list
+from htpbench.records.rows import Store, read_line
+from htpbench.search.sweep import sweep
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 

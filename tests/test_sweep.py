@@ -13,16 +13,16 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from htpbench import setting
-from htpbench.combination import parse
-from htpbench.devices import TimedOut, deadline, device_lock
+from htpbench.bench import context as setting
+from htpbench.bench.devices import TimedOut, deadline, device_lock
+from htpbench.bench.runner import EVERY_THIRD, MEAN_POSE, Bench
 from htpbench.errors import BenchError, NotBuilt
 from htpbench.meters import accuracy, cost, selection, timing
 from htpbench.motion.clip import Motion
-from htpbench.rows import Store
-from htpbench.run import EVERY_THIRD, MEAN_POSE, Bench
-from htpbench.study import load
-from htpbench.sweep import sweep
+from htpbench.records.rows import Store
+from htpbench.search.sweep import sweep
+from htpbench.study.study import load
+from htpbench.systems.combination import parse
 
 SPACE = """
 [search]
@@ -252,7 +252,7 @@ def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
 
 def test_the_wait_for_a_device_does_not_count(tmp_path):
     waiting = bench(small.study(tmp_path, meters=("time",)), tmp_path / "r", timeout=20.0)
-    code = "import time; from htpbench.devices import device_lock as lock\n"
+    code = "import time; from htpbench.bench.devices import device_lock as lock\n"
     code += "with lock('cpu', shared=True): print('held', flush=True); time.sleep(60)"
     other = small.started("-c", code, cwd=tmp_path)
     assert other.stdout.readline() == "held\n"
@@ -376,7 +376,7 @@ def test_it_ends_cleanly_and_the_same_command_resumes(tmp_path, sent, expected):
 def test_a_sweep_that_failed_lets_the_next_one_start(tmp_path, monkeypatch):
     path = small.study(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr("htpbench.sweep.Trials", lambda *arguments: 1 / 0)
+        patched.setattr("htpbench.search.sweep.Trials", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError) as held:  # its traceback keeps the frames alive
             sweep(bench(path, tmp_path / "r"))
     assert len(sweep(bench(path, tmp_path / "r"))) == 2 * len(cost.METRICS)

@@ -5,9 +5,8 @@ import pytest
 import small
 from paths import ROOT
 
-from htpbench import cards, study
-from htpbench.combination import parse
 from htpbench.meters import additive
+from htpbench.records.rows import Store
 from htpbench.report.build import report_study
 from htpbench.report.published import (
     as_printed,
@@ -19,7 +18,9 @@ from htpbench.report.published import (
     saving,
 )
 from htpbench.report.tables import published_table
-from htpbench.rows import Store
+from htpbench.study import study
+from htpbench.systems import cards
+from htpbench.systems.combination import parse
 
 TABLES = (2, 3, 4, 5, 6, 7)
 # Printed cells of systems that are built here: (equal to the printed digit, all).

@@ -8,16 +8,18 @@ import small
 from paths import ROOT
 from rich.console import Console
 
-from htpbench import duration, matrix, progress
-from htpbench.fitting import Ending, short
-from htpbench.registry import BACKBONES
+from htpbench.cli import duration
+from htpbench.network import matrix
+from htpbench.outside import progress
+from htpbench.outside.fitting import Ending, short
+from htpbench.records.rows import Row, Store
 from htpbench.report import cost
 from htpbench.report.build import with_delta
 from htpbench.report.finding import finding
 from htpbench.report.standing import standing
 from htpbench.report.tables import sweep_table
-from htpbench.rows import Row, Store
-from htpbench.study import Study, load
+from htpbench.study.study import Study, load
+from htpbench.systems.registry import BACKBONES
 
 LONG = "motionagformer.xs-243+tps~k=2:121@0,81@3+tri"
 A, B, C = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri", "mixste.tiny-81+tps:3@0+tri"

@@ -7,9 +7,9 @@ import pytest
 import small
 import torch
 
-from htpbench.lifter import build
 from htpbench.meters import timing
-from htpbench.statistics import median_interval
+from htpbench.network.lifter import build
+from htpbench.records.intervals import median_interval
 
 
 class Sleeper(torch.nn.Module):

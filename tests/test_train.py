@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file
 
-from htpbench import weights
 from htpbench.backbones.mixste import MixSTE
-from htpbench.combination import Combination, Part, parse
-from htpbench.lifter import build
+from htpbench.bench.runner import Bench
 from htpbench.meters.prediction import predict
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
-from htpbench.registry import BACKBONES
-from htpbench.run import Bench
-from htpbench.study import load
+from htpbench.network import weights
+from htpbench.network.lifter import build
+from htpbench.study.study import load
+from htpbench.systems.combination import Combination, Part, parse
+from htpbench.systems.registry import BACKBONES
 from htpbench.training import history, trainee
 from htpbench.training import train as training
 from htpbench.training.losses import LOSSES

@@ -8,11 +8,11 @@ import torch
 from paths import SHARED, needs_shared
 from safetensors.torch import save_file
 
-from htpbench import weights
-from htpbench.combination import parse
 from htpbench.errors import BenchError, OtherLengths
-from htpbench.lifter import build
-from htpbench.registry import RECOVERERS
+from htpbench.network import weights
+from htpbench.network.lifter import build
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import RECOVERERS
 
 TINY = "mixste.tiny-27+tpc:9@2+tra"
 

@@ -13,11 +13,11 @@ import small
 from optuna.trial import TrialState
 from test_sweep import LONG, SPACE, bench, trials
 
-from htpbench import workers
-from htpbench.combination import parse
+from htpbench.cli import workers
 from htpbench.errors import BenchError
 from htpbench.meters import accuracy
-from htpbench.rows import Store
+from htpbench.records.rows import Store
+from htpbench.systems.combination import parse
 
 
 def planned(path, results, names):

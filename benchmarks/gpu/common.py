@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from htpbench.combination import parse
-from htpbench.environment import commit, environment, machine_name
-from htpbench.rows import Row, Store, row_key
-from htpbench.study import load
+from htpbench.bench.environment import commit, environment, machine_name
+from htpbench.records.rows import Row, Store, row_key
+from htpbench.study.study import load
+from htpbench.systems.combination import parse
 
 VERSION = 1
 STUDY = "gpu"

@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.full_size import flops
 from benchmarks.gpu.common import FURTHER, STUDY, tables
 from benchmarks.gpu.times import FIVE
-from htpbench.combination import parse
-from htpbench.data import data_folder
-from htpbench.rows import Store, latest
+from htpbench.records.rows import Store, latest
+from htpbench.systems.combination import parse
+from htpbench.systems.shipped import data_folder
 
 HEAD = """# What a GPU said
 

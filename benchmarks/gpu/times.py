@@ -32,10 +32,10 @@ from benchmarks.gpu.common import (
     tables,
     walls,
 )
-from htpbench.combination import parse
-from htpbench.diffusion.whole import Sampling, Whole
-from htpbench.lifter import build
+from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.meters.timing import SPANS, Clock
+from htpbench.network.lifter import build
+from htpbench.systems.combination import parse
 
 FIVE = (
     "mixste-243",

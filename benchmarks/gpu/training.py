@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.gpu.common import device, options, say
-from htpbench.combination import parse
+from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS, advance
 from htpbench.training.trainee import Sampler, Trainee

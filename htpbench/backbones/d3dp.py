@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from htpbench.backbones.mixste import MixSTE
-from htpbench.layers import sinusoid
+from htpbench.network.layers import sinusoid
 
 
 class D3DP(MixSTE):

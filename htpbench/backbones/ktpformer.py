@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from htpbench.backbones.mixste import MixSTE, over_joints
-from htpbench.layers import fold
+from htpbench.network.layers import fold
 
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)  # the tree of Human3.6M
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from htpbench.layers import Attention, CrossAttention, DropPath, Layer, mlp
-from htpbench.protocols import Backbone, Block
+from htpbench.network.contracts import Backbone, Block
+from htpbench.network.layers import Attention, CrossAttention, DropPath, Layer, mlp
 
 HYPOTHESES = 3
 

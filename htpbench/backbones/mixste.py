@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from htpbench.layers import Layer, fold, repeat
-from htpbench.protocols import Backbone, Block
+from htpbench.network.contracts import Backbone, Block
+from htpbench.network.layers import Layer, fold, repeat
 
 
 def over_joints(layer: nn.Module, norm: nn.Module, tokens: Tensor) -> Tensor:

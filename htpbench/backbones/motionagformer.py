@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from htpbench.layers import Attention, Stream, TwoStreams
-from htpbench.protocols import Backbone
+from htpbench.network.contracts import Backbone
+from htpbench.network.layers import Attention, Stream, TwoStreams
 
 # Joints that each joint listens to, as the official code lists them: neither symmetric nor all
 # neighbours (the pelvis does not hear the left hip, nor the neck the shoulders).

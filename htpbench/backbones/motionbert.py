@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from htpbench.layers import Layer, Stream, TwoStreams
-from htpbench.protocols import Backbone
+from htpbench.network.contracts import Backbone
+from htpbench.network.layers import Layer, Stream, TwoStreams
 
 
 class Opposite(TwoStreams):

@@ -42,7 +42,7 @@ def launch(
         if name.startswith("--") and ((not value and not equals) or (equals and not given)):
             raise BenchError(f"{name}: the value is empty; name one, or leave the option out")
     if import_:
-        from htpbench.registry import import_file
+        from htpbench.systems.registry import import_file
 
         for path in import_:
             import_file(path)

@@ -38,11 +38,11 @@ def lift(
     device: Device = "cpu",
 ) -> None:
     """Write the 3D poses of the test subjects; those of a diffusion lifter are aggregated."""
-    from htpbench.combination import parse
-    from htpbench.poses import save
-    from htpbench.progress import bar
-    from htpbench.setting import Setting
-    from htpbench.study import by_hand
+    from htpbench.bench.context import Setting
+    from htpbench.bench.poses import save
+    from htpbench.outside.progress import bar
+    from htpbench.study.study import by_hand
+    from htpbench.systems.combination import parse
 
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     parsed = parse(combination)

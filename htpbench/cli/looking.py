@@ -21,11 +21,11 @@ def ls(
 ) -> None:
     """List backbones, pruners, recoverers, studies and weights."""
     if matrix:
-        from htpbench.matrix import matrix as whole
+        from htpbench.network.matrix import matrix as whole
 
         out.print(whole(), highlight=False)
         return
-    from htpbench.listing import listing
+    from htpbench.cli.listing import listing
 
     for table in listing():
         out.print(table)
@@ -41,9 +41,9 @@ def plan(
     ] = None,
 ) -> None:
     """Say what combinations mean, and whether they can be run, without running them."""
-    from htpbench.listing import plan_table, rank_table
-    from htpbench.search.space import size
-    from htpbench.study import load
+    from htpbench.cli.listing import plan_table, rank_table
+    from htpbench.study.space import size
+    from htpbench.study.study import load
 
     chosen_study = load(study) if study else None
     search = chosen_study.search if chosen_study else None
@@ -60,7 +60,7 @@ def plan(
 @app.command(sort_key=10)
 def doctor(*, results: Results = Path("results")) -> None:
     """Check this installation: versions, devices, shipped files, a writable results folder."""
-    from htpbench.doctor import examine
+    from htpbench.cli.doctor import examine
 
     table, healthy = examine(results)
     out.print(table)

@@ -34,11 +34,11 @@ from htpbench.cli.shared import (
     reread,
     warn,
 )
+from htpbench.cli.workers import STORAGE
 from htpbench.errors import BenchError
-from htpbench.workers import STORAGE
 
 if TYPE_CHECKING:
-    from htpbench.run import Bench
+    from htpbench.bench.runner import Bench
 
 
 @app.command(sort_key=3)
@@ -50,10 +50,10 @@ def cost(
     results: Results | None = None,
 ) -> None:
     """Count parameters and operations; with --study the rows are kept under --results."""
+    from htpbench.bench.runner import Bench, count
     from htpbench.meters import cost as meter
     from htpbench.report.cost import render
-    from htpbench.run import Bench, count
-    from htpbench.study import load
+    from htpbench.study.study import load
 
     bench = None
     if study:
@@ -87,12 +87,12 @@ def run(
     device: Device = "cpu",
 ) -> None:
     """Measure some combinations and print their table; rows go to --results."""
-    from htpbench.progress import bar
+    from htpbench.bench.runner import Bench
+    from htpbench.bench.runner import run as measure
+    from htpbench.outside.progress import bar
     from htpbench.report.console import sweep_lines
     from htpbench.report.tables import sweep_table
-    from htpbench.run import Bench
-    from htpbench.run import run as measure
-    from htpbench.study import by_hand
+    from htpbench.study.study import by_hand
 
     parsed = chosen(combinations, None)
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
@@ -149,11 +149,11 @@ def sweep(
 
     Started again beside a running one it joins in: nothing is measured twice.
     """
-    from htpbench.duration import announced
-    from htpbench.progress import bar
+    from htpbench.cli.duration import announced
+    from htpbench.cli.workers import DAY_MIN, distributed, measured, printed, remember
+    from htpbench.outside.progress import bar
     from htpbench.report.current import current
-    from htpbench.study import load
-    from htpbench.workers import DAY_MIN, distributed, measured, printed, remember
+    from htpbench.study.study import load
 
     as_written = load(study)
     chosen_study = as_written.with_overrides(data, weights, pipeline)
@@ -165,7 +165,7 @@ def sweep(
         raise BenchError("--slurm-minutes: expected 1 or more; --slurm-gpus: 0 or more")
 
     def bench() -> Bench:
-        from htpbench.run import Bench
+        from htpbench.bench.runner import Bench
 
         made = Bench(chosen_study, results, device, natural(seed), timeout, retry)
         return opened(made, data, weights)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from htpbench.cli.shared import OWN_REPORTS, Reports, Results, app, err, out, reported, reread
 from htpbench.errors import BenchError
-from htpbench.printable import shown
+from htpbench.outside.printable import shown
 
 
 @app.command(sort_key=7)
@@ -21,7 +21,7 @@ def report(
     reports: Reports = OWN_REPORTS,
 ) -> None:
     """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
-    from htpbench.study import load
+    from htpbench.study.study import load
 
     reported(load(study), results, reports)
 
@@ -44,11 +44,11 @@ def compare(
 
     Exit codes: 0 all compared, 2 wrong usage, rows that are missing or conditions that differ.
     """
-    from htpbench.combination import parse
+    from htpbench.records.verdicts import compare as judge
     from htpbench.report.comparison import render
     from htpbench.report.current import current
-    from htpbench.study import load
-    from htpbench.verdicts import compare as judge
+    from htpbench.study.study import load
+    from htpbench.systems.combination import parse
 
     report = load(study) if study else None  # first: it may import what is named here
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
@@ -81,8 +81,8 @@ def check(
     """
     from htpbench.gate import check as gate
     from htpbench.gate import pinned
-    from htpbench.progress import bar
-    from htpbench.study import load
+    from htpbench.outside.progress import bar
+    from htpbench.study.study import load
 
     path = against or pinned.pinned_file()
     if pin and fail:

@@ -14,12 +14,12 @@ from rich.segment import Segment
 
 from htpbench import __version__
 from htpbench.errors import BenchError
-from htpbench.printable import shown
+from htpbench.outside.printable import shown
 
 if TYPE_CHECKING:
-    from htpbench.rows import Row, Store
-    from htpbench.run import Bench
-    from htpbench.study import Study
+    from htpbench.bench.runner import Bench
+    from htpbench.records.rows import Row, Store
+    from htpbench.study.study import Study
 
 app = App(
     name="htpbench",
@@ -75,8 +75,8 @@ Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 
 def chosen(combinations: list[str] | None, study: str | None) -> list:
     """The combinations named one by one and those of a study; BenchError where there are none."""
-    from htpbench.combination import parse
-    from htpbench.study import load
+    from htpbench.study.study import load
+    from htpbench.systems.combination import parse
 
     listed = load(study).parsed() if study else []  # first: it may import what is named here
     parsed = [*map(parse, combinations or []), *listed]
@@ -112,7 +112,7 @@ def opened(bench: Bench, data: str | None, weights: str | None) -> Bench:
 
 def finished(study: Study, rows: Iterable[Row]) -> None:
     """Exit with 1 where nothing that was asked for was measured."""
-    from htpbench.run import succeeded
+    from htpbench.bench.runner import succeeded
 
     if not succeeded(study, rows):
         sys.exit(1)
@@ -120,7 +120,7 @@ def finished(study: Study, rows: Iterable[Row]) -> None:
 
 def reread(results: Path) -> tuple[list[Row], Store]:
     """The rows as they are now; a line on stderr where some cannot be read."""
-    from htpbench.rows import Store
+    from htpbench.records.rows import Store
 
     store = Store(results)
     rows = store.read()

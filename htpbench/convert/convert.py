@@ -17,12 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from htpbench import files, weights
-from htpbench.combination import Combination, parse
 from htpbench.convert.official import LISTED, Official, listed, read, reader
 from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
-from htpbench.lifter import Lifter, build
+from htpbench.network import weights
+from htpbench.network.lifter import Lifter, build
+from htpbench.outside import files
+from htpbench.systems.combination import Combination, parse
 
 
 def convert(

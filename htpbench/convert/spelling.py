@@ -7,8 +7,8 @@ from bisect import bisect
 from collections.abc import Iterable
 from itertools import pairwise
 
-from htpbench.combination import Combination
-from htpbench.weights import official_key, rules
+from htpbench.network.weights import official_key, rules
+from htpbench.systems.combination import Combination
 
 MOST_CANDIDATES = 500
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from htpbench.layers import CrossAttention, sinusoid
 from htpbench.motion.skeleton import PARENTS
+from htpbench.network.layers import CrossAttention, sinusoid
 
 # Official checkpoint keys to ours.
 KEYS = (

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from htpbench.diffusion.schedule import cosine_on, step_back, times
-from htpbench.lifter import Lifter
 from htpbench.motion.skeleton import flip
+from htpbench.network.lifter import Lifter
 
 LIMIT = 1.1  # metres: samples and estimates are clamped to it
 

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from htpbench.combination import parse
-from htpbench.compare import unlike
+from htpbench.bench.context import METERS
+from htpbench.bench.runner import Bench, run
 from htpbench.gate import pinned
 from htpbench.gate.pinned import KEPT, Rows
 from htpbench.gate.tolerance import Rule, default_rule, parse_rules
-from htpbench.progress import Tick
-from htpbench.registry import PRUNERS
-from htpbench.rows import Row, Store, row_key
-from htpbench.run import Bench, run
-from htpbench.setting import METERS
-from htpbench.study import Study, load
+from htpbench.outside.progress import Tick
+from htpbench.records.pairing import unlike
+from htpbench.records.rows import Row, Store, row_key
+from htpbench.study.study import Study, load
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import PRUNERS
 
 REGRESSION, INCOMPLETE = 1, 3  # exit codes; 0 passes, 2 is wrong usage, 4 an unreadable file
 WEIGHTS = {"weights_sha256", "training", "training_seed"}  # others may be shipped: they are judged

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from htpbench import files
-from htpbench.data import data_folder
-from htpbench.drafts import write_file
 from htpbench.errors import BenchError
+from htpbench.outside import files
+from htpbench.outside.drafts import write_file
+from htpbench.records.row import Row
+from htpbench.records.rows import Newer, read_line
 from htpbench.report.current import CONTROL
-from htpbench.row import Row
-from htpbench.rows import Newer, read_line
+from htpbench.systems.shipped import data_folder
 
 KEPT = "selection.kept"  # the one list that is compared
 MOST_BYTES = 2**25

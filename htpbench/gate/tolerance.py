@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from htpbench.errors import BenchError, unknown
 from htpbench.gate.pinned import KEPT
-from htpbench.rows import Row
-from htpbench.study import HIGHER_IS_BETTER
+from htpbench.records.rows import Row
+from htpbench.study.study import HIGHER_IS_BETTER
 
 ERRORS = ("accuracy.mpjpe", "accuracy.p_mpjpe")
 # Other instruction sets and threads moved errors by 3e-6 mm at most, where no kept frame changed;

@@ -16,8 +16,8 @@ from htpbench.diffusion.aggregate import RULES, settle
 from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import Prediction
 from htpbench.motion.clip import Clip
-from htpbench.protocols import Measurement
-from htpbench.statistics import mean_interval
+from htpbench.records.intervals import mean_interval
+from htpbench.records.measurement import Measurement
 
 VERSION = 3
 BY_CLIP = (

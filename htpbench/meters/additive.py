@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from htpbench.combination import Combination
 from htpbench.errors import BenchError
-from htpbench.lifter import Lifter, build, build_pruner, build_recoverer
 from htpbench.meters.cost import everything_counter, freeze, published_counter
+from htpbench.network.lifter import Lifter, build, build_pruner, build_recoverer
+from htpbench.systems.combination import Combination
 
 METRICS = ("cost.params", "cost.flops_published", "cost.flops")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from htpbench.diffusion.whole import Sampling
-from htpbench.lifter import Lifter
+from htpbench.diffusion.sampler import Sampling
 from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import Prediction, predict
 from htpbench.motion.views import downsample
 from htpbench.motion.windows import Windows, cut
+from htpbench.network.lifter import Lifter
 
 STEP = 3
 

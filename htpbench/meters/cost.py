@@ -26,8 +26,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from htpbench.lifter import Lifter
-from htpbench.protocols import Measurement
+from htpbench.network.lifter import Lifter
+from htpbench.records.measurement import Measurement
 
 VERSION = 1
 METRICS = (

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from htpbench.diffusion.aggregate import settle
-from htpbench.diffusion.whole import Sampling, Whole, denoises
-from htpbench.lifter import Lifter
+from htpbench.diffusion.sampler import Sampling, Whole, denoises
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views
 from htpbench.motion.windows import Windows
-from htpbench.positions import check_values
-from htpbench.protocols import Lifted
+from htpbench.network.checks import check_values
+from htpbench.network.contracts import Lifted
+from htpbench.network.lifter import Lifter
 
 BATCH = 16  # windows a forward pass; does not change any number
 

@@ -9,11 +9,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from htpbench.diffusion.whole import Sampling, Whole
-from htpbench.lifter import Lifter
+from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.meters import timing
 from htpbench.meters.cost import everything_counter, freeze, published_counter
-from htpbench.protocols import Measurement
+from htpbench.network.lifter import Lifter
+from htpbench.records.measurement import Measurement
 
 VERSION = 1
 TIMES = ("forward", "clips_per_second", "frames_per_second", "speedup", "prune_share")

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 
 from htpbench import metrics
-from htpbench.diffusion.whole import first_call
-from htpbench.lifter import Lifter
+from htpbench.diffusion.sampler import first_call
 from htpbench.meters.evaluation import Evaluation
 from htpbench.meters.prediction import BATCH, check_kept
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import downsample, make_views
-from htpbench.present import Present
-from htpbench.protocols import Measurement, Pruner
-from htpbench.statistics import mean_interval
+from htpbench.network.contracts import Pruner
+from htpbench.network.lifter import Lifter
+from htpbench.network.token_state import Present
+from htpbench.records.intervals import mean_interval
+from htpbench.records.measurement import Measurement
 
 VERSION = 1
 METRICS = ("selection.frequency", "selection.kept", "selection.frame_noise")

@@ -15,10 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from htpbench.devices import device_lock
-from htpbench.lifter import Lifter
-from htpbench.protocols import Measurement
-from htpbench.statistics import median_interval
+from htpbench.network.lifter import Lifter
+from htpbench.records.intervals import median_interval
+from htpbench.records.measurement import Measurement
 
 VERSION = 2
 SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that the lifter marks
@@ -74,7 +73,7 @@ def measure(
     clock = Clock(device)
     lifters = [lifter.eval().to(device) for lifter in lifters]
     inputs = [lifter.example(batch, device) for lifter in lifters]
-    with device_lock(device), current(device), torch.inference_mode():
+    with current(device), torch.inference_mode():
         first = [run(clock, lifter, x, 1)[0] for lifter, x in zip(lifters, inputs, strict=True)]
         jobs = [
             (lifter, x, max(1, math.ceil(round_s / warm_up(clock, lifter, x))))

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from htpbench.metrics.actions import mean_of_action_means
 from htpbench.metrics.motion import acceleration_error, mpjve
-from htpbench.metrics.near import PCK_JOINTS, auc, pck
 from htpbench.metrics.pose import frame_noise, mpjpe, n_mpjpe, p_mpjpe
+from htpbench.metrics.thresholds import PCK_JOINTS, auc, pck
 
 __all__ = [
     "PCK_JOINTS",

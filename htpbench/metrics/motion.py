@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from htpbench.errors import BenchError
-from htpbench.metrics.counted import counted, marked
+from htpbench.metrics.validity import counted, marked
 
 
 def mpjve(poses: Tensor, targets: Tensor, valid: Tensor | None = None) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from htpbench.metrics.counted import counted, marked
+from htpbench.metrics.validity import counted, marked
 
 
 def mpjpe(poses: Tensor, targets: Tensor, valid: Tensor | None = None) -> Tensor:

@@ -14,8 +14,8 @@ from typing import TextIO, TypeVar
 
 import numpy as np
 
-from htpbench import files
 from htpbench.errors import BenchError
+from htpbench.outside import files
 
 MOST_BYTES = 2**27  # of a file; the longest recordings of CMU take 20 MB
 MOST_CHARACTERS = 2**18  # of a line

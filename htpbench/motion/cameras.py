@@ -8,8 +8,8 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from htpbench import files
-from htpbench.data import data_folder
+from htpbench.outside import files
+from htpbench.systems.shipped import data_folder
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from htpbench import files
-from htpbench.data import data_folder
 from htpbench.errors import unknown
+from htpbench.outside import files
+from htpbench.systems.shipped import data_folder
 
 LEGS = [1, 2, 3, 4, 5, 6]
 ARMS = [11, 12, 13, 14, 15, 16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from htpbench.protocols import Pruner, View
+from htpbench.network.contracts import Pruner, View
 from htpbench.pruners.mgptp import MGPTP
 from htpbench.pruners.tcep import TCEP
 

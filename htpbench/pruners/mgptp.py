@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from htpbench.errors import BenchError
-from htpbench.protocols import Pruner, View
-from htpbench.selection import density_peaks, top
+from htpbench.network.contracts import Pruner, View
+from htpbench.network.positions import density_peaks, top
 
 
 class MGPTP(Pruner):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from htpbench.errors import BenchError, unknown
-from htpbench.protocols import Pruner, View
-from htpbench.selection import exactly, top
+from htpbench.network.contracts import Pruner, View
+from htpbench.network.positions import exactly, top
 
 CORRELATIONS = ("both", "motion", "pose")
 SCORES = ("diverse", "central")

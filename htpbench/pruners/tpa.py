@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from htpbench.errors import unknown
-from htpbench.protocols import Pruner, View
-from htpbench.selection import top
+from htpbench.network.contracts import Pruner, View
+from htpbench.network.positions import top
 
 RULES = ("received", "printed")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from htpbench.errors import BenchError
-from htpbench.protocols import Pruner, Shapes, View
-from htpbench.selection import density_peaks, published_pooling, top
+from htpbench.network.contracts import Pruner, Shapes, View
+from htpbench.network.positions import density_peaks, published_pooling, top
 
 
 class TPC(Pruner):

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from htpbench.protocols import Pruner, View
-from htpbench.selection import even_positions, with_kept
+from htpbench.network.contracts import Pruner, View
+from htpbench.network.positions import even_positions, with_kept
 
 
 class TPS(Pruner):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from htpbench.errors import BenchError
-from htpbench.layers import CrossAttention
-from htpbench.protocols import Recoverer, Shapes
-from htpbench.selection import published_pooling
+from htpbench.network.contracts import Recoverer, Shapes
+from htpbench.network.layers import CrossAttention
+from htpbench.network.positions import published_pooling
 
 
 class TRA(Recoverer):

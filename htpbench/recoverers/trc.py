@@ -7,8 +7,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from htpbench.errors import BenchError
-from htpbench.layers import CrossAttention
-from htpbench.protocols import Recoverer
+from htpbench.network.contracts import Recoverer
+from htpbench.network.layers import CrossAttention
 
 
 class TRC(Recoverer):

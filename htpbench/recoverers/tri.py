@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from htpbench.protocols import Recoverer, Shapes
+from htpbench.network.contracts import Recoverer, Shapes
 
 
 class TRI(Recoverer):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas
 from rich.console import RenderableType
 
-from htpbench.compare import BY_CLIP, FRAMES, difference
 from htpbench.errors import BenchError
+from htpbench.records.pairing import BY_CLIP, FRAMES, difference
+from htpbench.records.rows import Row, Store, latest
 from htpbench.report.captions import chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
 from htpbench.report.claims import claims_table
@@ -50,8 +51,7 @@ from htpbench.report.tables import (
     write,
     write_text,
 )
-from htpbench.rows import Row, Store, latest
-from htpbench.study import Study
+from htpbench.study.study import Study
 
 Page = Callable[[list[Path]], Path]  # figures in, the written page out
 

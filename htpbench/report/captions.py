@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from htpbench.rows import Row
+from htpbench.records.rows import Row
 
 SOURCE = ("data", "split", "detections", "weights")  # what a caption says of errors
 CLOCK = ("device", "threads", "dtype", "batch")  # and of times

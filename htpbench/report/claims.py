@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas
 
-from htpbench import files
-from htpbench.data import data_folder
+from htpbench.outside import files
 from htpbench.report.tables import BOUNDED, head
+from htpbench.systems.shipped import data_folder
 
 
 def claims(name: str) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas
 
-from htpbench.fitting import Fitting
-from htpbench.printable import in_markdown
+from htpbench.outside.fitting import Fitting
+from htpbench.outside.printable import in_markdown
+from htpbench.records.verdicts import FLOOR, Verdict
 from htpbench.report.captions import data, source
 from htpbench.report.console import plain_lines
 from htpbench.report.tables import COLUMNS, Column, amount, markdown
-from htpbench.verdicts import FLOOR, Verdict
 
 SPARED = ["of A", "samples"]  # left out where a terminal is narrow
 

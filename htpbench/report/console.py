@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from htpbench.fitting import CUT, Fitting, short
+from htpbench.outside.fitting import CUT, Fitting, short
 from htpbench.report.standing import Standing
 from htpbench.report.tables import COLUMNS, numbers
 

@@ -9,7 +9,7 @@ import pandas
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from htpbench.fitting import CUT, Fitting, short
+from htpbench.outside.fitting import CUT, Fitting, short
 from htpbench.report import tables
 from htpbench.report.tables import COLUMNS
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from htpbench.combination import parse
-from htpbench.compare import WEIGHTS, unlike
-from htpbench.rows import Row, Sweep
-from htpbench.study import Study
+from htpbench.records.pairing import WEIGHTS, unlike
+from htpbench.records.rows import Row, Sweep
+from htpbench.study.study import Study
+from htpbench.systems.combination import parse
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
 # Conditions that may differ between the combinations of one study without making them unlike.

@@ -10,7 +10,7 @@ import pandas
 
 from htpbench.report.standing import Standing
 from htpbench.report.tables import BOUNDED, COLUMNS, amount, axes_of
-from htpbench.study import Study
+from htpbench.study.study import Study
 
 EVERY_THIRD = "control: unpruned, every third frame"
 MPJPE, DELTA = "accuracy.mpjpe", "accuracy.delta"

@@ -10,7 +10,7 @@ from textwrap import wrap
 
 import pandas
 
-from htpbench.printable import shown
+from htpbench.outside.printable import shown
 from htpbench.report.tables import NUMBER, numeric, write_text
 
 LINE = 345  # points: a line of the standard classes

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas
 
-from htpbench.combination import parse
+from htpbench.records.rows import Row, latest
 from htpbench.report.tables import COLUMNS, amount, head, markdown, write_text
-from htpbench.rows import Row, latest
+from htpbench.systems.combination import parse
 
 ORDER = ["same", "any", "transferred"]
 ERROR = "accuracy.mpjpe"

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from htpbench.compare import BY_CLIP
+from htpbench.records.pairing import BY_CLIP
+from htpbench.records.rows import Row, latest
 from htpbench.report.lineages import scored
 from htpbench.report.published import published
 from htpbench.report.tables import COLUMNS, COUNTED, by_cell, closest, head
-from htpbench.rows import Row, latest
 
 Environments = Mapping[str, Mapping[str, Any]]  # id -> the environment's line in the store
 Cells = dict[tuple[str, str], str]  # (combination, column head) -> text

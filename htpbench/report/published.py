@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas
 
-from htpbench import files
-from htpbench.combination import parse
-from htpbench.data import data_folder
 from htpbench.errors import BenchError
+from htpbench.outside import files
+from htpbench.systems.combination import parse
+from htpbench.systems.shipped import data_folder
 
 
 def published(table: int) -> pandas.DataFrame:

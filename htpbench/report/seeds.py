@@ -8,9 +8,9 @@ from statistics import fmean
 
 import pandas
 
-from htpbench.compare import BY_CLIP, apart, difference, labelled, paired
+from htpbench.records.pairing import BY_CLIP, apart, difference, labelled, paired
+from htpbench.records.rows import Row
 from htpbench.report.lineages import ERROR, ORDER, digest, networks
-from htpbench.rows import Row
 
 MEAN = "mean"  # stands in the column of seeds
 

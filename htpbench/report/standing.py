@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from htpbench.front import front, keeps
+from htpbench.records.front import front, keeps
+from htpbench.records.rows import Row
 from htpbench.report.current import CONTROL
 from htpbench.report.tables import newest
-from htpbench.rows import Row
-from htpbench.study import Study
+from htpbench.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas
 
-from htpbench.drafts import write_file
-from htpbench.printable import as_code, in_markdown, shown
+from htpbench.outside.drafts import write_file
+from htpbench.outside.printable import as_code, in_markdown, shown
+from htpbench.records.rows import Row, latest
 from htpbench.report.published import (
     as_printed,
     explained,
@@ -21,7 +22,6 @@ from htpbench.report.published import (
     saving,
     scale_of,
 )
-from htpbench.rows import Row, latest
 
 
 @dataclass(frozen=True)

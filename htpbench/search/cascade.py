@@ -8,12 +8,12 @@ combination is given up
 
 Why no member of the front is lost: the other one was measured in this study under the same
 conditions, keeps every constraint, and stays in the rows, so that whatever it dominates is off the
-front for good (`htpbench.front`). An objective that is not known yet forbids to judge, with one
-exception: errors are not negative, so the sum of the errors so far, divided by the number of all
-frames to score, is no more than the MPJPE that comes out in the end. It is compared strictly, less
-a millionth for rounding, so that a tie is never given up; once all frames are predicted the value
-is a row whatever it is. Time is noisy: it counts with the ends of the intervals that speak against
-giving up, the good one of the combination and the bad one of the other.
+front for good (`htpbench.records.front`). An objective that is not known yet forbids to judge, with
+one exception: errors are not negative, so the sum of the errors so far, divided by the number of
+all frames to score, is no more than the MPJPE that comes out in the end. It is compared strictly,
+less a millionth for rounding, so that a tie is never given up; once all frames are predicted the
+value is a row whatever it is. Time is noisy: it counts with the ends of the intervals that speak
+against giving up, the good one of the combination and the bad one of the other.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ import numpy as np
 import torch
 
 from htpbench import metrics
-from htpbench.combination import Combination
-from htpbench.compare import SYSTEM
+from htpbench.bench.context import TIMED
 from htpbench.errors import Pruned
-from htpbench.front import dominates, keeps, less_is_better
 from htpbench.meters.evaluation import Evaluation
-from htpbench.rows import Row
-from htpbench.setting import TIMED
+from htpbench.records.front import dominates, keeps, less_is_better
+from htpbench.records.pairing import SYSTEM
+from htpbench.records.rows import Row
+from htpbench.systems.combination import Combination
 
 if TYPE_CHECKING:
-    from htpbench.run import Bench
+    from htpbench.bench.runner import Bench
 
 MPJPE = "accuracy.mpjpe"
 ROUNDING = 1e-6  # relative: sums in another order, float32 errors

@@ -8,11 +8,10 @@ from dataclasses import replace
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
-from htpbench import constraint
-from htpbench.combination import Combination, Part, parse
-from htpbench.rows import Row
-from htpbench.search import space
-from htpbench.study import Search
+from htpbench.records.rows import Row
+from htpbench.study import constraint, space
+from htpbench.study.study import Search
+from htpbench.systems.combination import Combination, Part, parse
 
 GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials
 POPULATION = 4, 50  # the least that can cross over, and Optuna's default

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from htpbench.lifter import Lifter
-from htpbench.present import chosen
-from htpbench.protocols import Backbone, Block
+from htpbench.network.contracts import Backbone, Block
+from htpbench.network.lifter import Lifter
+from htpbench.network.token_state import chosen
 from htpbench.pruners.tps import TPS
 from htpbench.testing.drawn import BATCH, close, noise, some
 
@@ -71,7 +71,7 @@ class BackboneContract:
         assert tokens.shape == expected, f"embed gave {tokens.shape}, expected {expected}"
         assert len(backbone.blocks) == self.variant["blocks"]
         for index, block in enumerate(backbone.blocks):
-            assert isinstance(block, Block), f"block {index} is no htpbench.protocols.Block"
+            assert isinstance(block, Block), f"block {index} is no htpbench.network.contracts.Block"
             tokens = block(tokens)
             assert tokens.shape == expected, f"block {index} gave {tokens.shape}"
         summary = backbone.summary(tokens)

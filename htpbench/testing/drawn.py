@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from htpbench.selection import top
+from htpbench.network.positions import top
 
 CLOSE = 1e-5
 BATCH = 3

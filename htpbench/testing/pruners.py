@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from htpbench.protocols import Pruner, View
+from htpbench.network.contracts import Pruner, View
 from htpbench.testing.drawn import BATCH, noise, some
 
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from htpbench.present import chosen
-from htpbench.protocols import Recoverer
-from htpbench.selection import even_positions
+from htpbench.network.contracts import Recoverer
+from htpbench.network.positions import even_positions
+from htpbench.network.token_state import chosen
 from htpbench.testing.drawn import BATCH, close, noise, some
 
 

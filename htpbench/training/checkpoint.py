@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from htpbench import files, weights
 from htpbench.errors import BenchError
+from htpbench.network import weights
+from htpbench.outside import files
 from htpbench.training.recipes import Optimiser, Recipe
 from htpbench.training.trainee import Trainee
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 
-from htpbench import files, metrics, weights
-from htpbench.combination import parse
+from htpbench import metrics
 from htpbench.meters import accuracy
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion.clip import Motion
+from htpbench.network import weights
+from htpbench.outside import files
+from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import Points
 from htpbench.training.recipes import Recipe
 from htpbench.training.trainee import Trainee

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from htpbench import weights
-from htpbench.claims import in_turn
-from htpbench.combination import Combination
-from htpbench.devices import device_lock
-from htpbench.progress import Tick
-from htpbench.rows import Row
-from htpbench.run import Bench
-from htpbench.study import Study
+from htpbench.bench.claims import in_turn
+from htpbench.bench.devices import device_lock
+from htpbench.bench.runner import Bench
+from htpbench.network import weights
+from htpbench.outside.progress import Tick
+from htpbench.records.rows import Row
+from htpbench.study.study import Study
+from htpbench.systems.combination import Combination
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from htpbench import files
-from htpbench.combination import Combination, parse
-from htpbench.data import data_folder
 from htpbench.errors import BenchError
+from htpbench.outside import files
+from htpbench.systems.combination import Combination, parse
+from htpbench.systems.shipped import data_folder
 from htpbench.training.rates import Cosine, PerEpoch
 
 Optimiser = Literal["adamw", "adam", "amsgrad"]

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from htpbench import weights
-from htpbench.combination import parse
-from htpbench.diffusion.whole import Sampling, denoises
+from htpbench.diffusion.sampler import Sampling, denoises
 from htpbench.errors import BenchError
-from htpbench.lifter import Lifter
-from htpbench.protocols import Lifted
+from htpbench.network import weights
+from htpbench.network.contracts import Lifted
+from htpbench.network.lifter import Lifter
+from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.losses import LOSSES

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from htpbench import cards
-from htpbench.combination import Combination, Part
 from htpbench.diffusion.hypotheses import noised
+from htpbench.diffusion.sampler import denoises
 from htpbench.diffusion.schedule import STEPS
-from htpbench.diffusion.whole import denoises
-from htpbench.lifter import Lifter, build, build_pruner, build_recoverer, readable
 from htpbench.motion import open_motion
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
-from htpbench.protocols import Pruner
+from htpbench.network.contracts import Pruner
+from htpbench.network.lifter import Lifter, build, build_pruner, build_recoverer, readable
+from htpbench.systems import cards
+from htpbench.systems.combination import Combination, Part
 from htpbench.training.recipes import Recipe
 
 LEAST = 3  # frames that training for any schedule keeps

@@ -2,13 +2,13 @@
 
 import torch
 
-from htpbench import weights
 from htpbench.backbones.d3dp import D3DP
-from htpbench.combination import parse
 from htpbench.diffusion import aggregate, schedule
 from htpbench.diffusion.hypotheses import sample
-from htpbench.lifter import Lifter
 from htpbench.motion.cameras import Camera
+from htpbench.network import weights
+from htpbench.network.lifter import Lifter
+from htpbench.systems.combination import parse
 from official.common import close
 
 TOLERANCE = 1e-4  # the sine of t up to 999 loses digits: float64 differs from float32 by 1e-5

@@ -1,9 +1,9 @@
 """KTPFormer."""
 
-from htpbench import weights
 from htpbench.backbones.ktpformer import KTPFormer
-from htpbench.combination import parse
-from htpbench.lifter import Lifter
+from htpbench.network import weights
+from htpbench.network.lifter import Lifter
+from htpbench.systems.combination import parse
 from official.common import close
 
 

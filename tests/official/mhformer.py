@@ -1,9 +1,9 @@
 """MHFormer, alone and in TPC's module."""
 
-from htpbench import weights
 from htpbench.backbones.mhformer import MHFormer
-from htpbench.combination import parse
-from htpbench.lifter import Lifter
+from htpbench.network import weights
+from htpbench.network.lifter import Lifter
+from htpbench.systems.combination import parse
 from official.common import check_selection, close, clustering
 
 

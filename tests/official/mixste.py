@@ -1,10 +1,10 @@
 """MixSTE, alone and in HoT's and TPC's modules."""
 
-from htpbench import weights
 from htpbench.backbones.mixste import MixSTE
-from htpbench.combination import parse
-from htpbench.lifter import Lifter
+from htpbench.network import weights
+from htpbench.network.lifter import Lifter
 from htpbench.recoverers.tra import TRA
+from htpbench.systems.combination import parse
 from official.common import check_selection, close, clustering
 
 

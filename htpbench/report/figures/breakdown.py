@@ -9,9 +9,9 @@ import numpy
 import seaborn
 from matplotlib.figure import Figure
 
+from htpbench.records.rows import Row
 from htpbench.report.figures.combinations import first, newest
 from htpbench.report.figures.style import legend_below, save, titled
-from htpbench.rows import Row
 
 METRIC = "time.breakdown"
 PARTS = {  # of a row: its name, its colour, and its hatch, which a print without colours needs

@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from htpbench.records.rows import Row, latest
 from htpbench.report.figures.style import SMALL
-from htpbench.rows import Row, latest
 
 MARKERS = "osD^vPX<>phd"  # they differ where a print has no colours
 UNPRUNED = "unpruned"

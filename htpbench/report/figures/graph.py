@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from htpbench.combination import parse
+from htpbench.records.rows import Row
 from htpbench.report.figures.combinations import first, newest, short
 from htpbench.report.figures.style import legend_below, save, titled
-from htpbench.rows import Row
+from htpbench.systems.combination import parse
 
 LINKS, STAGES = "selection.links", "selection.stages"
 COLUMNS = 3  # combinations side by side

@@ -11,10 +11,10 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from htpbench.combination import parse
+from htpbench.records.rows import Row
 from htpbench.report.figures.combinations import first, newest, short
 from htpbench.report.figures.style import save, titled
-from htpbench.rows import Row
+from htpbench.systems.combination import parse
 
 METRIC = "selection.windows"
 COLUMNS = 4  # combinations side by side

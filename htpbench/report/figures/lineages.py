@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from htpbench.combination import parse
 from htpbench.report.figures.style import save, titled
 from htpbench.report.lineages import means
+from htpbench.systems.combination import parse
 
 MARKERS = {"same": "o", "any": "s", "transferred": "^"}
 

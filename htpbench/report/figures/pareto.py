@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from htpbench.front import front
+from htpbench.records.front import front
 from htpbench.report.current import CONTROL
 from htpbench.report.figures.combinations import UNPRUNED, families, handles, label, styles
 from htpbench.report.figures.style import legend_below, save, titled

@@ -14,8 +14,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from htpbench.drafts import write_file
-from htpbench.printable import shown
+from htpbench.outside.drafts import write_file
+from htpbench.outside.printable import shown
 
 WIDTH = 7.2  # inches, a page's text: sizes below are what a reader of the paper sees
 SMALL = 7  # points; nothing is smaller

@@ -1,0 +1,87 @@
+"""How long a sweep will take, from how long the same took before, here or on other machines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from htpbench.records.row import WRITTEN, Row
+from htpbench.records.rows import Store
+from htpbench.study import space
+
+if TYPE_CHECKING:
+    from htpbench.bench.runner import Bench
+
+PAUSE = timedelta(hours=1)  # a longer time between two rows was not spent on the second
+Unit = tuple[str, str]  # a combination and a meter
+UNKNOWN = ""  # the combination of a unit that a search has yet to choose
+
+
+def announced(bench: Bench) -> str:
+    """What a sweep is about to do, and for about how long, in one line."""
+    study = bench.study
+    count = len(space.listed(study)) + space.asked(study)
+    told = f"{study.name}: {count} combinations, meters {', '.join(study.meters)}"
+    if study.training:
+        return f"{told}; networks that are not there are trained first"
+    waiting = unmeasured(bench)
+    if not waiting:
+        return f"{told}; all of it is measured"
+    here = Store(bench.folder).read(study.name)
+    elsewhere = Store(bench.folder.parent).read(study.name)
+    for rows, whose in ((here, "here"), (elsewhere, "on another machine")):
+        seconds = estimate(waiting, durations(rows))
+        if seconds is not None:
+            return f"{told}; about {spoken(seconds)}, as it took {whose}"
+    return f"{told}; nothing like it was measured yet, so how long it takes is not known"
+
+
+def unmeasured(bench: Bench) -> list[Unit]:
+    """What a sweep has yet to measure; a search may find that less is to do."""
+    study = bench.study
+    listed = [
+        (str(one), meter)
+        for one in space.listed(study)
+        for meter in study.meters
+        if not bench.settled(bench.keys(one, meter))
+    ]
+    return listed + [(UNKNOWN, meter) for meter in study.meters] * space.asked(study)
+
+
+def durations(rows: Iterable[Row]) -> dict[Unit, float]:
+    """Seconds that each unit took: from the row before it in the store to its last."""
+    found: dict[Unit, float] = defaultdict(float)
+    for before, row in pairwise(rows):
+        spent = moment(row) - moment(before)
+        if timedelta() <= spent <= PAUSE:
+            found[row.combination, row.metric.partition(".")[0]] += spent.total_seconds()
+    return dict(found)
+
+
+def moment(row: Row) -> datetime:
+    """When a row was written; the year 1 where it does not say so."""
+    try:
+        return datetime.strptime(row.at, WRITTEN)
+    except ValueError:
+        return datetime.min
+
+
+def estimate(units: Sequence[Unit], known: dict[Unit, float]) -> float | None:
+    """Seconds that units will take, those that are not known as long as others of their meter."""
+    by_meter: dict[str, list[float]] = defaultdict(list)
+    for (_, meter), seconds in known.items():
+        by_meter[meter].append(seconds)
+    if not {meter for _, meter in units} <= by_meter.keys():
+        return None
+    return sum(known.get(unit, fmean(by_meter[unit[1]])) for unit in units)
+
+
+def spoken(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 90:
+        return f"{max(10 * round(seconds / 10), 10)} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

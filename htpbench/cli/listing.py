@@ -1,0 +1,58 @@
+"""What there is, and what a combination means: the tables of `ls` and `plan`."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
+
+from htpbench.study import study
+from htpbench.systems.cards import BackboneCard
+from htpbench.systems.combination import Combination
+from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
+from htpbench.systems.shipped import data_folder
+
+
+def listing() -> list[Table]:
+    """One table a kind of thing."""
+    tables = []
+    for registry in (BACKBONES, PRUNERS, RECOVERERS):
+        table = Table(f"{registry.kind}s", "", "state", box=SIMPLE_HEAD)
+        for name in registry.names():
+            card = registry.card(name)
+            variants = card.variants if isinstance(card, BackboneCard) else {}
+            sizes = f"{name}.{{{','.join(variants)}}}" if len(variants) > 1 else name
+            state = "built" if registry.built(name) else "not built"
+            table.add_row(sizes, f"{card.title}: {card.summary}", state)
+        tables.append(table)
+    table = Table("studies", "", box=SIMPLE_HEAD)
+    for name in study.names():
+        table.add_row(name, study.load(name).title)
+    tables.append(table)
+    table = Table("weights", box=SIMPLE_HEAD)
+    for path in sorted((data_folder() / "baselines" / "weights").glob("*.safetensors")):
+        table.add_row(path.stem)
+    tables.append(table)
+    return tables
+
+
+def plan_table(combinations: list[Combination]) -> Table:
+    """Pipeline, frames that each block sees, and what is missing."""
+    heads = ("pipeline", "frames in each block", "state")
+    table = Table(Column("combination", no_wrap=True), *heads, box=SIMPLE_HEAD)
+    for combination in combinations:
+        missing = combination.missing()
+        state = f"not built: {', '.join(missing)}" if missing else "ready"
+        lengths = " ".join(str(length) for length in combination.lengths())
+        table.add_row(str(combination), combination.pipeline(), lengths, state)
+    return table
+
+
+def rank_table(search: study.Search, count: int) -> Table:
+    """The combinations of a space with the fewest operations."""
+    from htpbench.meters.additive import ranked
+    from htpbench.study.space import enumerated
+
+    table = Table("combination", Column("flops, M", justify="right"), box=SIMPLE_HEAD)
+    for flops, combination in ranked(enumerated(search))[:count]:
+        table.add_row(str(combination), f"{flops / 1e6:,.1f}")
+    return table

@@ -1,0 +1,244 @@
+"""Several processes for one sweep: on this machine, or as jobs of a Slurm cluster.
+
+Each runs the same command with --as-worker; claims share the work among them and with whoever
+started the command elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from htpbench.errors import BenchError
+from htpbench.outside.waiting import log
+
+if TYPE_CHECKING:
+    from htpbench.bench.runner import Bench
+    from htpbench.outside.progress import Tick
+    from htpbench.records.rows import Row
+    from htpbench.study.study import Study
+
+STOP_S = 30.0  # how long a worker may take to end cleanly
+STORAGE = "HTPBENCH_STORAGE"  # the variable that stands for --storage
+DAY_MIN = 24 * 60  # a job's time limit; submitit's own is five minutes
+
+
+def measured(
+    bench: Bench, runs: Path, storage: str | None, tick: Tick, count: int = 1
+) -> list[Row]:
+    """The rows of a study, measured by `count` processes of which this is one."""
+    if bench.study.training:
+        check_storage(storage)
+        from htpbench.training.lineage import sweep as train_and_measure
+
+        sweep = partial(train_and_measure, bench, runs / bench.study.name, tick)
+    else:
+        from htpbench.search.sweep import sweep as search
+
+        sweep = partial(search, bench, tick, storage)
+    bench.known.begin()  # what the other workers will fail at, they failed at in this sweep
+    if count > 1:
+        prepare(storage)
+    with handed_on(storage), helped(same_command(), count - 1), bench.claims:
+        return sweep()
+
+
+def remember(bench: Bench, study: Study, rows: Iterable[Row]) -> None:
+    """Write down which rows a sweep is made of, where a report of the study would take others.
+
+    `study`: as its file says, which is what `report` knows; the bench may use it otherwise.
+    """
+    from htpbench.records.rows import Store
+    from htpbench.report.current import current
+
+    everywhere = Store(bench.folder.parent)
+    taken = current(study, everywhere.read(), everywhere.sweeps.get(study.name))
+    keys = {row.key for row in rows}
+    if keys != {row.key for row in taken}:
+        with bench.writer() as writer:
+            writer.finish(sorted(keys))
+
+
+def distributed(
+    study: Study,
+    results: Path,
+    storage: str | None,
+    count: int,
+    partition: str,
+    tick: Tick,
+    minutes: int = DAY_MIN,
+    gpus: int = 0,
+) -> None:
+    """Measure a study in `count` jobs of a cluster, whose machines may be unlike this one."""
+    prepare(storage)
+    folder = results / "slurm" / study.name
+    with handed_on(storage):
+        submit(same_command(), count, partition, folder, tick, minutes=minutes, gpus=gpus)
+
+
+def check_storage(storage: str | None) -> None:
+    """BenchError for an address that cannot be one, also where no trials need it."""
+    if storage is not None:
+        from htpbench.search.storage import checked
+
+        checked(storage)
+
+
+def prepare(storage: str | None) -> None:
+    """Make the schema of a database once, before many workers want it."""
+    if storage:
+        from htpbench.search.storage import open_storage, talking
+
+        with talking(storage):
+            open_storage(storage, Path())
+
+
+def same_command() -> list[str]:
+    """What this process was asked to do, for one worker; nothing beside it is imported (-P).
+
+    The storage's address is left out, which `handed_on` gives: others see commands, and Slurm jobs
+    keep them in files.
+    """
+    asked, given = sys.argv[1:], "--storage"
+    if given in asked:
+        place = asked.index(given)
+        del asked[place : place + 2]
+    asked = [word for word in asked if not word.startswith(f"{given}=")]
+    return [sys.executable, "-P", "-m", "htpbench", *asked, "--as-worker"]
+
+
+@contextmanager
+def handed_on(storage: str | None) -> Iterator[None]:
+    """Variables for the processes that are started meanwhile: a storage, and no import from here.
+
+    The second is for submitit's own processes, as -P is for ours.
+    """
+    before = dict(os.environ)
+    os.environ |= {"PYTHONSAFEPATH": "1"} | ({STORAGE: storage} if storage else {})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def printed(done: int, total: int, text: str) -> None:
+    """What a worker says to who started it; one whose parent is gone stops."""
+    try:
+        print(done, total, text, sep="\t", flush=True, file=sys.__stdout__)
+    except BrokenPipeError:
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def helped(command: list[str], count: int) -> Iterator[None]:
+    """Have `count` processes of a command beside the body; they end by themselves, or with it.
+
+    A killed worker is mentioned; its work is done by the others. BenchError, with what it said, for
+    one that ended in an error.
+    """
+    ending = threading.Event()
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        started = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
+            for _ in range(count)
+        ]
+        readers = [
+            threading.Thread(target=followed, args=(process, ending), daemon=True)
+            for process in started
+        ]
+        try:
+            for reader in readers:
+                reader.start()
+            yield
+            for process in started:
+                process.wait()
+        finally:
+            ending.set()
+            stop(started)
+            for reader in readers:
+                reader.join()
+        codes = [process.returncode for process in started if process.returncode > 0]
+        if codes and codes[0] != 143:  # 143: we stopped it
+            said.seek(0)
+            raise BenchError(f"a worker ended with code {codes[0]}: {said.read().strip()[-4000:]}")
+
+
+def followed(process: subprocess.Popen, ending: threading.Event) -> None:
+    """Read what a worker says until it ends, and mention it where it was killed."""
+    with process.stdout as said:  # type: ignore[union-attr]
+        said.read()
+    code = process.wait()
+    if code < 0 and not ending.is_set():
+        name = signal.Signals(-code).name
+        log.warning("worker pid %s was killed (%s); the others do its work", process.pid, name)
+
+
+def stop(processes: list[subprocess.Popen]) -> None:
+    """Ask them to end, then make them."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + STOP_S
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def submit(
+    command: list[str],
+    count: int,
+    partition: str,
+    folder: Path,
+    tick: Tick,
+    cluster: str = "slurm",
+    minutes: int = DAY_MIN,
+    gpus: int = 0,
+) -> None:
+    """Run `count` jobs of a command in a partition and wait for them; their logs are in `folder`.
+
+    `cluster="local"` runs them here, by submitit's own executor. BenchError without submitit,
+    without Slurm, and for a job that failed.
+    """
+    try:
+        import submitit
+    except ImportError:
+        raise BenchError("--slurm needs submitit: pip install 'htpbench[slurm]'") from None
+    python = f"{shlex.quote(sys.executable)} -P"  # where jobs do not get the environment
+    try:
+        executor = submitit.AutoExecutor(folder, cluster=cluster, slurm_python=python)
+    except RuntimeError as error:
+        raise BenchError(f"--slurm {partition}: {error}; is sbatch on the PATH?") from error
+    executor.update_parameters(
+        name="htpbench", timeout_min=minutes, gpus_per_node=gpus or None, slurm_partition=partition
+    )
+    task = submitit.helpers.CommandFunction(command, verbose=False)
+    jobs = [executor.submit(task) for _ in range(count)]
+    try:
+        while not all(job.done() for job in jobs):
+            tick(sum(job.done() for job in jobs), count, f"{count} jobs in {partition}")
+            time.sleep(1)
+    except BaseException:
+        for job in jobs:
+            job.cancel()
+        raise
+    failed = [job for job in jobs if job.exception() is not None]
+    if failed:
+        raise BenchError(
+            f"job {failed[0].job_id} failed; its logs are in {folder}. Where it ran out of time, "
+            "the same command goes on; --slurm-minutes gives it more"
+        )

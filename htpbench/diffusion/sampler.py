@@ -1,0 +1,102 @@
+"""A whole prediction of a denoising lifter: H hypotheses, K calls each, twice with flipping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from htpbench.diffusion.hypotheses import LIMIT, draw_noise, sample
+from htpbench.diffusion.schedule import STEPS
+from htpbench.network.lifter import Lifter, Span
+
+ROWS = 16  # hypotheses denoised at once on a CPU
+SHARE = 0.5  # of a GPU's free memory that a batch may fill
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How poses are drawn: H, K, the rule that makes one of H, and the seed of the noise.
+
+    replay: the mirrored call keeps the frames of the first.
+    """
+
+    hypotheses: int = 1
+    iterations: int = 1
+    rule: str = "p-agg"
+    seed: int = 0
+    replay: bool = False
+
+    def calls(self, augment: bool) -> int:
+        """Denoiser calls on one clip."""
+        return self.hypotheses * self.iterations * (1 + augment)
+
+
+def denoises(lifter: Lifter) -> bool:
+    """Whether a lifter refines noisy poses, so that a prediction takes many calls."""
+    return "noisy3d" in lifter.backbone.inputs
+
+
+class Whole(nn.Module):
+    """Clips (B, F, J, channels) and noise -> (B, H, F, J, 3) metres: a lifter that is sampled from.
+
+    It stands where a lifter stands when time is measured.
+    """
+
+    def __init__(self, lifter: Lifter, sampling: Sampling, augment: bool = True) -> None:
+        super().__init__()
+        self.lifter = lifter
+        self.sampling = sampling
+        self.augment = augment
+        self.frames, self.centred = lifter.frames, lifter.centred
+        self.rows = 0  # hypotheses denoised at once; 0: not known yet
+
+    @property
+    def span(self) -> Span:
+        """The lifter's: what a meter times inside each call."""
+        return self.lifter.span
+
+    @span.setter
+    def span(self, span: Span) -> None:
+        self.lifter.span = span
+
+    def example(self, batch: int = 1, device: str = "cpu") -> tuple[Tensor, ...]:
+        """A random 2D clip and its noise."""
+        return self.lifter.example(batch, device)[0], self.noise(list(range(batch))).to(device)
+
+    def noise(self, clips: list[int]) -> Tensor:
+        """(B, H, K, F, J, 3) for clips by their numbers, on the CPU."""
+        how, shape = self.sampling, (self.frames, self.lifter.backbone.joints, 3)
+        return draw_noise(how.seed, clips, how.hypotheses, how.iterations, shape)
+
+    def forward(self, poses2d: Tensor, noise: Tensor) -> Tensor:
+        """The estimates of the last step."""
+        self.rows = self.rows or fitting(self.lifter, poses2d[:1])
+        replay = self.sampling.replay
+        return sample(self.lifter, poses2d, noise, self.augment, replay, self.rows)[:, -1]
+
+
+def first_call(
+    lifter: Lifter, poses2d: Tensor, clips: list[int], seed: int = 0
+) -> tuple[Tensor, ...]:
+    """What the first call of the first hypothesis sees of clips; of other lifters the only one."""
+    if not denoises(lifter):
+        return (poses2d,)
+    noise = draw_noise(seed, clips, 1, 1, (*poses2d.shape[1:3], 3))[:, 0, 0].to(poses2d.device)
+    time = torch.full((len(clips),), STEPS - 1, device=poses2d.device)  # (B,)
+    return poses2d, noise.clamp(-LIMIT, LIMIT), time
+
+
+def fitting(lifter: Lifter, poses2d: Tensor) -> int:
+    """Hypotheses that may be denoised at once: on CUDA what one call's memory says fits."""
+    if poses2d.device.type != "cuda":
+        return ROWS
+    device = poses2d.device
+    torch.cuda.synchronize(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    lifter(*(x.to(device) for x in lifter.example()))
+    one = torch.cuda.max_memory_allocated(device) - before
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, int(SHARE * free / max(one, 1)))

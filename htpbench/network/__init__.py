@@ -1,0 +1,1 @@
+"""The contracts of the parts, the lifter that joins them, and its weights."""

@@ -1,0 +1,317 @@
+"""The lifter: embed, blocks with pruning, recovery, head. The one place that knows all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from htpbench.errors import BenchError, NotBuilt
+from htpbench.network.checks import check, tried
+from htpbench.network.contracts import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
+from htpbench.network.positions import even_positions, with_kept
+from htpbench.network.token_state import Present, chosen, gathered, itself, masked, unmasked
+from htpbench.systems.combination import Combination, Part, parse
+from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
+
+Span = Callable[[str], AbstractContextManager]
+
+
+class Lifter(nn.Module):
+    """A combination as a network: 2D clip (B, F, J, channels) in, `Lifted` out.
+
+    recovered: f, how many evenly spaced frames the recoverer brings back.
+    centred: the centre frame (F - 1) // 2 survives every pruning (seq2frame).
+    masked: the first pruning leaves all frames in place and bars attention from those it dropped,
+    until the next pruning or the end; what comes out is the same.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        frames: int,
+        pruner: Pruner | None = None,
+        schedule: tuple[tuple[int, int], ...] = (),
+        recoverer: Recoverer | None = None,
+        recovered: int | None = None,
+        centred: bool = False,
+        masked: bool = False,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.recoverer = recoverer
+        self.pruner = pruner
+        self.schedule = schedule
+        self.frames = frames
+        self.recovered = recovered or frames
+        self.centred = centred
+        self.masked = masked
+        self.span: Span = lambda name: nullcontext()  # a meter times parts by name
+
+    @property
+    def centre(self) -> int:
+        """The frame that seq2frame predicts."""
+        return (self.frames - 1) // 2
+
+    def with_schedule(
+        self,
+        schedule: tuple[tuple[int, int], ...],
+        pruner: Pruner | None = None,
+        recoverer: Recoverer | None = None,
+    ) -> Lifter:
+        """The same parameters under another schedule, by default with the same parts.
+
+        BenchError as in `build`: lengths that own parameters, attention that is not there.
+        """
+        if self.backbone.per_length:
+            wanted = ",".join(f"{r}@{b}" for r, b in schedule)
+            raise BenchError(
+                f"{type(self.backbone).__name__} has parameters for each frame of its own "
+                f"schedule; build it anew for {wanted}"
+            )
+        pruner = pruner or self.pruner
+        if pruner and "attention" in pruner.needs:
+            check_attention(type(pruner).__name__, schedule, self.backbone)
+        return Lifter(
+            self.backbone,
+            self.frames,
+            pruner,
+            schedule,
+            recoverer or self.recoverer,
+            self.recovered,
+            self.centred,
+            self.masked,
+        )
+
+    def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
+        """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses).
+
+        A graph of links is not replayed: it is that of the clip at hand.
+        """
+        batch, device = len(inputs[0]), inputs[0].device
+        frames = torch.arange(self.frames, device=device).expand(batch, -1)  # (B, F)
+        with self.span("embed"):
+            present = Present(self.backbone.embed(*inputs), frames)
+        early: Tensor | None = None
+        places = {block for _, block in self.schedule}
+        needed = self.recoverer is not None and "early" in self.recoverer.needs
+        trail: list[Tensor] = []
+        for index, block in enumerate(self.backbone.blocks):
+            if needed and not trail:
+                early = present.tokens  # else nothing holds what is pruned
+            if index in places:
+                replayed = selection[len(trail)] if selection is not None else None
+                present = self.prune(present, trail, inputs[0], index, replayed)
+            present = present._replace(tokens=block(present.tokens, present.keys))
+        present = unmasked(present, trail)
+        return self.finish(present, tuple(trail), early)
+
+    def prune(
+        self,
+        present: Present,
+        trail: list[Tensor],
+        poses2d: Tensor,
+        block: int,
+        replayed: Tensor | None,
+    ) -> Present:
+        """What enters a block before which frames are pruned; appends them, (B, r), to the trail.
+
+        replayed (B, r): the original numbers of the frames to keep, instead of the pruner's.
+        """
+        stage, r = len(trail), self.schedule[len(trail)][0]
+        with self.span("prune"):
+            present = unmasked(present, trail)
+            view = self.view(present, poses2d, block, stage)
+            if replayed is None:
+                positions = self.pruner.select(view, r)  # type: ignore[union-attr]
+                check(positions, view.kept, r, self.pruner)
+            else:
+                positions = torch.searchsorted(view.kept.contiguous(), replayed)
+            links = self.links(view)
+            tokens = chosen(present.tokens, positions)  # (B, r, S, C)
+            trail.append(view.kept.gather(1, positions))
+        if self.recoverer is not None:
+            with self.span("recover"):
+                tokens = self.recoverer.mark(tokens, trail[-1], stage)
+        if self.masked and stage == 0:
+            return masked(tokens, present, positions, links)
+        return gathered(tokens, view.kept, positions, links)
+
+    def links(self, view: View) -> Tensor | None:
+        """(B, n, n) bool: the frames that each may look at, where the pruner's graph says so."""
+        if self.pruner is None or not self.pruner.edges:
+            return None
+        links = self.pruner.links(view)
+        if links is None:
+            return None
+        return links | itself(links)
+
+    def finish(self, present: Present, trail: tuple[Tensor, ...], early: Tensor | None) -> Lifted:
+        """Recover before or after the head, as the recoverer declares."""
+        tokens, kept = present.tokens, present.frames
+        if self.recoverer is None:
+            return Lifted(self.head(tokens), kept, trail)
+        wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
+        if self.centred:
+            centre = torch.full((1,), self.centre, device=wanted.device)
+            wanted = with_kept(wanted[None], centre)[0]
+        more = {} if early is None else {"early": early[:, wanted]}
+        if self.recoverer.where == "tokens":
+            with self.span("recover"):
+                tokens = self.recoverer(tokens, kept, wanted, **more)  # (B, f, S, C)
+            poses = self.head(tokens)
+        else:
+            poses = self.head(tokens)
+            with self.span("recover"):
+                poses = self.recoverer(poses, kept, wanted, **more)  # (B, f, J, 3)
+        return Lifted(poses, wanted.expand(len(poses), -1), trail)
+
+    def head(self, tokens: Tensor) -> Tensor:
+        """Poses (B, f, J, 3) of tokens (B, f, S, C), in the precision of the parameters."""
+        with self.span("head"):
+            weight = next(self.backbone.parameters(), tokens)
+            return self.backbone.head(tokens.to(weight.dtype))
+
+    def view(
+        self,
+        present: Present,
+        poses2d: Tensor,
+        block: int,
+        stage: int,
+    ) -> View:
+        """What the pruner of one stage may look at."""
+        frames = present.frames
+        keep = (frames == self.centre).int().argmax(dim=1) if self.centred else None  # (B,)
+        return View(
+            tokens=present.tokens,
+            poses2d=poses2d,
+            kept=frames,
+            block=block,
+            stage=stage,
+            keep=keep,
+            summary=self.backbone.summary,
+            attention=self.backbone.blocks[block].received,  # type: ignore[arg-type]
+        )
+
+    def try_pruner(self) -> None:
+        """Let the pruner choose on drawn clips, stage after stage; Faulty names its mistake."""
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(0)
+            poses2d, *_ = self.example(batch=2)  # of one clip, positions for all would go unseen
+            kept = torch.arange(self.frames).repeat(len(poses2d), 1)  # (B, F)
+            for stage, (r, block) in enumerate(self.schedule):
+                tokens = torch.randn(*kept.shape, self.backbone.stacked, self.backbone.width)
+                view = self.view(Present(tokens, kept), poses2d, block, stage)
+                kept = kept.gather(1, tried(self.pruner, view, r))  # (B, r)
+
+    def shapes(self) -> Shapes:
+        """The sizes of one forward pass, for published costs; features counted on `meta`."""
+        backbone = self.backbone
+        kept = tuple(r for r, _ in self.schedule)
+        probe = torch.empty(1, 1, backbone.stacked, backbone.width, device="meta")
+        return Shapes(
+            frames=self.frames,
+            lengths=(self.frames, *kept)[: len(kept)],
+            kept=kept,
+            recovered=self.recovered,
+            stacked=backbone.stacked,
+            width=backbone.width,
+            features=backbone.summary(probe).shape[-1],
+            joints=backbone.joints,
+            pruner_counts_itself=hasattr(self.pruner, "published_macs"),
+        )
+
+    def example(self, batch: int = 1, device: str = "cpu", seed: int = 0) -> tuple[Tensor, ...]:
+        """Random inputs of the right shapes: a 2D clip (B, F, J, channels), what else is asked."""
+        clip = (batch, self.frames, self.backbone.joints)
+        channels = self.backbone.channels
+        known = {"poses2d": (*clip, channels), "noisy3d": (*clip, 3), "time": (batch,)}
+        shapes = {name: known[name] for name in self.backbone.inputs}
+        if device == "meta":
+            return tuple(torch.empty(shape, device="meta") for shape in shapes.values())
+        generator = torch.Generator().manual_seed(seed)
+        drawn = {n: torch.rand(s, generator=generator).to(device) for n, s in shapes.items()}
+        if "time" in drawn:
+            drawn["time"] = (1000 * drawn["time"]).long()
+        return tuple(drawn.values())
+
+
+def build(
+    combination: Combination | str,
+    pipeline: str | None = None,
+    any_schedule: bool = False,
+    masked: bool = False,
+) -> Lifter:
+    """Assemble a combination with fresh weights, drawn from torch's global generator.
+
+    any_schedule: the recoverer's parameters do not depend on the schedule. masked: see Lifter.
+    BenchError where the parts refuse each other, NotBuilt where one has no code, Faulty where the
+    pruner does not keep its contract.
+    """
+    if isinstance(combination, str):
+        combination = parse(combination)
+    if combination.missing():
+        raise NotBuilt(f"{combination}: {', '.join(combination.missing())} not built yet")
+    centred = combination.pipeline(pipeline) == "seq2frame"
+    cls = BACKBONES.load(combination.backbone)
+    if cls.dense and combination.pruner and (combination.recovered or not combination.recoverer):
+        raise BenchError(f"{combination}: {combination.backbone} must return all F frames")
+    if cls.per_length and any_schedule:
+        raise BenchError(
+            f"{combination.backbone} cannot serve any schedule: it has parameters for each frame; "
+            "train it for one schedule"
+        )
+    if cls.per_length and masked:
+        raise BenchError(f"{combination.backbone} cannot be masked: its blocks fit one length each")
+    variant = combination.card.variants[combination.variant].parameters()
+    backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
+    if combination.pruner and "attention" in PRUNERS.load(combination.pruner.name).needs:
+        check_attention(f"{combination}: {combination.pruner}", combination.schedule, backbone)
+    ranks = None if any_schedule else [r for r, _ in combination.schedule]
+    recoverer = combination.recoverer
+    lifter = Lifter(
+        backbone,
+        combination.frames,
+        pruner=build_pruner(combination.pruner) if combination.pruner else None,
+        schedule=combination.schedule,
+        recoverer=build_recoverer(recoverer, combination.frames, ranks, backbone)
+        if recoverer
+        else None,
+        recovered=combination.recovered,
+        centred=centred,
+        masked=masked,
+    )
+    lifter.try_pruner()
+    return lifter
+
+
+def readable(backbone: Backbone) -> list[int]:
+    """The blocks whose temporal attention a pruner can read."""
+    blocks = enumerate(backbone.blocks)
+    return [i for i, block in blocks if type(block).received is not Block.received]  # type: ignore
+
+
+def check_attention(who: str, schedule: tuple[tuple[int, int], ...], backbone: Backbone) -> None:
+    """BenchError where a pruner would read the attention of a block that has none."""
+    places = readable(backbone)
+    for _, b in schedule:
+        if b not in places:
+            raise BenchError(
+                f"{who} reads the attention of block {b}, which has none of frames to frames; "
+                f"expected b among {', '.join(map(str, places)) or 'none'}"
+            )
+
+
+def build_pruner(part: Part) -> Pruner:
+    """A pruner with its options."""
+    return PRUNERS.load(part.name)(**dict(part.options))
+
+
+def build_recoverer(
+    part: Part, frames: int, ranks: list[int] | None, backbone: Backbone
+) -> Recoverer:
+    """A recoverer sized for a backbone; ranks = None serves any schedule."""
+    cls = RECOVERERS.load(part.name)
+    return cls(frames, ranks, backbone.stacked, backbone.width, **dict(part.options))

@@ -1,0 +1,1 @@
+"""What comes from outside and what goes there: files, texts, the terminal."""

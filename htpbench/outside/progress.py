@@ -1,0 +1,65 @@
+"""One progress bar for long work; in a log, a line for each unit that is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeElapsedColumn,
+)
+
+from htpbench.outside.fitting import Ending
+
+Tick = Callable[[int, int, str], None]  # units done, units in all, which one
+LINES = 100  # of a log, where units are as small as steps or frames
+
+
+class Doing(ProgressColumn):
+    """What is being done, as much of its end as there is room for."""
+
+    def render(self, task: Task) -> Ending:
+        """See rich."""
+        return Ending(task.description)
+
+
+@contextmanager
+def bar(console: Console, small: bool = False) -> Iterator[Tick]:
+    """Yields `tick(done, total, text)`; `small` units are too many for a line each."""
+    if not console.is_terminal:
+        yield lines(console, small)
+        return
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        Doing(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def tick(done: int, total: int, text: str) -> None:
+            progress.update(task, completed=done, total=total, description=text)
+
+        yield tick
+
+
+def lines(console: Console, small: bool) -> Tick:
+    """A tick that prints a line whenever more is done than in the last one."""
+    told = 0
+
+    def tick(done: int, total: int, text: str) -> None:
+        nonlocal told
+        step = max(total // LINES, 1) if small else 1
+        if done // step > told // step or done == total > told:
+            told = done
+            said = f"{done}/{total} {text}"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+    return tick

@@ -1,0 +1,109 @@
+"""Which rows may be compared, and how far apart two combinations are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from htpbench.errors import BenchError
+from htpbench.records.intervals import group_mean, mean_interval
+from htpbench.records.rows import Row
+
+# What is compared, not how it was measured.
+WEIGHTS = {"weights", "weights_sha256", "weights_seed", "training", "training_seed"}
+SYSTEM = {*WEIGHTS, "trained", "code", "control", "masked"}
+# How clips were cut; they may differ where the same number of frames of each clip was scored.
+CUT = {"stride", "windows"}
+MPJPE, ACTION_MEAN = "accuracy.mpjpe", "accuracy.mpjpe_action_mean"
+BY_CLIP, FRAMES = "accuracy.mpjpe_by_clip", "accuracy.frames_by_clip"
+ACTIONS = "accuracy.actions_by_clip"
+COUNTS = {  # what means of a clip are averaged over, where it is not frames
+    "accuracy.mpjve": "accuracy.velocities_by_clip",
+    "accuracy.acceleration_error": "accuracy.accelerations_by_clip",
+}
+
+
+def unlike(row: Row, other: Row, skipped: Collection[str] = ()) -> dict[str, tuple[Any, Any]]:
+    """The conditions in which two rows differ: field -> (the row's, the other's)."""
+    fields = [
+        *row.conditions,
+        *(field for field in other.conditions if field not in row.conditions),
+    ]
+    pairs = {field: (row.conditions.get(field), other.conditions.get(field)) for field in fields}
+    return {f: pair for f, pair in pairs.items() if f not in skipped and pair[0] != pair[1]}
+
+
+def difference(
+    mine: Mapping[str, Row], base: Mapping[str, Row], metric: str = MPJPE
+) -> tuple[float, float, float]:
+    """A metric minus the base's and its 95 % interval, paired clip by clip; see `paired`.
+
+    Both map metrics to ok rows of one combination. BenchError names the fields of the evaluation
+    cards that differ.
+    """
+    found = apart(mine, base)
+    if found:
+        told = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
+        raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {told}")
+    if not paired(metric, mine, base):
+        raise BenchError(f"not comparable with {base[BY_CLIP].combination}: other clips")
+    values, weights, *actions = by_clip_rows(metric)
+    ours, theirs, weight = labelled(mine[values]), labelled(base[values]), labelled(base[weights])
+    counts = np.array([weight[clip] for clip in theirs])  # (clips,)
+    sums = np.array([ours[clip] - theirs[clip] for clip in theirs]) * counts
+    action = labelled(base[actions[0]]) if actions else dict.fromkeys(theirs, 0.0)
+    groups = np.array([action[clip] for clip in theirs])
+    return float(group_mean(sums, counts, groups)), *mean_interval(sums, counts, groups)
+
+
+def paired(metric: str, mine: Mapping[str, Row], base: Mapping[str, Row]) -> bool:
+    """Whether rows tell a metric clip by clip, over as many frames of the same clips.
+
+    Rows of older meters tell MPJPE alone.
+    """
+    needed = by_clip_rows(metric)
+    if not set(needed) <= mine.keys() & base.keys():
+        return False
+    ours, theirs = ([labelled(side[name]) for name in needed] for side in (mine, base))
+    alike = all(one.keys() == ours[0].keys() for one in (*ours, *theirs))
+    return alike and ours[1:] == theirs[1:] and any(ours[1].values())
+
+
+def by_clip_rows(metric: str) -> tuple[str, ...]:
+    """The rows that pair a metric: means of clips, over how many, and of actions the clips' own."""
+    if metric == ACTION_MEAN:
+        return BY_CLIP, FRAMES, ACTIONS
+    return f"{metric}_by_clip", COUNTS.get(metric, FRAMES)
+
+
+def labelled(row: Row) -> dict[str, float]:
+    """Clip -> its number in a row that holds one for each."""
+    return dict(zip(row.axis, row.value, strict=True))  # type: ignore[arg-type]
+
+
+def apart(mine: Mapping[str, Row], base: Mapping[str, Row]) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two evaluation cards differ: field -> (mine, the base's).
+
+    Clips may be cut otherwise where the same number of frames of each was scored.
+    """
+    counts, expected = frames(mine), frames(base)
+    row, other = mine[BY_CLIP], base[BY_CLIP]
+    blind = (
+        {"flip", "flip_selection", "sampling"} if "flip" not in row.conditions else set()
+    )  # the mean pose
+    if "sampling" not in row.conditions or "sampling" not in other.conditions:
+        blind = blind | {"sampling"}  # one of them takes a single pass: what is compared
+    found = unlike(row, other, SYSTEM | CUT | blind)
+    if not found and counts != expected:
+        sums = sum(counts.values()), sum(expected.values())
+        found = unlike(row, other, SYSTEM | blind) or {"frames scored": sums}
+    return found
+
+
+def frames(rows: Mapping[str, Row]) -> dict[str, float]:
+    """Clip -> its number of scored frames."""
+    if not {BY_CLIP, FRAMES} <= rows.keys():
+        raise BenchError(f"{BY_CLIP} was not measured; measure it with the meter accuracy")
+    return labelled(rows[FRAMES])

@@ -1,0 +1,253 @@
+"""Is B better than A? A verdict for each metric, from rows alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from htpbench.errors import BenchError, unknown
+from htpbench.records.pairing import (
+    BY_CLIP,
+    FRAMES,
+    SYSTEM,
+    WEIGHTS,
+    apart,
+    difference,
+    paired,
+    unlike,
+)
+from htpbench.records.rows import Row, latest
+from htpbench.study.study import HIGHER_IS_BETTER
+from htpbench.systems.combination import parse
+from htpbench.systems.shipped import data_folder
+
+FLOOR = 0.005  # of A's value: what is nearer is the same for any practical purpose
+METERS = ("cost", "time", "sampling", "accuracy", "selection")
+COUNTED = {
+    "sampling.calls",
+    "sampling.flops_published",
+    "sampling.flops",
+    "sampling.training_flops",
+}
+TIMED = ("time", "sampling")
+Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """B minus A in one metric, in base units, and what follows from its 95 % interval.
+
+    `same`: the interval lies within FLOOR of A's value; `better`, `worse`: wholly outside;
+    `unsure`: neither, or there is none. `conditions` are shared, `differing` maps a field of the
+    compared systems to (A's, B's).
+    """
+
+    metric: str
+    unit: str
+    a: float
+    b: float
+    difference: float
+    low: float | None
+    high: float | None
+    samples: tuple[int | None, int | None]
+    how: str
+    verdict: Literal["better", "same", "worse", "unsure"]
+    conditions: dict[str, Any]
+    differing: dict[str, tuple[Any, Any]]
+
+
+def compare(
+    a: str, b: str, rows: Iterable[Row], metrics: Collection[str] = ()
+) -> tuple[list[Verdict], list[str]]:
+    """Verdicts on B against A, and what was refused: a sentence each, the last with the remedy.
+
+    Without `metrics`: all that are exact or have an interval. Of several conditions the newest pair
+    that is alike counts, with the same weights if there is one. BenchError for an unknown metric.
+    """
+    if a == b:
+        raise BenchError(f"A and B are both {a}; expected two combinations")
+    rows = [row for row in latest(rows).values() if row.combination in (a, b)]
+    base, mine = cards(rows, a), cards(rows, b)
+    found: list[Verdict] = []
+    refused: dict[str, list[str]] = {}
+    for metric in asked(metrics, rows) if metrics else usual(base, mine):
+        meter = metric.partition(".")[0]
+        pairs = [(x, y) for y in base for x in mine if metric in x and metric in y]
+        pairs.sort(key=lambda pair: worth(metric, *pair), reverse=True)
+        alike = next((pair for pair in pairs if not differ(meter, *pair)), None)
+        if alike:
+            found.append(judge(metric, *alike))
+            continue
+        if pairs:
+            fields = differ(meter, *pairs[0]).items()
+            told = "; ".join(f"{field} is {y!r} for A, {x!r} for B" for field, (x, y) in fields)
+            why = f"the conditions differ: {told}"
+        else:
+            told = filter(None, (lacking(metric, name, rows) for name in (a, b)))
+            why = "; ".join(told) or "measured in part, for a sweep was stopped"
+        refused.setdefault(why, []).append(metric)
+    if not found and not refused:
+        none = " and ".join(name for name, held in ((a, base), (b, mine)) if not held)
+        refused = {f"no rows of {none or 'what both have'}": ["cost"]}
+    said = [
+        f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}"
+        for why, names in refused.items()
+    ]
+    meters = {name.partition(".")[0]: None for names in refused.values() for name in names}
+    return found, [*said, remedy(a, b, meters, rows)] if said else []
+
+
+def cards(rows: Iterable[Row], name: str) -> list[Card]:
+    """The ok rows of a combination, one group for each meter and conditions."""
+    groups: dict[str, dict[str, Row]] = {}
+    for row in sorted(rows, key=lambda row: row.at):  # of two versions of a meter the newest counts
+        if row.combination == name and row.status == "ok":
+            told = json.dumps([row.metric.partition(".")[0], row.conditions], sort_keys=True)
+            groups.setdefault(told, {})[row.metric] = row
+    whole = {BY_CLIP, FRAMES}  # a sweep that was killed left less: measured again, not compared
+    return [g for g in groups.values() if whole <= g.keys() or "accuracy.mpjpe" not in g]
+
+
+def usual(base: Iterable[Card], mine: Iterable[Card]) -> list[str]:
+    """What is judged unless metrics are named: what is exact or has an interval."""
+    held = [{m: row for card in side for m, row in card.items()} for side in (base, mine)]
+    rows = {m: row for side in held for m, row in side.items() if not isinstance(row.value, list)}
+    metrics = {m for m, row in rows.items() if exact(m) or row.low is not None}
+    both = held[0].keys() & held[1].keys()
+    # An unpruned network has no selection, and a control has errors alone.
+    if any(row.combination.startswith("control") for side in held for row in side.values()):
+        metrics &= both
+    metrics -= {m for m in metrics - both if m.startswith("selection.")}
+    return [m for meter in METERS for m in rows if m in metrics and m.startswith(f"{meter}.")]
+
+
+def asked(metrics: Iterable[str], rows: Iterable[Row]) -> list[str]:
+    """The metrics as they are; BenchError for one that a meter with rows does not know."""
+    known = {row.metric for row in rows if not isinstance(row.value, list)}
+    for metric in metrics:
+        meter = metric.partition(".")[0]
+        of_meter = {name for name in known if name.startswith(f"{meter}.")}
+        if metric not in known and (of_meter or meter not in METERS):
+            raise unknown("metric", metric, known)
+    return list(dict.fromkeys(metrics))
+
+
+def differ(meter: str, mine: Card, base: Card) -> dict[str, tuple[Any, Any]]:
+    """The conditions that forbid a comparison: field -> (B's, A's)."""
+    if meter == "accuracy":
+        return apart(mine, base)
+    return unlike(next(iter(mine.values())), next(iter(base.values())), SYSTEM)
+
+
+def worth(metric: str, mine: Card, base: Card) -> tuple:
+    """Larger for the same weights, then for newer rows."""
+    row, other = mine[metric], base[metric]
+    return not WEIGHTS & unlike(row, other).keys(), sorted([row.at, other.at])
+
+
+def judge(metric: str, mine: Card, base: Card) -> Verdict:
+    """The verdict on one metric of two cards that are alike."""
+    row, other = mine[metric], base[metric]
+    value, low, high, how = estimate(metric, mine, base)
+    floor = FLOOR * abs(number(other))
+    verdict: Literal["better", "same", "worse", "unsure"] = "unsure"
+    if low is not None and high is not None:
+        if -floor <= low and high <= floor:
+            verdict = "same"
+        elif low > floor or high < -floor:
+            verdict = "better" if (low > 0) == (metric in HIGHER_IS_BETTER) else "worse"
+    differing = unlike(other, row)
+    return Verdict(
+        metric=metric,
+        unit=row.unit,
+        a=number(other),
+        b=number(row),
+        difference=value,
+        low=low,
+        high=high,
+        samples=(other.samples, row.samples),
+        how=how,
+        verdict=verdict,
+        conditions={k: v for k, v in row.conditions.items() if k not in differing},
+        differing=differing,
+    )
+
+
+def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, float | None, str]:
+    """B minus A, its 95 % interval (None: not known), and where the interval comes from.
+
+    Unpaired intervals are joined as of independent estimates (Zou and Donner 2008), which is too
+    wide where the same clips were scored, so no verdict is bolder than it may be. Of times it would
+    be too narrow, because the machine drifts from one measurement to the next: they are widened by
+    what the reference drifted, which ran beside both.
+    """
+    row, other = mine[metric], base[metric]
+    value = number(row) - number(other)
+    if exact(metric):
+        return value, value, value, "exact"
+    if paired(metric, mine, base):
+        return *difference(mine, base, metric), "paired by clip"
+    if row.low is None or row.high is None or other.low is None or other.high is None:
+        return value, None, None, "no interval"
+    low = value - math.hypot(number(row) - row.low, other.high - number(other))
+    high = value + math.hypot(row.high - number(row), number(other) - other.low)
+    meter = metric.partition(".")[0]
+    if metric == f"{meter}.speedup":
+        return value, low, high, f"each paired with {row.conditions.get('reference')}"
+    if meter not in TIMED:
+        return value, low, high, "unpaired"
+    forward, speedup = f"{meter}.forward", f"{meter}.speedup"
+    if not {forward, speedup} <= mine.keys() & base.keys():
+        return value, None, None, "the machine's drift is not known"
+    beside = [number(card[forward]) * number(card[speedup]) for card in (base, mine)]
+    if min(beside) <= 0:
+        return value, None, None, "a time that is none"
+    drift = beside[1] / beside[0]
+    wider = abs(number(row)) * (max(drift, 1 / drift) - 1)
+    return (
+        value,
+        low - wider,
+        high + wider,
+        f"unpaired; the machine drifted by {100 * (drift - 1):+.1f} %",
+    )
+
+
+def exact(metric: str) -> bool:
+    """Whether a metric is counted, not measured."""
+    return metric.startswith("cost.") or metric in COUNTED
+
+
+def number(row: Row) -> float:
+    """The value of an ok row that holds one number."""
+    assert not isinstance(row.value, list) and row.value is not None
+    return float(row.value)
+
+
+def lacking(metric: str, name: str, rows: Iterable[Row]) -> str:
+    """Why a combination has no row to compare; "" where it has one."""
+    found = [row for row in rows if (row.combination, row.metric) == (name, metric)]
+    newest = max(found, key=lambda row: (row.status == "ok", row.at), default=None)
+    if newest is None:
+        return f"not measured for {name}"
+    if newest.status == "ok":
+        return ""
+    return f"{newest.status} for {name}" + (f" ({newest.reason})" if newest.reason else "")
+
+
+def remedy(a: str, b: str, meters: Iterable[str], rows: Iterable[Row]) -> str:
+    """The command after which these meters have rows of both under the same conditions."""
+    if any(name.startswith("control") for name in (a, b)):
+        return "measure both alike with `htpbench sweep` of one study"
+    command = " ".join([f"htpbench run {a} {b}", *(f"--meter {meter}" for meter in meters)])
+    if parse(a).pipeline() != parse(b).pipeline():
+        command += " --pipeline seq2frame"  # the one that serves any combination
+    if {"accuracy", "selection"} & set(meters):
+        used = {str(row.conditions["weights"]) for row in rows if "weights" in row.conditions}
+        shipped = (data_folder() / "baselines" / "weights").glob("*.safetensors")
+        known = sorted(used & {path.stem for path in shipped})
+        one_backbone = a.partition("+")[0] == b.partition("+")[0]
+        command += f" --weights {known[0] if known and one_backbone else 'WEIGHTS'}"
+    return f"measure both alike with `{command}`"

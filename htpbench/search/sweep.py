@@ -1,0 +1,224 @@
+"""Sweeps: what a study lists is measured, then Optuna asks and the bench answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+
+import optuna
+from optuna.storages import fail_stale_trials
+from optuna.storages._heartbeat import get_heartbeat_thread  # as study.optimize does it
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from htpbench.bench.claims import OTHERS, alive, here, in_turn, myself
+from htpbench.bench.context import METERS
+from htpbench.bench.runner import Bench
+from htpbench.errors import unknown
+from htpbench.outside.progress import Tick
+from htpbench.outside.waiting import PAUSE_S, Waiting
+from htpbench.records.row import Row, is_list
+from htpbench.search.cascade import Cascade
+from htpbench.search.storage import SystemLock, open_storage, talking
+from htpbench.search.suggest import excesses, sampler, suggest
+from htpbench.study import space
+from htpbench.study.study import HIGHER_IS_BETTER, Study
+from htpbench.systems.combination import Combination, parse
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def sweep(
+    bench: Bench,
+    tick: Tick = lambda done, total, text: None,
+    storage: str | None = None,
+) -> list[Row]:
+    """Measure the study's combinations, then search its space; returns the rows in that order.
+
+    Any number of processes may do this at once and share the work. The storage serves the search
+    alone: what was measured stands in the rows, so a sweep that was killed resumes, and nothing
+    that has a row is measured again.
+    """
+    check_objectives(bench.study)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    listed = space.listed(bench.study)
+    total = len(listed) + space.asked(bench.study)
+    rows: dict[Combination | None, list[Row]] = {}
+    with bench.writer() as writer, talking(storage):
+        trials = Trials(bench, storage, writer.number)
+        cascade = Cascade(bench, lambda: [*listed, *trials.searched()])
+
+        def work(combination: Combination | None) -> None:
+            tell = partial(tick, len(rows.keys() - {None}), total)
+            if combination is None:
+                rows[None] = bench.control(writer, tell, wait=False)
+                return
+            judge = cascade.judge(combination)
+            watch = judge and judge.watch
+            found = bench.measure(combination, writer, tell, judge, wait=False, watch=watch)
+            rows[combination] = list(found.values())
+            trials.note(combination, found)
+            tick(len(rows.keys() - {None}), total, str(combination))
+
+        in_turn([None, *listed], work)
+        for done, trial in trials.wanted():
+            tell = partial(tick, len(listed) + done, total)
+            tell("searching")
+            with trials.running(trial):
+                combination = suggest(trial, bench.study.search)  # type: ignore[arg-type]
+                trial.set_user_attr("combination", str(combination))
+                judge = cascade.judge(combination)
+                watch = judge and judge.watch
+                found = bench.measure(combination, writer, tell, judge, watch=watch)
+                trials.answer(trial, found)
+            rows[combination] = list(found.values())
+            tick(len(listed) + done + 1, total, str(combination))
+        in_turn([each for each in trials.searched() if each not in rows], work)  # of other workers
+    ordered = dict.fromkeys([None, *listed, *rows])
+    return list({row.key: row for place in ordered for row in rows[place]}.values())
+
+
+def check_objectives(study: Study) -> None:
+    """BenchError for objectives that no meter of the study measures: no trial could succeed."""
+    known = [
+        metric for meter in study.meters for metric in METERS[meter].METRICS if not is_list(metric)
+    ]
+    for objective in study.objectives:
+        if objective not in known and (study.search or "objectives" in study.model_fields_set):
+            raise unknown("objective", objective, known)
+    for one in study.constraints():
+        if one.metric not in known:
+            raise unknown("metric of a constraint", one.metric, known)
+
+
+class Trials:
+    """The Optuna study of a bench's conditions, shared by all workers."""
+
+    def __init__(self, bench: Bench, storage: str | None, number: int) -> None:
+        self.study, self.objectives = bench.study, bench.study.objectives
+        conditions = bench.study.model_dump(exclude={"title", "imports"}), bench.seed, bench.device
+        digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
+        name = f"{bench.study.name}-{digest}"
+        # Whoever asks holds this lock, so that a RUNNING trial without an owner has a dead one.
+        self.lock = SystemLock(bench.folder / f"{bench.study.name}.trials")
+        with self.lock:
+            self.all = optuna.create_study(
+                storage=open_storage(storage, bench.folder / f"{bench.study.name}.journal"),
+                study_name=f"{bench.machine}/{name}" if storage else name,
+                directions=[
+                    StudyDirection.MAXIMIZE if name in HIGHER_IS_BETTER else StudyDirection.MINIMIZE
+                    for name in self.objectives
+                ],
+                load_if_exists=True,
+            )
+            self.bury()
+        # A sampler of its own for each start and worker: the same seed would draw the same again.
+        seed = bench.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number
+        self.all.sampler = sampler(bench.study.search, seed)
+        self.told = {trial.user_attrs["combination"] for trial in self.ended()}
+        self.failed = 0  # trials of this worker: they count, or it would never end
+
+    def ended(self) -> list[FrozenTrial]:
+        """The trials that have an answer."""
+        return self.all.get_trials(deepcopy=False, states=ENDED)
+
+    def searched(self) -> list[Combination]:
+        """What the search chose, each once."""
+        asked = [trial for trial in self.ended() if trial.params]
+        return list(dict.fromkeys(parse(trial.user_attrs["combination"]) for trial in asked))
+
+    def bury(self) -> None:
+        """Fail the RUNNING trials of dead workers; the lock must be held."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            fail_stale_trials(self.all)  # where the storage has a heartbeat
+        for trial in self.all.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            started = trial.datetime_start or datetime.now()
+            age_s = (datetime.now() - started).total_seconds()
+            worker = trial.user_attrs.get("worker")
+            if worker is None or not alive(worker, age_s):
+                self.all.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def wanted(self) -> Iterator[tuple[int, optuna.Trial]]:
+        """Trials to answer, after how many, until all workers together have enough."""
+        asked = space.asked(self.study)
+        waiting = Waiting(OTHERS)
+        while asked:
+            with self.lock:
+                self.bury()
+                # One look: what ends between two would be in neither.
+                seen = self.all.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
+                running = [trial for trial in seen if trial.state == TrialState.RUNNING]
+                done = sum(trial.state in ENDED and bool(trial.params) for trial in seen)
+                trial = None
+                if done + len(running) + self.failed < asked:
+                    trial = self.all.ask()
+                    trial.set_user_attr("worker", myself())
+            if trial is not None:
+                yield done, trial
+                waiting = Waiting(OTHERS)
+            elif running:
+                waiting.look(partial(map, owner, running))
+                time.sleep(PAUSE_S)  # its worker may die
+            else:
+                return
+
+    @contextmanager
+    def running(self, trial: optuna.Trial) -> Iterator[None]:
+        """Show that the trial's worker lives; whatever ends the block early fails the trial."""
+        try:
+            with get_heartbeat_thread(trial._trial_id, self.all._storage):
+                yield
+        except BaseException:
+            self.all.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            raise
+
+    def answer(self, trial: optuna.Trial, found: dict[str, Row]) -> None:
+        """Tell Optuna the objectives, or that the trial was pruned or failed."""
+        for text, excess in excesses(self.study.search, found).items():
+            trial.set_constraint(text, excess)
+        state, values = verdict(found, self.study)
+        self.all.tell(trial, values, state)
+        self.failed += state == TrialState.FAIL
+
+    def note(self, combination: Combination, found: dict[str, Row]) -> None:
+        """Add a combination that the search did not choose, for dashboards, unless it is there."""
+        state, values = verdict(found, self.study)
+        if str(combination) in self.told:
+            return
+        with self.lock:
+            self.told = {trial.user_attrs["combination"] for trial in self.ended()}
+            if str(combination) not in self.told:
+                frozen = optuna.trial.create_trial(
+                    state=state,
+                    values=values,
+                    user_attrs={"combination": str(combination)},
+                    constraints=excesses(self.study.search, found),
+                )
+                self.all.add_trial(frozen)
+
+
+def owner(trial: FrozenTrial) -> int:
+    """The process of this host that works at a trial; 0 where there is none."""
+    return here(trial.user_attrs.get("worker") or {})
+
+
+def verdict(found: dict[str, Row], study: Study) -> tuple[TrialState, list[float] | None]:
+    """A trial's state, and its values where all that decides was measured.
+
+    A constraint that is not known is not kept, and Optuna takes it for kept.
+    """
+    needed = [*study.objectives, *(one.metric for one in study.constraints())]
+    rows = {metric: found.get(metric) for metric in needed}
+    statuses = {row.status if row else "failed" for row in rows.values()}
+    if statuses == {"ok"}:
+        values = [rows[metric].value for metric in study.objectives]  # type: ignore[union-attr]
+        return TrialState.COMPLETE, values  # type: ignore[return-value]
+    pruned = "pruned" in statuses and statuses <= {"ok", "pruned"}
+    return TrialState.PRUNED if pruned else TrialState.FAIL, None

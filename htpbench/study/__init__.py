@@ -1,0 +1,1 @@
+"""What to measure: studies, their search spaces and constraints."""

@@ -1,0 +1,66 @@
+"""The space of a search: every schedule of 1 to `stages` stages, with each pruner and recoverer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations, product
+from math import comb
+from typing import TYPE_CHECKING
+
+from htpbench.systems.combination import Combination, Part, parse
+
+if TYPE_CHECKING:
+    from htpbench.study.study import Search, Study
+
+
+def ranks(search: Search) -> list[int]:
+    """The r that a stage may keep, rising."""
+    return sorted(search.r or range(search.least, parse(search.backbone).frames))
+
+
+def places(search: Search) -> list[int]:
+    """The b that a stage may stand before, rising."""
+    base = parse(search.backbone)
+    blocks = base.card.variants[base.variant].blocks
+    return sorted(range(base.card.first, blocks) if search.b is None else search.b)
+
+
+def deepest(search: Search) -> int:
+    """The most stages that the space allows: r must fall and b must rise."""
+    return min(search.stages, len(ranks(search)), len(places(search)))
+
+
+def size(search: Search) -> int:
+    """How many combinations the space has."""
+    kept, before = len(ranks(search)), len(places(search))
+    schedules = sum(comb(kept, n) * comb(before, n) for n in range(1, deepest(search) + 1))
+    return schedules * len(search.pruners) * len(search.recoverers)
+
+
+def enumerated(search: Search) -> Iterator[Combination]:
+    """Each combination of the space once: fewer stages first, then by r and by b."""
+    base = parse(search.backbone)
+    for stages in range(1, deepest(search) + 1):
+        falling = combinations(reversed(ranks(search)), stages)
+        rising = combinations(places(search), stages)
+        for kept, before in product(falling, rising):
+            schedule = tuple(zip(kept, before, strict=True))
+            for pruner, recoverer in product(search.pruners, search.recoverers):
+                yield replace(
+                    base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer)
+                )
+
+
+def listed(study: Study) -> list[Combination]:
+    """What a study measures whatever is found: its combinations, then all of a space that brute
+    force searches, each once."""
+    search = study.search
+    whole = enumerated(search) if search and search.sampler == "brute" else ()
+    return list(dict.fromkeys([*study.parsed(), *whole]))
+
+
+def asked(study: Study) -> int:
+    """How many combinations a sampler is asked for beside them."""
+    search = study.search
+    return 0 if search is None or search.sampler == "brute" else search.trials or 0

@@ -1,0 +1,299 @@
+"""Studies: TOML files that say which combinations to measure, how, and for what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from htpbench.errors import BenchError, unknown
+from htpbench.outside import files
+from htpbench.outside.models import LISTED, Count, Seed, Strict, fault, faults
+from htpbench.study import constraint, space
+from htpbench.systems.combination import Combination, parse
+from htpbench.systems.registry import PRUNERS, RECOVERERS, import_file
+from htpbench.systems.shipped import data_folder
+
+MOST_LISTED = 10**6  # combinations that brute force takes
+Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
+HIGHER_IS_BETTER = {
+    "time.speedup",
+    "time.clips_per_second",
+    "time.frames_per_second",
+    "sampling.speedup",
+    "sampling.clips_per_second",
+    "sampling.frames_per_second",
+    "accuracy.pck",
+    "accuracy.auc",
+}
+
+
+class EvaluationSettings(Strict):
+    """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
+
+    data: str = "synthetic"
+    detections: str = "cpn"
+    cameras: Literal["rotate", "all"] = "rotate"
+    windows: Count | None = None
+    spread: Literal["even", "consecutive"] = "even"
+    stride: Count | None = None
+    downsample: Count = 1  # 2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50
+    flip: bool = True
+
+    @model_validator(mode="after")
+    def check(self) -> EvaluationSettings:
+        """Consecutive windows must be counted."""
+        if self.spread == "consecutive" and self.windows is None:
+            raise BenchError('spread = "consecutive" needs `windows`, the number of them')
+        return self
+
+
+class SamplingSettings(Strict):
+    """How a diffusion lifter's poses are drawn: H, K, and the rule that makes one pose of H.
+
+    `replay`: the mirrored call keeps the frames of the first.
+    """
+
+    hypotheses: Count = 5
+    iterations: Count = 5
+    rule: Literal["p-agg", "j-agg"] = "p-agg"
+    replay: bool = False
+
+
+class TimingSettings(Strict):
+    """How time is measured: rounds of at least `round_s` seconds, batch 1 for latency."""
+
+    batch: Count = 1
+    rounds: Count = Field(default=15, ge=3)
+    round_s: float = Field(default=0.1, gt=0, le=3600)
+
+
+class Training(Strict):
+    """Networks that the study trains on its own data, once for each lineage and seed.
+
+    How weights come to a schedule: `same`, trained with it; `any`, trained once for all schedules;
+    `transferred`, trained unpruned. What is not said stands in the backbone's recipe.
+    """
+
+    lineages: list[Literal["same", "any", "transferred"]] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
+    steps: Count
+    batch: Count | None = None
+    rate: float | None = Field(default=None, gt=0)
+
+
+class Search(Strict):
+    """A space to search: 1 to `stages` stages, r from `least` up or one of `r`, before any block
+    or one of `b`, and what a combination must keep to.
+
+    Samplers: "tpe" and "nsga2" draw `trials` combinations, "brute" takes every one once. With
+    `cascade` a combination is not measured further once it cannot be on the front any more.
+    """
+
+    backbone: str  # a combination without pruning
+    pruners: list[str] = Field(min_length=1)
+    recoverers: list[str] = Field(min_length=1)
+    stages: Count = 3
+    least: Count = 3
+    r: list[int] | None = Field(default=None, min_length=1)
+    b: list[int] | None = Field(default=None, min_length=1)
+    sampler: Literal["tpe", "nsga2", "brute"] = "tpe"
+    trials: Count | None = None
+    constraints: list[str] = Field(default=[])  # "cost.flops <= 0.2e9", "time.speedup >= 1.2"
+    cascade: bool = True
+
+    @model_validator(mode="after")
+    def check(self) -> Search:
+        """Names must exist, the space must not be empty, and each sampler needs its length."""
+        base = parse(self.backbone)
+        if base.pruner:
+            raise BenchError(f"search.backbone {self.backbone!r}: expected a backbone alone")
+        if self.r and "least" in self.model_fields_set:
+            raise BenchError("search.least goes without search.r, which lists every r")
+        if self.least >= base.frames and not self.r:
+            raise BenchError(f"search.least = {self.least}: expected less than F = {base.frames}")
+        blocks = base.card.variants[base.variant].blocks
+        numbers("r", self.r, 1, base.frames - 1)
+        numbers("b", self.b, base.card.first, blocks - 1)
+        for registry, names in ((PRUNERS, self.pruners), (RECOVERERS, self.recoverers)):
+            for name in names:
+                if name not in registry.names():
+                    raise unknown(registry.kind, name, registry.names())
+                registry.load(name)  # NotBuilt: a search would only collect failures
+            if len(set(names)) < len(names):
+                raise BenchError(f"search: {registry.kind}s {names}: expected each once")
+        if (self.sampler == "brute") == (self.trials is not None):
+            raise BenchError(
+                "search.trials is how many combinations a sampler draws; "
+                'expected with "tpe" and "nsga2", and not with "brute", which takes all'
+            )
+        for text in self.constraints:
+            constraint.parse(text)
+        if self.sampler == "brute" and (count := space.size(self)) > MOST_LISTED:
+            raise BenchError(
+                f'search.sampler = "brute" would take {count:,} combinations; '
+                f"expected at most {MOST_LISTED:,}: give r or b, or draw some of them with tpe"
+            )
+        return self
+
+
+def numbers(name: str, given: list[int] | None, low: int, high: int) -> None:
+    """BenchError for numbers of a search outside low..high, or given twice."""
+    wrong = [one for one in given or () if not low <= one <= high]
+    if wrong:
+        raise BenchError(
+            f"search.{name} has {wrong[:LISTED]}: expected numbers from {low} to {high}"
+        )
+    if len(set(given or ())) < len(given or ()):
+        raise BenchError(f"search.{name} = {given}: expected each number once")
+
+
+class Imports(BaseModel):
+    """What must be imported before the rest of a study can be understood."""
+
+    imports: list[Annotated[str, Field(min_length=1)]] = []  # files, as --import takes them
+
+
+class Study(Imports, Strict):
+    """A study; combinations, or a search space, or both (the combinations then come first)."""
+
+    name: str = Field(pattern=r"^\w[\w .+-]*$", max_length=100)  # of files and folders
+    title: str = Field(max_length=500)
+    table: Count | None = None  # of the H2OT paper, when the study regenerates one
+    claims: Literal["htp"] | None = None  # what a paper states in words, told beside the numbers
+    meters: list[Meter] = Field(min_length=1)
+    combinations: list[str] = Field(default=[])
+    search: Search | None = None
+    reference: str | None = None  # speed-ups refer to it; default: the first combination
+    objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
+    pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
+    masked: bool = False  # the first pruning masks frames instead of removing them
+    weights: str | None = None  # a shipped name, a path, or "random"
+    training: Training | None = None  # instead of weights
+    evaluation: EvaluationSettings = EvaluationSettings()
+    timing: TimingSettings = TimingSettings()
+    sampling: SamplingSettings = SamplingSettings()
+
+    @model_validator(mode="after")
+    def check(self) -> Study:
+        """Combinations must parse; accuracy needs weights; files are called after the study."""
+        try:
+            os.fsencode(self.name)
+        except UnicodeEncodeError:
+            raise BenchError(
+                f"name {self.name!a}: file names cannot have these letters in this locale; "
+                "choose others, or set PYTHONUTF8=1"
+            ) from None
+        if not self.combinations and not self.search:
+            raise BenchError("a study needs `combinations` or a [search] space")
+        for text in (*self.combinations, *filter(None, [self.reference])):
+            parse(text)
+        if self.claims and (self.training or self.table):
+            raise BenchError("`claims` goes without `table` and without [training]")
+        if self.training and (self.weights or self.search):
+            raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
+        if "" in (self.weights, self.evaluation.data):
+            raise BenchError("`weights` and `data` name something, or are left out")
+        given = self.weights or self.training
+        if not given and {"accuracy", "selection"} & set(self.meters):
+            raise BenchError(
+                'meters "accuracy" and "selection" need weights (--weights) or [training]'
+            )
+        return self
+
+    def parsed(self) -> list[Combination]:
+        """The listed combinations, each once, in order."""
+        return list(dict.fromkeys(parse(text) for text in self.combinations))
+
+    def constraints(self) -> list[constraint.Constraint]:
+        """What a combination must keep to, to be on the front."""
+        return [constraint.parse(text) for text in self.search.constraints] if self.search else []
+
+    def with_overrides(
+        self, data: str | None, weights: str | None, pipeline: str | None = None
+    ) -> Study:
+        """The same study on other data, with other weights, in another pipeline."""
+        evaluation = self.evaluation.model_copy(update={} if data is None else {"data": data})
+        asked = {"weights": weights, "pipeline": pipeline}
+        changed = {name: value for name, value in asked.items() if value is not None}
+        trained = {"training": None} if weights is not None else {}
+        return self.model_copy(update={"evaluation": evaluation, **changed, **trained})
+
+    def anchor(self) -> Combination:
+        """What speed-ups refer to."""
+        if self.reference:
+            return parse(self.reference)
+        return self.parsed()[0] if self.combinations else parse(self.search.backbone)  # type: ignore
+
+
+def by_hand(
+    combinations: list[Combination],
+    meters: list[Meter],
+    data: str | None,
+    sampling: Mapping[str, Any],
+    **settings: str | None,
+) -> Study:
+    """A study of what was named on the command line; BenchError for wrong numbers."""
+    try:
+        return Study(
+            name="run",
+            title="Measured by hand",
+            meters=meters,
+            combinations=[str(combination) for combination in combinations],
+            evaluation=EvaluationSettings.model_validate({} if data is None else {"data": data}),
+            sampling=SamplingSettings(**sampling),
+            **settings,  # type: ignore[arg-type]
+        )
+    except ValidationError as error:
+        raise BenchError(faults(error, wrong)) from error
+
+
+def names() -> list[str]:
+    """The studies that come with the package."""
+    return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
+
+
+def load(name: str) -> Study:
+    """A shipped study by name, or a TOML file by path; BenchError lists every wrong field."""
+    path = Path(name)
+    if path.suffix != ".toml":
+        if name not in names():
+            raise unknown("study", name, [*names(), "a path to a .toml file"])
+        path = data_folder() / "studies" / f"{name}.toml"
+    try:
+        told = {"name": path.stem, **files.load_toml(path)}
+    except BenchError as error:
+        raise BenchError(f"study {error}") from error
+    try:
+        for file in Imports.model_validate(told).imports:
+            import_file(Path(file))
+        path.stem.encode()
+        return Study.model_validate(told)
+    except UnicodeEncodeError:
+        raise BenchError(
+            f"study {path}: its name is not Unicode text, or not in this locale; "
+            "rename it, or set PYTHONUTF8=1"
+        ) from None
+    except ValidationError as error:
+        raise BenchError(f"study {path}: {faults(error, wrong)}") from error
+    except BenchError as error:
+        raise BenchError(f"study {path}: {error}") from error
+
+
+def wrong(item: Mapping) -> str:
+    """One wrong field in words; an unknown key is told the nearest known ones."""
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "extra_forbidden":
+        return fault(item)
+    owner = {
+        "search": Search,
+        "training": Training,
+        "evaluation": EvaluationSettings,
+        "timing": TimingSettings,
+        "sampling": SamplingSettings,
+    }
+    model = owner.get(str(item["loc"][0]), Study) if len(item["loc"]) > 1 else Study
+    return str(unknown("key", place, model.model_fields))

@@ -1,0 +1,1 @@
+"""What is named, without its code: combinations, cards, registries, shipped data."""

@@ -1,0 +1,74 @@
+"""Model cards: what is known of a system without importing its code (TOML under baselines/)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from htpbench.errors import BenchError
+from htpbench.outside import files
+from htpbench.systems.shipped import data_folder
+
+Scalar = bool | int | float | str
+
+
+class Card(BaseModel):
+    """What a combination string needs to know of a system, and whom to cite for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    summary: str
+    citation: str
+    source: str | None = None  # where the official code lives
+    implementation: str | None = None  # "module:attribute"; None: not built yet
+    options: dict[str, Scalar] = {}  # option -> default
+    keys: list[tuple[str, str]] = []  # official checkpoint key -> ours: regular expression, text
+
+
+class Variant(BaseModel):
+    """Hyper-parameters of one size of a backbone; the extra fields go to its constructor."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    blocks: int = Field(ge=1)
+
+    def parameters(self) -> dict[str, Scalar]:
+        """All hyper-parameters, `blocks` included."""
+        return self.model_dump()
+
+
+class BackboneCard(Card):
+    """A backbone's card also says where it can be pruned and which sizes exist."""
+
+    pipeline: Literal["seq2seq", "seq2frame"]  # what the original is used for
+    default: str  # the variant that is not written
+    variants: dict[str, Variant]
+    first: int = 0  # lowest block index before which one can prune
+    multiple_of: int = 1  # frame numbers that the original allows
+    unit: Literal["m"] = "m"  # of the poses that come out
+
+
+FOLDERS: dict[str, type[Card]] = {
+    "backbone": BackboneCard,
+    "pruner": Card,
+    "recoverer": Card,
+}
+
+
+@cache
+def shipped(kind: str) -> dict[str, Card]:
+    """The cards of one kind that come with the package, by name."""
+    folder = data_folder() / "baselines" / f"{kind}s"
+    return {path.stem: read(path, FOLDERS[kind]) for path in sorted(folder.glob("*.toml"))}
+
+
+def read(path: Path, card: type[Card]) -> Card:
+    """One card from a TOML file; BenchError names every field that is wrong."""
+    try:
+        return card.model_validate(files.load_toml(path))
+    except (BenchError, ValidationError) as error:
+        raise BenchError(f"{path} is not a valid card: {error}") from error

@@ -1,0 +1,166 @@
+"""One registry for backbones, pruners and recoverers: cards, decorators, entry points, files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from traceback import extract_tb
+from typing import Generic, TypeVar
+
+from htpbench.errors import BenchError, NotBuilt, unknown
+from htpbench.systems import cards
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names of one kind of system. Code is imported when `load` asks for it, never before.
+
+    A system comes from its card under baselines/, from an installed distribution's entry point
+    in the group `htpbench.<kind>s`, or from the decorator `register` in an imported file.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.registered: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: make a class known under `name`; a name that is taken is refused."""
+
+        def add(cls: type[T]) -> type[T]:
+            if not re.fullmatch(r"\w+", name, flags=re.ASCII):
+                raise BenchError(f"the {self.kind} name {name!r}: expected letters, digits and _")
+            point = self.entry_points.get(name)
+            own = point is not None and point.module == cls.__module__
+            if name in self.names() and not own:
+                raise BenchError(
+                    f"the {self.kind} name {name!r} is taken by {self.owner(name)}; "
+                    "choose another, or leave out one of the two"
+                )
+            self.registered[name] = cls
+            return cls
+
+        return add
+
+    @cached_property
+    def entry_points(self) -> dict[str, EntryPoint]:
+        """What other distributions bring; a name that is taken is refused."""
+        found: dict[str, EntryPoint] = {}
+        for point in entry_points(group=f"htpbench.{self.kind}s"):
+            if point.name in found or point.name in cards.shipped(self.kind):
+                first = installed(found[point.name]) if point.name in found else "htpbench itself"
+                raise BenchError(
+                    f"the {self.kind} name {point.name!r} is taken by {first}; "
+                    f"uninstall {installed(point)} or rename it"
+                )
+            found[point.name] = point
+        return found
+
+    def names(self) -> list[str]:
+        """All known names, built or not."""
+        known = [*cards.shipped(self.kind), *self.entry_points, *self.registered]
+        return list(dict.fromkeys(known))
+
+    def owner(self, name: str) -> str:
+        """Who brought a known name, in words."""
+        if name in cards.shipped(self.kind):
+            return "htpbench itself"
+        if name in self.entry_points:
+            return installed(self.entry_points[name])
+        module = self.registered[name].__module__
+        return str(getattr(sys.modules.get(module), "__file__", module))
+
+    def card(self, name: str) -> cards.Card:
+        """The card of a system; one without a shipped card is described by its class."""
+        if name in cards.shipped(self.kind):
+            return cards.shipped(self.kind)[name]
+        cls = self.load(name)
+        card = getattr(cls, "card", None)
+        return card if card is not None else describe(cls)
+
+    def built(self, name: str) -> bool:
+        """Whether there is code behind a known name."""
+        card = cards.shipped(self.kind).get(name)
+        return card is None or card.implementation is not None
+
+    def load(self, name: str) -> type[T]:
+        """The class behind a name; NotBuilt for a card without code, BenchError if unknown."""
+        if name in self.registered:
+            return self.registered[name]
+        if name in self.entry_points:
+            return self.entry_points[name].load()
+        card = cards.shipped(self.kind).get(name)
+        if card is None:
+            raise unknown(self.kind, name, self.names())
+        if card.implementation is None:
+            raise NotBuilt(f"the {self.kind} {name!r} ({card.title}) is known but not built yet")
+        module, _, attribute = card.implementation.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+def installed(point: EntryPoint) -> str:
+    """The distribution that brings an entry point, and where in it."""
+    name = point.dist.name if point.dist else "a distribution"
+    return f"the installed {name} ({point.value})"
+
+
+def describe(cls: type) -> cards.Card:
+    """A card for a class that ships none: its keyword defaults are its options."""
+    parameters = inspect.signature(cls).parameters.values()
+    options = {p.name: p.default for p in parameters if p.default is not p.empty}
+    for name, default in options.items():
+        if not isinstance(default, cards.Scalar):
+            raise BenchError(
+                f"{cls.__name__}: the default of {name!r} is {default!r}; "
+                "expected a bool, a number or a text"
+            )
+    first_line = (inspect.getdoc(cls) or cls.__name__).splitlines()[0]
+    return cards.Card(title=cls.__name__, summary=first_line, citation="", options=options)
+
+
+def import_file(path: Path) -> None:
+    """Run a Python file so that its `register` decorators take effect (`--import FILE`).
+
+    A file that was imported as it is now is left alone: a study and --import may both name it.
+    BenchError names the line at which the file fails.
+    """
+    if not os.path.isfile(path):
+        raise BenchError(f"--import {path}: no such file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"--import {path}: {error.strerror}") from error
+    place = str(path.resolve())
+    digest = hashlib.sha256(place.encode() + content)  # two files may have one stem
+    name = f"htpbench_import_{path.stem}_{digest.hexdigest()[:8]}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise BenchError(f"--import {path}: expected a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    try:
+        spec.loader.exec_module(module)
+    except BenchError:
+        raise
+    except Exception as error:  # the file is the user's, whatever goes wrong in it
+        del sys.modules[spec.name]
+        frames = extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == spec.origin]
+        line = lines[-1] if lines else getattr(error, "lineno", 1)  # none of it ran: bad syntax
+        kind = type(error).__name__
+        raise BenchError(f"--import {path}, line {line}: {kind}: {error}; mend it") from error
+
+
+BACKBONES: Registry = Registry("backbone")
+PRUNERS: Registry = Registry("pruner")
+RECOVERERS: Registry = Registry("recoverer")
