@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from htpbench.meters.cost import everything_counter, freeze
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 
 ROUNDS = 5
 NETWORKS = {  # pruned as in the H2OT paper; ktpformer, which it does not prune, like mixste

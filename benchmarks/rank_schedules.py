@@ -11,7 +11,7 @@ import torch
 
 from htpbench.meters import cost
 from htpbench.meters.additive import METRICS, Costs, ranked
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.study.space import enumerated, size
 from htpbench.study.study import Search
 

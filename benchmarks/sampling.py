@@ -14,7 +14,7 @@ import torch
 from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.meters import timing
 from htpbench.meters.sampling import call
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 
 GRID = [(hypotheses, iterations) for hypotheses in (1, 5, 20) for iterations in (1, 5, 10)]
 PRUNED = [  # as at paper size: 121, 109 and 81 of 243 frames; masked or gathered

@@ -18,12 +18,12 @@ ENVIRONMENT = {"id": "fixed", "device": "a processor", "threads": 1}
 
 def keys():
     """Study -> combination or control -> meter -> a digest of its metrics and their keys."""
-    return {name: planned(name) for name in study.names()}
+    return {name: planned(name) for name in loading.names()}
 
 
 def planned(name):
     """The keys of one study, trained networks with random weights in their place."""
-    loaded = study.load(name)
+    loaded = loading.load(name)
     if loaded.training:
         loaded = loaded.model_copy(update={"training": None, "weights": "random"})
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from htpbench.meters import additive, cost, timing
 from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import BACKBONES

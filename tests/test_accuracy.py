@@ -14,8 +14,8 @@ from htpbench.meters import accuracy, prediction, selection
 from htpbench.meters.controls import every_third, mean_pose
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import Prediction, flip, lift, predict
+from htpbench.network.build import build
 from htpbench.network.contracts import Lifted
-from htpbench.network.lifter import build
 from htpbench.records.intervals import mean_interval
 from htpbench.training import losses
 

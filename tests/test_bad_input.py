@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from htpbench.network import weights
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.systems import registry
 
 

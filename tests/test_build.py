@@ -12,7 +12,7 @@ from htpbench.report.build import report_study, sweep_report, with_delta
 from htpbench.report.claims import claims_table
 from htpbench.report.current import current
 from htpbench.report.tables import sweep_table
-from htpbench.study import study
+from htpbench.study import loading, study
 
 CARD = {
     "data": "a",
@@ -73,7 +73,8 @@ def test_clips_that_do_not_match_are_not_paired():
 
 
 A, B, C = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri", "mixste.tiny-81+tps:3@0"
-STUDY = study.Study(name="demo", title="", meters=["cost"], combinations=[A, B, C])
+MEASURED = {"meters": ["cost", "accuracy"], "weights": "random"}
+STUDY = study.Study(name="demo", title="", combinations=[A, B, C], **MEASURED)
 
 
 def test_rows_under_older_conditions_stay_out_of_the_report():
@@ -121,11 +122,11 @@ def test_a_report_after_a_kill_between_two_rows(tmp_path):
 
 def test_a_study_without_rows_names_the_remedy(tmp_path):
     with pytest.raises(BenchError, match="htpbench sweep demo"):
-        report_study(study.load("demo"), tmp_path, tmp_path)
+        report_study(loading.load("demo"), tmp_path, tmp_path)
 
 
 def test_a_table_of_the_paper_needs_no_rows_and_says_what_is_missing(tmp_path):
-    report = report_study(study.load("table4"), tmp_path, tmp_path)
+    report = report_study(loading.load("table4"), tmp_path, tmp_path)
     assert "0 of 0" in str(report.shown[0])
     assert "htpbench cost --study table4" in report.files[0].read_text()
 
@@ -135,7 +136,7 @@ def test_the_report_reads_what_the_store_holds(tmp_path):
         for one in scored("mixste.tiny-81", [50.0], [10.0]):
             writer.append(one)
         writer.append(row("mixste.tiny-81", "cost.flops", 1e9, conditions={"batch": 1}))
-    files = report_study(study.load("demo"), tmp_path, tmp_path / "reports").files
+    files = report_study(loading.load("demo"), tmp_path, tmp_path / "reports").files
     assert {file.suffix for file in files} >= {".md", ".csv", ".tex", ".html", ".png", ".svg"}
 
 
@@ -173,7 +174,10 @@ def test_each_figure_is_written_where_its_data_are(tmp_path):
 
 def test_a_report_that_was_deleted_comes_back_to_the_byte(tmp_path):
     mine = STUDY.model_copy(
-        update={"meters": ["cost", "time", "accuracy"], "combinations": [A, *GRID]}
+        update={
+            "meters": ["cost", "time", "accuracy", "selection"],
+            "combinations": [A, *GRID],
+        }
     )
     with Store(tmp_path / "results").writer("demo", {"id": "e"}) as writer:
         for one in grown():

@@ -15,7 +15,8 @@ from htpbench.records.rows import Row, Store
 from htpbench.search import cascade
 from htpbench.search.cascade import Cascade, ends
 from htpbench.search.sweep import sweep
-from htpbench.study.study import HIGHER_IS_BETTER, Study, load
+from htpbench.study.loading import load
+from htpbench.study.study import HIGHER_IS_BETTER, Study
 from htpbench.systems.combination import parse
 
 FRAMES, BATCHES = 60, 6

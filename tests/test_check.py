@@ -16,10 +16,11 @@ from htpbench.meters.evaluation import prepare
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import make_views
 from htpbench.network import lifter, weights
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.pruners.tps import TPS
 from htpbench.records.rows import row_key
-from htpbench.study.study import EvaluationSettings, Study, load
+from htpbench.study.loading import load
+from htpbench.study.study import EvaluationSettings, Study
 from htpbench.systems.combination import parse
 
 CLUSTERED = "mixste.tiny-9+tpc:3@1+tri"
@@ -281,7 +282,7 @@ def test_rows_of_controls_and_failures_are_not_compared(before, tmp_path):
 def call(study, before, monkeypatch, capsys, tmp_path):
     """`htpbench check` with the tiny study: (exit code, stdout, stderr)."""
     monkeypatch.setattr(check, "load", {"gate": study}.get)
-    monkeypatch.setattr("htpbench.study.study.load", {"gate": study}.get)
+    monkeypatch.setattr("htpbench.study.loading.load", {"gate": study}.get)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):

@@ -17,10 +17,10 @@ import htpbench
 from htpbench.bench.context import METERS
 from htpbench.bench.runner import Bench
 from htpbench.meters import cost
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.records.rows import Store
 from htpbench.search.sweep import Trials
-from htpbench.study.study import load
+from htpbench.study.loading import load
 from htpbench.systems import registry
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")

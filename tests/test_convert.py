@@ -17,8 +17,8 @@ from htpbench.convert.convert import convert
 from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
 from htpbench.network import weights
-from htpbench.network.lifter import build
-from htpbench.study.study import load
+from htpbench.network.build import build
+from htpbench.study.loading import load
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,9 @@ from htpbench.meters.cost import (
     measure,
     published_counter,
 )
+from htpbench.network.build import build
 from htpbench.network.contracts import Backbone, Block
-from htpbench.network.lifter import Lifter, build
+from htpbench.network.lifter import Lifter
 from htpbench.pruners.tpc import TPC
 from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA

@@ -20,10 +20,10 @@ from htpbench.errors import BenchError
 from htpbench.meters import cost, sampling
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
+from htpbench.network.build import build
 from htpbench.network.contracts import View
-from htpbench.network.lifter import build
 from htpbench.pruners.tcep import TCEP
-from htpbench.study.study import load
+from htpbench.study.loading import load
 from htpbench.systems.combination import parse
 
 NETWORK, PRUNED = "d3dp.tiny-9", "d3dp.tiny-9+tps:5@0,3@2+tri"

@@ -30,7 +30,8 @@ from htpbench.report.figures import (
     style,
 )
 from htpbench.report.tables import sweep_table
-from htpbench.study.study import EvaluationSettings, Study, load
+from htpbench.study.loading import load
+from htpbench.study.study import EvaluationSettings, Study
 from htpbench.systems.combination import parse
 
 BASE = "mixste.tiny-9"

@@ -14,7 +14,7 @@ from htpbench.errors import BenchError
 from htpbench.motion import open_motion
 from htpbench.network.weights import find, read
 from htpbench.outside import files
-from htpbench.study import study
+from htpbench.study import loading
 from htpbench.training import recipes
 
 NO_FILES = ["fifo", "zero", "folder", "loop", "gone", "a" * 300, "nul\0", "huge"]
@@ -42,7 +42,7 @@ def no_file(folder, name, ending):
 @pytest.mark.parametrize(
     ("ending", "load"),
     [
-        (".toml", lambda path: study.load(str(path))),
+        (".toml", lambda path: loading.load(str(path))),
         (".toml", recipes.read),
         (".json", files.load_json),
         (".safetensors", lambda path: read(find(str(path)))),

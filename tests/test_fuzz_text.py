@@ -28,7 +28,7 @@ from htpbench.records.pairing import BY_CLIP, FRAMES
 from htpbench.records.rows import Row, Store
 from htpbench.report.build import report_study
 from htpbench.search.storage import open_journal
-from htpbench.study import study
+from htpbench.study import loading, study
 from htpbench.training.checkpoint import resume, save
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS
@@ -175,7 +175,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def studies(folder):
     """The same rows are reported as of a list, as of a search, as of trained networks."""
-    found = study.load(str(folder / "small.toml"))
+    found = loading.load(str(folder / "small.toml"))
     space = {"backbone": small.NETWORK, "pruners": ["tps"], "recoverers": ["tri"], "trials": 1}
     trained = {"lineages": ["same"], "seeds": [0], "steps": 3}
     return [
@@ -272,7 +272,7 @@ def test_a_card_of_weights_is_told_in_rows_or_refused(folder, state, change, cut
     content = json.dumps(changed(card, change)).encode()
     path.with_suffix(".json").write_bytes(damaged(content, cuts) if cuts else content)
     here = object.__new__(Setting)  # what the machine is does not matter
-    here.study, here.seed = study.load("demo").model_copy(update={"weights": str(path)}), 0
+    here.study, here.seed = loading.load("demo").model_copy(update={"weights": str(path)}), 0
     told = outcome(lambda: (here.trained[2], here.lineage(small.parse(small.NETWORK))))
     if told:
         row = Row(**{**ROWS[3], "conditions": {**told[0], "trained": told[1]}})
@@ -309,7 +309,7 @@ def test_a_study_is_loaded_or_refused(folder, table, wrong, cuts, mark):
     content = b"\xef\xbb\xbf" * mark + "\n".join(found).encode(errors="replace")
     path = folder / "other.toml"
     path.write_bytes(damaged(content, cuts) if cuts else content)
-    loaded = frugal(lambda: study.load(str(path)))
+    loaded = frugal(lambda: loading.load(str(path)))
     if loaded is not None:
         assert loaded.anchor() and loaded.timing.round_s < 1e9
         json.dumps(loaded.model_dump(), allow_nan=False)

@@ -19,8 +19,8 @@ from htpbench.meters import accuracy, sampling, timing
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion import open_motion
-from htpbench.network.lifter import build
-from htpbench.study.study import by_hand
+from htpbench.network.build import build
+from htpbench.study.loading import by_hand
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.systems.cards import shipped
 from htpbench.training.trainee import built
 

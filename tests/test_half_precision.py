@@ -10,7 +10,7 @@ from htpbench.motion import open_motion
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
 from htpbench.network import weights
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.systems.combination import parse
 from htpbench.training.losses import joint_weights, velocity, weighted_mpjpe
 from htpbench.training.train import forward

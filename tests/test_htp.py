@@ -8,13 +8,14 @@ from htpbench.bench.context import Setting
 from htpbench.diffusion.hypotheses import draw_noise, sample
 from htpbench.errors import BenchError
 from htpbench.meters import sampling
+from htpbench.network.build import build
 from htpbench.network.contracts import View
-from htpbench.network.lifter import Lifter, build
+from htpbench.network.lifter import Lifter
 from htpbench.network.positions import density_peaks, top
 from htpbench.pruners.htp import HTP
 from htpbench.pruners.mgptp import MGPTP
 from htpbench.pruners.tcep import TCEP
-from htpbench.study.study import load
+from htpbench.study.loading import load
 from htpbench.systems.combination import parse
 
 PRUNED = "d3dp.tiny-27+htp:13@0,9@2+tra"

@@ -15,9 +15,9 @@ import small
 KILLS = int(os.environ.get("HTPBENCH_KILLS", "4"))
 VERBS = ("train", "report", "check", "lift")
 GATE = """
-import htpbench.study.study
-load = htpbench.study.study.load
-htpbench.study.study.load = lambda name: load("small.toml")
+import htpbench.study.loading
+load = htpbench.study.loading.load
+htpbench.study.loading.load = lambda name: load("small.toml")
 from htpbench.cli import main
 main()
 """

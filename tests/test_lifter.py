@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from htpbench.errors import BenchError, NotBuilt
+from htpbench.network.build import build
 from htpbench.network.contracts import Backbone, Block
-from htpbench.network.lifter import Lifter, build
+from htpbench.network.lifter import Lifter
 from htpbench.network.positions import even_positions, top
 from htpbench.pruners.tpc import TPC
 from htpbench.pruners.tps import TPS

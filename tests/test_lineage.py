@@ -12,7 +12,7 @@ from htpbench.report.build import measured_report
 from htpbench.report.figures import seeds
 from htpbench.report.lineages import agreement, lineage_table, scores
 from htpbench.report.seeds import difference_table, differences
-from htpbench.study import study
+from htpbench.study import loading, study
 from htpbench.training import lineage
 
 OTHER = "mixste.tiny-9+tps:5@1+tri"
@@ -29,7 +29,7 @@ def trained_study(folder, text=TRAINING):
 
 
 def test_an_unpruned_network_serves_two_lineages(tmp_path):
-    planned = lineage.networks(study.load(str(trained_study(tmp_path))))
+    planned = lineage.networks(loading.load(str(trained_study(tmp_path))))
     told = {network.folder: [str(one) for one in network.serves] for network in planned}
     every = [small.NETWORK, small.PRUNED, OTHER]
     first = {name: served for name, served in told.items() if name.endswith("seed0")}
@@ -96,11 +96,11 @@ def test_another_recipe_is_refused_with_its_remedy(tmp_path, monkeypatch, capsys
 )
 def test_wrong_training_is_refused(tmp_path, text, told):
     with pytest.raises(BenchError, match=told):
-        study.load(str(trained_study(tmp_path, text)))
+        loading.load(str(trained_study(tmp_path, text)))
 
 
 def test_weights_that_are_asked_for_replace_training(tmp_path):
-    chosen = study.load(str(trained_study(tmp_path))).with_overrides(None, "random")
+    chosen = loading.load(str(trained_study(tmp_path))).with_overrides(None, "random")
     assert chosen.training is None and chosen.weights == "random"
 
 

@@ -11,8 +11,8 @@ import small
 import torch
 
 from htpbench.errors import BenchError
+from htpbench.network.build import build
 from htpbench.network.contracts import Backbone, Block
-from htpbench.network.lifter import build
 from htpbench.network.matrix import Cell, cell, counted, grid
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.registry import BACKBONES

@@ -9,7 +9,7 @@ import pytest
 from paths import ROOT
 
 from htpbench.report import build
-from htpbench.study import study
+from htpbench.study import loading
 
 KEYS = json.loads((ROOT / "tests" / "data" / "keys.json").read_text())
 REPORTS = ROOT / "reports"
@@ -17,7 +17,7 @@ TEXTS = (".md", ".csv", ".tex", ".html")
 
 
 def test_every_study_has_its_keys():
-    assert KEYS.keys() == set(study.names())
+    assert KEYS.keys() == set(loading.names())
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -28,14 +28,14 @@ def test_keys_are_planned_as_they_were(name):
 @cache
 def committed():
     """The studies whose report is committed."""
-    return [path.name for path in sorted(REPORTS.iterdir()) if path.name in study.names()]
+    return [path.name for path in sorted(REPORTS.iterdir()) if path.name in loading.names()]
 
 
 @pytest.mark.parametrize("name", committed())
 def test_committed_reports_are_what_their_rows_say(name, tmp_path, monkeypatch):
     for figures in ("figures", "lineage_figures"):
         monkeypatch.setattr(build, figures, lambda *_: [])
-    build.report_study(study.load(name), ROOT / "results", tmp_path)
+    build.report_study(loading.load(name), ROOT / "results", tmp_path)
     written = sorted((tmp_path / name).iterdir())
     expected = [path for path in (REPORTS / name).iterdir() if path.suffix in TEXTS]
     assert [path.name for path in written] == sorted(path.name for path in expected)

@@ -11,8 +11,8 @@ from htpbench.errors import Faulty, TimedOut
 from htpbench.meters import selection
 from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
+from htpbench.network.build import build
 from htpbench.network.checks import check
-from htpbench.network.lifter import build
 from htpbench.pruners.tps import TPS
 from htpbench.systems.registry import PRUNERS
 

@@ -98,6 +98,7 @@ def call(tmp_path, monkeypatch, capsys):
 
 def test_a_reason_reaches_no_terminal_and_no_page_as_it_is(tmp_path, call):
     assert call("sweep", "small.toml")[0] == 0
+    small.study(tmp_path, meters=("cost", "time", "accuracy"))
     told = EVIL.replace("\ud800", "")
     with Store(tmp_path / "results" / "m").writer("small", {"id": "e", "machine": told}) as writer:
         writer.append(row("accuracy.mpjpe", status="failed", reason=told))

@@ -11,8 +11,9 @@ import torch
 
 from htpbench.errors import BenchError
 from htpbench.meters import additive
+from htpbench.network.attention import readable
+from htpbench.network.build import build
 from htpbench.network.contracts import View
-from htpbench.network.lifter import build, readable
 from htpbench.pruners.tpa import TPA
 from htpbench.pruners.tpmo import TPMo
 from htpbench.pruners.tps import TPS

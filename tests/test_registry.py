@@ -9,8 +9,8 @@ import torch
 from paths import ROOT
 
 from htpbench.errors import BenchError, NotBuilt
+from htpbench.network.build import build, build_pruner
 from htpbench.network.contracts import Backbone, Pruner, Recoverer
-from htpbench.network.lifter import build, build_pruner
 from htpbench.systems import cards
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS, describe, import_file

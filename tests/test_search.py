@@ -13,12 +13,13 @@ from htpbench.bench.runner import Bench
 from htpbench.errors import BenchError
 from htpbench.meters import additive, cost
 from htpbench.meters.additive import Costs, ranked
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.records.rows import Row, Store
 from htpbench.search.suggest import excesses, sampler, suggest
 from htpbench.search.sweep import sweep
 from htpbench.study import constraint, space
-from htpbench.study.study import Search, load
+from htpbench.study.loading import load
+from htpbench.study.study import Search
 from htpbench.systems.combination import parse
 
 BASE = {"backbone": "mixste.tiny-9", "pruners": ["tps", "tpc"], "recoverers": ["tri", "tra"]}

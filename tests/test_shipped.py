@@ -16,8 +16,8 @@ from htpbench.meters.evaluation import prepare
 from htpbench.meters.prediction import predict
 from htpbench.motion import open_motion
 from htpbench.network import weights
-from htpbench.network.lifter import build
-from htpbench.study import study
+from htpbench.network.build import build
+from htpbench.study import loading
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import PRUNERS
 from htpbench.testing import PrunerContract
@@ -47,9 +47,9 @@ def measured(found, evaluation):
     return {one.metric: one.value for one in accuracy.measure(found, evaluation)}
 
 
-@pytest.mark.parametrize("name", study.names())
+@pytest.mark.parametrize("name", loading.names())
 def test_every_study_loads(name):
-    assert study.load(name).parsed()
+    assert loading.load(name).parsed()
 
 
 def test_weights_are_small_and_score_what_their_card_says(trained):
@@ -69,7 +69,7 @@ def test_weights_beat_random_ones_and_the_mean_pose_under_every_schedule_of_the_
     tensors, _ = trained
     evaluation = prepare(open_motion("synthetic"), 81, "seq2seq", limit=12)
     control = measured(mean_pose(evaluation), evaluation)["accuracy.mpjpe"]
-    for name in study.load("demo").combinations:
+    for name in loading.load("demo").combinations:
         ours = errors(lifter(name, tensors), evaluation, augment=False)["accuracy.mpjpe"]
         random = errors(lifter(name, None), evaluation, augment=False)["accuracy.mpjpe"]
         assert ours < min(random, control), name

@@ -14,7 +14,7 @@ from htpbench.report.standing import standing
 from htpbench.report.tables import sweep_table
 from htpbench.search.cascade import Cascade
 from htpbench.search.sweep import Trials, sweep
-from htpbench.study.study import load
+from htpbench.study.loading import load
 from htpbench.systems.combination import parse
 
 SPACE = """

@@ -21,7 +21,7 @@ from htpbench.meters import accuracy, cost, selection, timing
 from htpbench.motion.clip import Motion
 from htpbench.records.rows import Store
 from htpbench.search.sweep import sweep
-from htpbench.study.study import load
+from htpbench.study.loading import load
 from htpbench.systems.combination import parse
 
 SPACE = """

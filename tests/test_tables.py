@@ -18,7 +18,7 @@ from htpbench.report.published import (
     saving,
 )
 from htpbench.report.tables import published_table
-from htpbench.study import study
+from htpbench.study import loading
 from htpbench.systems import cards
 from htpbench.systems.combination import parse
 
@@ -111,7 +111,7 @@ def test_the_pruning_that_the_printed_cost_belongs_to():
 
 @pytest.mark.parametrize("table", TABLES)
 def test_studies_hold_all_that_is_built_in_the_order_of_the_table(table):
-    listed = study.load(f"table{table}").parsed()
+    listed = loading.load(f"table{table}").parsed()
     printed = published(table)["combination"].drop_duplicates()
     known = [text for text in printed if text.partition("-")[0] not in QUOTED]
     assert [str(one) for one in listed] == known
@@ -121,7 +121,7 @@ def test_studies_hold_all_that_is_built_in_the_order_of_the_table(table):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_committed_report_is_what_the_committed_rows_say(table, tmp_path):
-    mine = study.load(f"table{table}")
+    mine = loading.load(f"table{table}")
     report = report_study(mine, ROOT / "results", tmp_path)
     text, files = str(report.shown[0]), report.files
     equal, count = CELLS[table]

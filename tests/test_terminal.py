@@ -18,7 +18,8 @@ from htpbench.report.build import with_delta
 from htpbench.report.finding import finding
 from htpbench.report.standing import standing
 from htpbench.report.tables import sweep_table
-from htpbench.study.study import Study, load
+from htpbench.study.loading import load
+from htpbench.study.study import Study
 from htpbench.systems.registry import BACKBONES
 
 LONG = "motionagformer.xs-243+tps~k=2:121@0,81@3+tri"

@@ -8,7 +8,7 @@ import small
 import torch
 
 from htpbench.meters import timing
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.records.intervals import median_interval
 
 

@@ -19,8 +19,8 @@ from htpbench.meters.prediction import predict
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
 from htpbench.network import weights
-from htpbench.network.lifter import build
-from htpbench.study.study import load
+from htpbench.network.build import build
+from htpbench.study.loading import load
 from htpbench.systems.combination import Combination, Part, parse
 from htpbench.systems.registry import BACKBONES
 from htpbench.training import history, trainee

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from htpbench.errors import BenchError, OtherLengths
 from htpbench.network import weights
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import RECOVERERS
 

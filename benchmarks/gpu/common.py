@@ -12,7 +12,7 @@ import torch
 
 from htpbench.bench.environment import commit, environment, machine_name
 from htpbench.records.rows import Row, Store, row_key
-from htpbench.study.study import load
+from htpbench.study.loading import load
 from htpbench.systems.combination import parse
 
 VERSION = 1

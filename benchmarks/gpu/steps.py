@@ -12,7 +12,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.gpu.common import Rows, device, options, say, synchronised, tables
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.training.losses import LOSSES
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import CLIP, OPTIMISERS, forward

@@ -34,7 +34,7 @@ from benchmarks.gpu.common import (
 )
 from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.meters.timing import SPANS, Clock
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.systems.combination import parse
 
 FIVE = (

@@ -24,7 +24,8 @@ from htpbench.meters.prediction import Prediction, predict
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion
 from htpbench.network import weights
-from htpbench.network.lifter import Lifter, build
+from htpbench.network.build import build
+from htpbench.network.lifter import Lifter
 from htpbench.records.measurement import Measurement
 from htpbench.records.rows import row_key
 from htpbench.study.study import Study

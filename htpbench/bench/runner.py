@@ -19,7 +19,7 @@ from htpbench.bench.environment import commit
 from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, interruption
 from htpbench.meters import accuracy, cost
 from htpbench.meters.controls import mean_pose
-from htpbench.network.lifter import build
+from htpbench.network.build import build
 from htpbench.outside.progress import Tick
 from htpbench.records.index import ATTEMPTS, Known
 from htpbench.records.measurement import Measurement

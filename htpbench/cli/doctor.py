@@ -86,9 +86,9 @@ def gpu() -> str:
 
 def studies() -> str:
     """Every shipped study must load."""
-    from htpbench.study import study
+    from htpbench.study import loading
 
-    return ", ".join(study.load(name).name for name in study.names())
+    return ", ".join(loading.load(name).name for name in loading.names())
 
 
 def shipped_weights() -> str:

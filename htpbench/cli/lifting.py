@@ -41,7 +41,7 @@ def lift(
     from htpbench.bench.context import Setting
     from htpbench.bench.poses import save
     from htpbench.outside.progress import bar
-    from htpbench.study.study import by_hand
+    from htpbench.study.loading import by_hand
     from htpbench.systems.combination import parse
 
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}

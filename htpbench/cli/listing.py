@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from htpbench.study import study
+from htpbench.study import loading, study
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.combination import Combination
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
@@ -25,8 +25,8 @@ def listing() -> list[Table]:
             table.add_row(sizes, f"{card.title}: {card.summary}", state)
         tables.append(table)
     table = Table("studies", "", box=SIMPLE_HEAD)
-    for name in study.names():
-        table.add_row(name, study.load(name).title)
+    for name in loading.names():
+        table.add_row(name, loading.load(name).title)
     tables.append(table)
     table = Table("weights", box=SIMPLE_HEAD)
     for path in sorted((data_folder() / "baselines" / "weights").glob("*.safetensors")):

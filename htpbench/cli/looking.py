@@ -42,8 +42,8 @@ def plan(
 ) -> None:
     """Say what combinations mean, and whether they can be run, without running them."""
     from htpbench.cli.listing import plan_table, rank_table
+    from htpbench.study.loading import load
     from htpbench.study.space import size
-    from htpbench.study.study import load
 
     chosen_study = load(study) if study else None
     search = chosen_study.search if chosen_study else None

@@ -53,7 +53,7 @@ def cost(
     from htpbench.bench.runner import Bench, count
     from htpbench.meters import cost as meter
     from htpbench.report.cost import render
-    from htpbench.study.study import load
+    from htpbench.study.loading import load
 
     bench = None
     if study:
@@ -92,7 +92,7 @@ def run(
     from htpbench.outside.progress import bar
     from htpbench.report.console import sweep_lines
     from htpbench.report.tables import sweep_table
-    from htpbench.study.study import by_hand
+    from htpbench.study.loading import by_hand
 
     parsed = chosen(combinations, None)
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
@@ -153,7 +153,7 @@ def sweep(
     from htpbench.cli.workers import DAY_MIN, distributed, measured, printed, remember
     from htpbench.outside.progress import bar
     from htpbench.report.current import current
-    from htpbench.study.study import load
+    from htpbench.study.loading import load
 
     as_written = load(study)
     chosen_study = as_written.with_overrides(data, weights, pipeline)

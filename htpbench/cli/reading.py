@@ -21,7 +21,7 @@ def report(
     reports: Reports = OWN_REPORTS,
 ) -> None:
     """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
-    from htpbench.study.study import load
+    from htpbench.study.loading import load
 
     reported(load(study), results, reports)
 
@@ -47,7 +47,7 @@ def compare(
     from htpbench.records.verdicts import compare as judge
     from htpbench.report.comparison import render
     from htpbench.report.current import current
-    from htpbench.study.study import load
+    from htpbench.study.loading import load
     from htpbench.systems.combination import parse
 
     report = load(study) if study else None  # first: it may import what is named here
@@ -82,7 +82,7 @@ def check(
     from htpbench.gate import check as gate
     from htpbench.gate import pinned
     from htpbench.outside.progress import bar
-    from htpbench.study.study import load
+    from htpbench.study.loading import load
 
     path = against or pinned.pinned_file()
     if pin and fail:

@@ -75,7 +75,7 @@ Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 
 def chosen(combinations: list[str] | None, study: str | None) -> list:
     """The combinations named one by one and those of a study; BenchError where there are none."""
-    from htpbench.study.study import load
+    from htpbench.study.loading import load
     from htpbench.systems.combination import parse
 
     listed = load(study).parsed() if study else []  # first: it may import what is named here

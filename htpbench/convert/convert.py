@@ -21,7 +21,8 @@ from htpbench.convert.official import LISTED, Official, listed, read, reader
 from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
 from htpbench.network import weights
-from htpbench.network.lifter import Lifter, build
+from htpbench.network.build import build
+from htpbench.network.lifter import Lifter
 from htpbench.outside import files
 from htpbench.systems.combination import Combination, parse
 

@@ -20,7 +20,8 @@ from htpbench.gate.tolerance import Rule, default_rule, parse_rules
 from htpbench.outside.progress import Tick
 from htpbench.records.pairing import unlike
 from htpbench.records.rows import Row, Store, row_key
-from htpbench.study.study import Study, load
+from htpbench.study.loading import load
+from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import PRUNERS
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from htpbench.errors import BenchError
 from htpbench.meters.cost import everything_counter, freeze, published_counter
-from htpbench.network.lifter import Lifter, build, build_pruner, build_recoverer
+from htpbench.network.build import build, build_pruner, build_recoverer
+from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import Combination
 
 METRICS = ("cost.params", "cost.flops_published", "cost.flops")

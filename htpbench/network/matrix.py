@@ -16,7 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Column, Table
 
-from htpbench.network.lifter import readable
+from htpbench.network.attention import readable
 from htpbench.outside.fitting import Fitting
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS

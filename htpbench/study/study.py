@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from htpbench.errors import BenchError, unknown
-from htpbench.outside import files
-from htpbench.outside.models import LISTED, Count, Seed, Strict, fault, faults
+from htpbench.outside.models import LISTED, Count, Seed, Strict
 from htpbench.study import constraint, space
 from htpbench.systems.combination import Combination, parse
-from htpbench.systems.registry import PRUNERS, RECOVERERS, import_file
-from htpbench.systems.shipped import data_folder
+from htpbench.systems.registry import PRUNERS, RECOVERERS
 
 MOST_LISTED = 10**6  # combinations that brute force takes
 Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
@@ -227,73 +223,3 @@ class Study(Imports, Strict):
         if self.reference:
             return parse(self.reference)
         return self.parsed()[0] if self.combinations else parse(self.search.backbone)  # type: ignore
-
-
-def by_hand(
-    combinations: list[Combination],
-    meters: list[Meter],
-    data: str | None,
-    sampling: Mapping[str, Any],
-    **settings: str | None,
-) -> Study:
-    """A study of what was named on the command line; BenchError for wrong numbers."""
-    try:
-        return Study(
-            name="run",
-            title="Measured by hand",
-            meters=meters,
-            combinations=[str(combination) for combination in combinations],
-            evaluation=EvaluationSettings.model_validate({} if data is None else {"data": data}),
-            sampling=SamplingSettings(**sampling),
-            **settings,  # type: ignore[arg-type]
-        )
-    except ValidationError as error:
-        raise BenchError(faults(error, wrong)) from error
-
-
-def names() -> list[str]:
-    """The studies that come with the package."""
-    return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
-
-
-def load(name: str) -> Study:
-    """A shipped study by name, or a TOML file by path; BenchError lists every wrong field."""
-    path = Path(name)
-    if path.suffix != ".toml":
-        if name not in names():
-            raise unknown("study", name, [*names(), "a path to a .toml file"])
-        path = data_folder() / "studies" / f"{name}.toml"
-    try:
-        told = {"name": path.stem, **files.load_toml(path)}
-    except BenchError as error:
-        raise BenchError(f"study {error}") from error
-    try:
-        for file in Imports.model_validate(told).imports:
-            import_file(Path(file))
-        path.stem.encode()
-        return Study.model_validate(told)
-    except UnicodeEncodeError:
-        raise BenchError(
-            f"study {path}: its name is not Unicode text, or not in this locale; "
-            "rename it, or set PYTHONUTF8=1"
-        ) from None
-    except ValidationError as error:
-        raise BenchError(f"study {path}: {faults(error, wrong)}") from error
-    except BenchError as error:
-        raise BenchError(f"study {path}: {error}") from error
-
-
-def wrong(item: Mapping) -> str:
-    """One wrong field in words; an unknown key is told the nearest known ones."""
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] != "extra_forbidden":
-        return fault(item)
-    owner = {
-        "search": Search,
-        "training": Training,
-        "evaluation": EvaluationSettings,
-        "timing": TimingSettings,
-        "sampling": SamplingSettings,
-    }
-    model = owner.get(str(item["loc"][0]), Study) if len(item["loc"]) > 1 else Study
-    return str(unknown("key", place, model.model_fields))

@@ -15,8 +15,10 @@ from htpbench.motion import open_motion
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
+from htpbench.network.attention import readable
+from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
-from htpbench.network.lifter import Lifter, build, build_pruner, build_recoverer, readable
+from htpbench.network.lifter import Lifter
 from htpbench.systems import cards
 from htpbench.systems.combination import Combination, Part
 from htpbench.training.recipes import Recipe
