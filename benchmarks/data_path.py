@@ -12,7 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 import numpy as np
 import torch
 
-from htpbench.meters.prediction import BATCH
+from htpbench.measuring.prediction import BATCH
 from htpbench.motion import open_motion
 from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.motion.views import make_views
@@ -70,7 +70,7 @@ class Loop:
 
 
 def in_order(views, windows):
-    """The batches that htpbench.meters.prediction.predict gives to a network."""
+    """The batches that htpbench.measuring.prediction.predict gives to a network."""
     for first in range(0, len(windows.index), BATCH):
         index = windows.index[first : first + BATCH]
         yield torch.from_numpy(views.poses2d.take(index, axis=0)[..., :2])

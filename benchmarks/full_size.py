@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from htpbench.meters.cost import everything_counter, freeze
+from htpbench.measuring.counting import everything_counter, freeze
 from htpbench.network.build import build
 
 ROUNDS = 5

@@ -9,8 +9,8 @@ import time
 
 import torch
 
-from htpbench.meters import cost
-from htpbench.meters.additive import METRICS, Costs, ranked
+from htpbench.measuring import counting
+from htpbench.measuring.additive import METRICS, Costs, ranked
 from htpbench.network.build import build
 from htpbench.study.space import enumerated, size
 from htpbench.study.study import Search
@@ -34,7 +34,7 @@ for pruner, recoverer in (("tps", "tri"), ("tpc", "tra")):
     start = time.process_time()
     for combination in sample:
         with torch.device("meta"):
-            traced = {one.metric: one.value for one in cost.measure(build(combination))}
+            traced = {one.metric: one.value for one in counting.measure(build(combination))}
         assert costs.of(combination) == {metric: traced[metric] for metric in METRICS}
     traced_s = (time.process_time() - start) / len(sample)
     (least, first), (most, last) = order[0], order[-1]

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from htpbench.diffusion.sampler import Sampling, Whole
-from htpbench.meters import timing
-from htpbench.meters.sampling import call
+from htpbench.measuring import timing
+from htpbench.measuring.whole import call
 from htpbench.network.build import build
 
 GRID = [(hypotheses, iterations) for hypotheses in (1, 5, 20) for iterations in (1, 5, 10)]

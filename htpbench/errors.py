@@ -36,11 +36,11 @@ class TimedOut(Exception):
 
 
 class Pruned(Exception):
-    """Not an error: a combination need not be measured further; its MPJPE is at least `least`."""
+    """Not an error: a combination need not be measured further; `metric` is at least `least`."""
 
-    def __init__(self, reason: str, least: float) -> None:
+    def __init__(self, reason: str, metric: str, least: float) -> None:
         super().__init__(reason)
-        self.least = least
+        self.metric, self.least = metric, least
 
 
 def interruption(error: BaseException | None) -> KeyboardInterrupt | None:

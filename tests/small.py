@@ -12,7 +12,7 @@ import torch
 from paths import ROOT
 
 from htpbench import cli
-from htpbench.meters import additive, cost, timing
+from htpbench.measuring import additive, counting, timing
 from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
@@ -99,8 +99,11 @@ def counted(text):
     if not BACKBONES.load(combination.backbone).per_length:
         return costs(combination.unpruned).of(combination)
     with torch.device("meta"):
-        lifter = cost.freeze(build(combination))
-    with cost.published_counter(lifter) as published, cost.everything_counter() as everything:
+        lifter = counting.freeze(build(combination))
+    with (
+        counting.published_counter(lifter) as published,
+        counting.everything_counter() as everything,
+    ):
         lifter(*lifter.example(device="meta"))
     params = sum(one.numel() for one in lifter.parameters())
     found = params, 2 * sum(published), everything.get_total_flops()
@@ -108,19 +111,19 @@ def counted(text):
 
 
 def quick_cost(lifter):
-    """Stands for `cost.measure`: all costs are the frames that the blocks see, and no tracing."""
+    """Stands for `counting.measure`: all costs are the frames that the blocks see, and no tracing."""
     kept = {b: r for r, b in lifter.schedule}
     lengths, present = [], lifter.frames
     for block in range(len(lifter.backbone.blocks)):
         present = kept.get(block, present)
         lengths.append(present)
-    return [Measurement(metric, sum(lengths), "1") for metric in cost.METRICS]
+    return [Measurement(metric, sum(lengths), "1") for metric in counting.METRICS]
 
 
 def quick(patch):
     """Sweeps count and draw nothing and warm up briefly, as long as the patch."""
     patch.setattr(timing, "WARM_UP_S", 0.05)
-    patch.setattr(cost, "measure", quick_cost)
+    patch.setattr(counting, "measure", quick_cost)
     patch.setattr("htpbench.report.build.figures", lambda *_: [])
 
 

@@ -10,10 +10,10 @@ from paths import SHARED
 from safetensors.torch import load_file
 
 from htpbench import metrics
-from htpbench.meters import accuracy, prediction, selection
-from htpbench.meters.controls import every_third, mean_pose
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import Prediction, flip, lift, predict
+from htpbench.measuring import kept, prediction, scoring
+from htpbench.measuring.controls import every_third, mean_pose
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import Prediction, flip, lift, predict
 from htpbench.network.build import build
 from htpbench.network.contracts import Lifted
 from htpbench.records.intervals import mean_interval
@@ -147,8 +147,8 @@ def test_the_truth_scores_zero_on_every_frame_once(evaluation):
     found = predict(Teacher(evaluation), evaluation.views, evaluation.windows, augment=False)
     assert found.rows.tolist() == list(range(22 + 23)) == evaluation.rows.tolist()
     assert scores(found, evaluation).max() < 0.01
-    measured = {one.metric: one for one in accuracy.measure(found, evaluation)}
-    assert tuple(sorted(measured)) == tuple(sorted(accuracy.METRICS))
+    measured = {one.metric: one for one in scoring.measure(found, evaluation)}
+    assert tuple(sorted(measured)) == tuple(sorted(scoring.METRICS))
     for name in ("mpjpe", "mpjpe_action_mean", "p_mpjpe", "n_mpjpe", "mpjve"):
         assert measured[f"accuracy.{name}"].value < 0.01
     assert measured["accuracy.acceleration_error"].value < 20  # mm/s^2 of float32 metres
@@ -287,20 +287,20 @@ def test_measurements_weigh_frames_and_name_clips(evaluation):
     rows = np.array([0, 1, 22])  # two frames of the first clip, one of the second
     poses = evaluation.views.poses3d[rows].copy()
     poses[:, 5, 2] += 17.0 * np.array([1, 1, 4])
-    measured = {one.metric: one for one in accuracy.measure(Prediction(rows, poses), evaluation)}
+    measured = {one.metric: one for one in scoring.measure(Prediction(rows, poses), evaluation)}
     mpjpe = measured["accuracy.mpjpe"]
     assert (mpjpe.value, mpjpe.samples) == (pytest.approx(2.0, 1e-4), 2)
     by_clip, frames = measured["accuracy.mpjpe_by_clip"], measured["accuracy.frames_by_clip"]
     assert by_clip.value == pytest.approx([1.0, 4.0], 1e-4) and frames.value == [2.0, 1.0]
     assert by_clip.axis == frames.axis == [clip.name for clip in evaluation.views.clips]
-    assert not set(measured) & set(accuracy.MOTION), "no three frames follow each other"
+    assert not set(measured) & set(scoring.MOTION), "no three frames follow each other"
 
 
 def test_every_mean_is_that_of_its_clips(evaluation):
     rows = np.concatenate([np.arange(3, 9), np.arange(11, 15), np.arange(22, 45)])  # with a gap
     torch.manual_seed(0)
     poses = evaluation.views.poses3d[rows] + 20 * torch.randn(len(rows), 17, 3).numpy()
-    measured = {one.metric: one for one in accuracy.measure(Prediction(rows, poses), evaluation)}
+    measured = {one.metric: one for one in scoring.measure(Prediction(rows, poses), evaluation)}
     counts = {"mpjve": "velocities", "acceleration_error": "accelerations"}
     for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc", *counts):
         means = measured[f"accuracy.{name}_by_clip"]
@@ -321,7 +321,7 @@ def test_motion_errors_stay_within_clips_and_know_the_rate():
     rows = evaluation.rows
     poses = evaluation.views.poses3d.copy()
     poses[5:22, 5, 2] += 34.0
-    measured = {one.metric: one for one in accuracy.measure(Prediction(rows, poses), evaluation)}
+    measured = {one.metric: one for one in scoring.measure(Prediction(rows, poses), evaluation)}
     pairs, triples = 21 + 22, 20 + 21
     assert measured["accuracy.mpjve"].value == pytest.approx(2.0 / pairs, 1e-3)
     expected = (2.0 + 2.0) * 50**2 / triples
@@ -330,17 +330,17 @@ def test_motion_errors_stay_within_clips_and_know_the_rate():
     assert slow.card["frame_rate"] == 25.0 and slow.views.rate == 25.0
     poses = slow.views.poses3d.copy()
     poses[3:11, 5, 2] += 34.0  # views of 11 and 12 frames
-    found = {one.metric: one for one in accuracy.measure(Prediction(slow.rows, poses), slow)}
+    found = {one.metric: one for one in scoring.measure(Prediction(slow.rows, poses), slow)}
     expected = (2.0 + 2.0) * 25**2 / (9 + 10)
     assert found["accuracy.acceleration_error"].value == pytest.approx(expected, 1e-2)
 
 
 def test_what_cannot_be_measured_is_not_promised():
     few = prepare(small.motion(), 9, "seq2frame", limit=5)
-    assert set(accuracy.METRICS) - set(accuracy.measurable(few)) == set(accuracy.MOTION)
+    assert set(scoring.METRICS) - set(scoring.measurable(few)) == set(scoring.MOTION)
     whole = prepare(small.motion(), 9, "seq2frame")
-    assert accuracy.measurable(whole) == accuracy.METRICS
-    assert accuracy.measurable(whole, every_frame=False) == accuracy.measurable(few)
+    assert scoring.measurable(whole) == scoring.METRICS
+    assert scoring.measurable(whole, every_frame=False) == scoring.measurable(few)
 
 
 @pytest.mark.parametrize("text", ["mixste.tiny-9+tps:5@0,3@1+tri", "mixste.tiny-9+tpc:3@2"])
@@ -348,7 +348,7 @@ def test_selection_counts_sum_to_windows_times_r(text):
     torch.manual_seed(0)
     lifter = build(text)
     evaluation = prepare(small.motion(), 9, "seq2frame", limit=5)
-    measured = {one.metric: one for one in selection.measure(lifter, evaluation)}
+    measured = {one.metric: one for one in kept.measure(lifter, evaluation)}
     found = measured["selection.frequency"]
     assert sum(found.value) == 5 * 3 and found.samples == 5
     assert len(found.value) == len(found.axis) == 9
@@ -359,4 +359,4 @@ def test_selection_counts_sum_to_windows_times_r(text):
 
 
 def test_nothing_is_selected_without_pruning(evaluation):
-    assert selection.measure(build(small.NETWORK), evaluation) == []
+    assert kept.measure(build(small.NETWORK), evaluation) == []

@@ -5,7 +5,7 @@ import pytest
 from paths import REAL_MOTION, SHARED, needs_real_motion, needs_shared
 
 from htpbench.errors import BenchError
-from htpbench.meters.evaluation import prepare
+from htpbench.measuring.evaluation import prepare
 from htpbench.motion import bvh, bvh17, open_motion
 from htpbench.motion.skeleton import JOINTS, PARENTS
 from htpbench.motion.synthetic import generate

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import small
 
-from htpbench.bench import context as setting
 from htpbench.bench.runner import Bench
 from htpbench.errors import Pruned
-from htpbench.meters import cost
+from htpbench.measuring import context as setting
+from htpbench.measuring import counting
 from htpbench.records.rows import Row, Store
 from htpbench.search import cascade
 from htpbench.search.cascade import Cascade, ends
@@ -233,8 +233,8 @@ def front_of(found, objectives=("cost.flops", "accuracy.mpjpe")):
 
 
 def test_a_real_space_has_the_same_front_and_a_second_sweep_predicts_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
-    monkeypatch.setattr(cost, "measure", small.quick_cost)
+    monkeypatch.setattr("htpbench.measuring.prediction.BATCH", 1)
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
     whole, spared = real(tmp_path / "whole", on=False), real(tmp_path / "cascade", on=True)
     assert front_of(spared) == front_of(whole)
     given_up = {
@@ -264,7 +264,7 @@ def test_a_constraint_on_cost_spares_the_accuracy_but_not_of_what_is_listed(tmp_
         return predicted(lifter, *arguments, **settings)
 
     monkeypatch.setattr(setting, "predict", predict)
-    monkeypatch.setattr(cost, "measure", small.quick_cost)
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
     found = real(tmp_path, on=True, limit=24)
     flops = {name: one.value for (name, metric), one in found.items() if metric == "cost.flops"}
     over = {name for name, value in flops.items() if value > 24}

@@ -11,8 +11,8 @@ import torch
 from htpbench.backbones.mixste import MixSTE
 from htpbench.errors import BenchError
 from htpbench.gate import check, pinned, tolerance
-from htpbench.meters import selection
-from htpbench.meters.evaluation import prepare
+from htpbench.measuring import kept
+from htpbench.measuring.evaluation import prepare
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import make_views
 from htpbench.network import lifter, weights
@@ -366,8 +366,8 @@ def test_what_comes_with_the_package_is_pinned():
 
 def test_kept_frames_are_told_window_by_window():
     evaluation = prepare(small.motion(), 9, "seq2seq")
-    _, kept, _ = selection.measure(build(small.PRUNED), evaluation)
-    assert kept.value == [0, 4, 8] * selection.SHOWN and kept.samples == selection.SHOWN
+    _, kept, _ = kept.measure(build(small.PRUNED), evaluation)
+    assert kept.value == [0, 4, 8] * kept.SHOWN and kept.samples == kept.SHOWN
     assert kept.axis[:4] == [*(f"window 0, rank {i}" for i in range(3)), "window 1, rank 0"]
 
 
@@ -375,7 +375,7 @@ def test_kept_frames_are_told_window_by_window():
 def test_frame_noise_is_the_pixel_error_of_what_is_kept(every):
     motion = small.motion()
     evaluation = prepare(motion, 9, "seq2seq", every=every)
-    *_, noise = selection.measure(build(small.PRUNED), evaluation)
+    *_, noise = kept.measure(build(small.PRUNED), evaluation)
     windows, views = evaluation.windows, evaluation.views
     errors, by_clip = [], {}
     exact = make_views(motion.split("test"), "gt", "rotate")
@@ -393,5 +393,5 @@ def test_frame_noise_is_the_pixel_error_of_what_is_kept(every):
 
 
 def test_exact_detections_have_no_noise():
-    *_, noise = selection.measure(build(small.PRUNED), prepare(small.motion(), 9, "seq2seq", "gt"))
+    *_, noise = kept.measure(build(small.PRUNED), prepare(small.motion(), 9, "seq2seq", "gt"))
     assert (noise.value, noise.low, noise.high) == (0, 0, 0)

@@ -14,9 +14,9 @@ from paths import ROOT
 from test_registry import FASTEST
 
 import htpbench
-from htpbench.bench.context import METERS
 from htpbench.bench.runner import Bench
-from htpbench.meters import cost
+from htpbench.measuring import counting
+from htpbench.measuring.context import METERS
 from htpbench.network.build import build
 from htpbench.records.rows import Store
 from htpbench.search.sweep import Trials
@@ -24,7 +24,7 @@ from htpbench.study.loading import load
 from htpbench.systems import registry
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
-COUNTED = [name.partition(".")[2] for name in cost.METRICS]
+COUNTED = [name.partition(".")[2] for name in counting.METRICS]
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_cost_in_json_is_plain_numbers_and_pure(call):
 
 
 def test_cost_in_the_other_formats(call, monkeypatch):
-    measured = cost.measure(build(small.PRUNED))
-    monkeypatch.setattr(cost, "measure", lambda lifter: measured)
+    measured = counting.measure(build(small.PRUNED))
+    monkeypatch.setattr(counting, "measure", lambda lifter: measured)
     counted = json.loads(call("cost", small.PRUNED, "--format", "json")[1])[0]
     code, out, _ = call("cost", small.PRUNED, "--format", "csv")
     (line,) = csv.DictReader(io.StringIO(out))
@@ -136,7 +136,7 @@ def test_cost_in_the_other_formats(call, monkeypatch):
 
 def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch):
     study, counts = small.study(tmp_path, combinations=(small.NETWORK, small.UNBUILT)), []
-    measure = cost.measure
+    measure = counting.measure
     monkeypatch.setattr(
         METERS["cost"], "measure", lambda lifter: counts.append(1) or measure(lifter)
     )
@@ -147,7 +147,7 @@ def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch)
     assert first[:2] == again[:2] and len(json.loads(first[1])) == 1
     assert file.read_bytes() == written and len(counts) == 1
     rows = Store(tmp_path / "results").read()
-    assert sorted(row.metric for row in rows) == sorted(cost.METRICS)
+    assert sorted(row.metric for row in rows) == sorted(counting.METRICS)
     assert {row.combination for row in rows} == {small.NETWORK}
 
 

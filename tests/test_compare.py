@@ -14,9 +14,9 @@ from paths import ROOT
 from small import call
 
 from htpbench.errors import BenchError
-from htpbench.meters import accuracy
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import Prediction
+from htpbench.measuring import scoring
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import Prediction
 from htpbench.records.pairing import ACTION_MEAN, difference, paired, unlike
 from htpbench.records.rows import Row
 from htpbench.records.verdicts import compare
@@ -255,10 +255,10 @@ def test_what_a_meter_tells_by_clip_is_judged_by_clip():
             environment="e",
         )
         for name, scale in ((A, 30.0), (B, 33.0))
-        for found in accuracy.measure(Prediction(rows, truth + scale * noise), evaluation)
+        for found in scoring.measure(Prediction(rows, truth + scale * noise), evaluation)
     ]
     found = {one.metric: one for one in compare(A, B, held)[0]}
-    single = {metric for metric in accuracy.METRICS if metric not in accuracy.BY_CLIP}
+    single = {metric for metric in scoring.METRICS if metric not in scoring.BY_CLIP}
     assert found.keys() == single and {one.how for one in found.values()} == {"paired by clip"}
     for one in found.values():
         assert one.difference == pytest.approx(one.b - one.a, rel=1e-4, abs=1e-6)

@@ -12,10 +12,10 @@ import torch
 from checkpoints import CASES, LAYOUTS, PASSENGERS, refused, wrapped
 from official.common import close
 
-from htpbench.bench.context import Setting
 from htpbench.convert.convert import convert
 from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
+from htpbench.measuring.context import Setting
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.study.loading import load

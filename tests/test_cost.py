@@ -10,7 +10,7 @@ from paths import ROOT
 from torch import nn
 
 from htpbench.backbones.mixste import MixSTE
-from htpbench.meters.cost import (
+from htpbench.measuring.counting import (
     count_fvcore,
     count_ptflops,
     disagreement,

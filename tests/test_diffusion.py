@@ -17,9 +17,9 @@ from htpbench.diffusion.hypotheses import draw_noise, noised, sample
 from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.diffusion.schedule import cosine, step_back, times
 from htpbench.errors import BenchError
-from htpbench.meters import cost, sampling
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import predict
+from htpbench.measuring import counting, whole
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import predict
 from htpbench.network.build import build
 from htpbench.network.contracts import View
 from htpbench.pruners.tcep import TCEP
@@ -147,7 +147,7 @@ def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
     where, network, how = evaluation(), lifter(PRUNED), Sampling(2, 2, "j-agg")
     found = predict(network, where.views, where.windows, sampling=how)
     assert found.hypotheses.shape == (len(where.rows), 2, 17, 3)
-    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
+    monkeypatch.setattr("htpbench.measuring.prediction.BATCH", 1)
     monkeypatch.setattr("htpbench.diffusion.sampler.ROWS", 3)
     again = predict(network, where.views, where.windows, sampling=how)
     np.testing.assert_allclose(found.hypotheses, again.hypotheses, atol=1e-2)  # mm
@@ -157,11 +157,11 @@ def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
 
 def test_a_prediction_costs_as_many_calls():
     network, how = build(PRUNED).eval(), Sampling(2, 3)
-    found = {one.metric: one.value for one in sampling.measure([network], how, True, rounds=3)}
+    found = {one.metric: one.value for one in whole.measure([network], how, True, rounds=3)}
     assert found["sampling.calls"] == 12
-    one = {item.metric: item.value for item in cost.measure(network)}
+    one = {item.metric: item.value for item in counting.measure(network)}
     assert found["sampling.flops_published"] == 12 * one["cost.flops_published"]
-    with torch.inference_mode(), cost.everything_counter() as counter:
+    with torch.inference_mode(), counting.everything_counter() as counter:
         whole = Whole(network, how)
         whole(*whole.example())
     assert found["sampling.flops"] == counter.get_total_flops()
@@ -234,7 +234,7 @@ def test_a_meter_that_has_nothing_to_measure_says_so(monkeypatch, capsys, tmp_pa
 def test_lifting_says_at_once_that_it_cannot_write(tmp_path, monkeypatch, capsys):
     data = small.motion_file(tmp_path)
     monkeypatch.setattr(
-        "htpbench.bench.context.predict", lambda *_, **__: pytest.fail("lifted first")
+        "htpbench.measuring.context.predict", lambda *_, **__: pytest.fail("lifted first")
     )
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "poses.npz"

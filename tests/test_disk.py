@@ -16,7 +16,7 @@ from test_sweep import LONG, SPACE, trials
 
 from htpbench.bench.claims import Claims
 from htpbench.errors import BenchError
-from htpbench.meters import cost
+from htpbench.measuring import counting
 from htpbench.records.rows import Store
 
 resource = pytest.importorskip("resource", reason="limits are those of POSIX")
@@ -37,7 +37,7 @@ def full_at(size):
 def call(tmp_path, monkeypatch, capsys):
     """Calls the command line in a folder of its own; returns the exit code and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cost, "measure", small.quick_cost)
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
 
     def run(*arguments):
         code = small.call(monkeypatch, *arguments)
@@ -60,7 +60,7 @@ def complete(folder, names, searched=0):
     found = Counter(row.key for row in rows)
     assert store.problems == [] and set(found.values()) == {1}
     measured = Counter(row.combination for row in rows)
-    assert {measured[name] for name in names} == {len(cost.METRICS)}
+    assert {measured[name] for name in names} == {len(counting.METRICS)}
     states = Counter(trial.state for trial in trials(folder / "results"))
     assert states[TrialState.RUNNING] == 0
     ended = [t for t in trials(folder / "results") if t.params and t.state != TrialState.FAIL]
@@ -189,7 +189,7 @@ def test_a_line_cut_in_the_middle_of_a_results_file_loses_its_row_alone(tmp_path
     after = file.read_bytes().split(b"\n")
     assert after[: len(lines) - 1] == lines[:-1] and len(after) == len(lines) + 1
     found = Counter(row.key for row in Store(tmp_path / "results").read())
-    assert set(found.values()) == {1} and len(found) == 2 * len(cost.METRICS)
+    assert set(found.values()) == {1} and len(found) == 2 * len(counting.METRICS)
 
 
 MOUNTED = """
@@ -232,5 +232,5 @@ def test_a_file_system_of_its_own(tmp_path, fault, repair, said):
     )
     code, out, err = small.finished(done)
     assert code == 0, err
-    assert out.split() == ["code", "2", "code", "0", str(1 + 2 * len(cost.METRICS))], (out, err)
+    assert out.split() == ["code", "2", "code", "0", str(1 + 2 * len(counting.METRICS))], (out, err)
     assert said in err and "--results" in err and "Traceback" not in err

@@ -9,7 +9,7 @@ import small
 import torch
 from paths import ROOT
 
-from htpbench.meters import cost
+from htpbench.measuring import counting
 from htpbench.network.contracts import Pruner
 from htpbench.systems.registry import PRUNERS
 
@@ -86,7 +86,7 @@ def fail_pruned(monkeypatch):
             raise RuntimeError("on purpose")
         return small.quick_cost(lifter)
 
-    monkeypatch.setattr(cost, "measure", measure)
+    monkeypatch.setattr(counting, "measure", measure)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_failed_in_earlier_sweeps_still_ends_with_1(call, monkeypatch):
 
 
 def test_a_control_that_succeeds_is_no_success(call, monkeypatch, tmp_path):
-    from htpbench.bench.context import Setting
+    from htpbench.measuring.context import Setting
 
     measurements = Setting.measurements
 

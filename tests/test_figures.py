@@ -11,11 +11,11 @@ import small
 from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 
-from htpbench.bench.context import Setting
 from htpbench.bench.runner import Bench
 from htpbench.errors import BenchError
-from htpbench.meters import selection, timing
-from htpbench.meters.evaluation import prepare
+from htpbench.measuring import kept, timing
+from htpbench.measuring.context import Setting
+from htpbench.measuring.evaluation import prepare
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
 from htpbench.records.rows import Row, row_key
@@ -272,10 +272,10 @@ def test_consecutive_windows_tell_all_that_they_keep(tmp_path):
 
 def test_windows_far_apart_are_not_told_and_their_conditions_stay_as_they_were(tmp_path):
     found = measured(tmp_path, windows=5)[0]
-    assert set(found) == set(selection.METRICS)
+    assert set(found) == set(kept.METRICS)
     assert "spread" not in found["selection.kept"].conditions
     evaluation = prepare(small.motion(), 9, "seq2seq", limit=2)
-    assert selection.measurable(evaluation) == selection.METRICS
+    assert kept.measurable(evaluation) == kept.METRICS
 
 
 def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
@@ -294,7 +294,7 @@ def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
     seen, lifter = [], setting.lifter(parse(pruned)).eval()
     look = lifter.pruner.select
     lifter.pruner.select = lambda view, r: seen.append(view) or look(view, r)
-    selection.survivors(lifter, setting.evaluation(parse(pruned)), 0)
+    kept.survivors(lifter, setting.evaluation(parse(pruned)), 0)
     links_there = lifter.pruner.links(seen[0])[0]
     assert set(pairs) == {tuple(pair) for pair in links_there.triu().nonzero().tolist()}
     neighbours = [sum(frame in pair for pair in pairs) for frame in range(9)]

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from test_fuzz import MOST_MEMORY, damage, damaged, fuzz
 
 from htpbench.bench.claims import Claims, myself
-from htpbench.bench.context import Setting
 from htpbench.errors import BenchError
 from htpbench.gate import check, pinned
+from htpbench.measuring.context import Setting
 from htpbench.network import weights
 from htpbench.records import verdicts
 from htpbench.records.pairing import BY_CLIP, FRAMES
@@ -311,7 +311,7 @@ def test_a_study_is_loaded_or_refused(folder, table, wrong, cuts, mark):
     path.write_bytes(damaged(content, cuts) if cuts else content)
     loaded = frugal(lambda: loading.load(str(path)))
     if loaded is not None:
-        assert loaded.anchor() and loaded.timing.round_s < 1e9
+        assert loaded.reference_combination() and loaded.timing.round_s < 1e9
         json.dumps(loaded.model_dump(), allow_nan=False)
 
 

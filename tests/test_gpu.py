@@ -15,9 +15,9 @@ from test_matrix import COLUMNS, KEPT, listed, places, spelled
 
 from htpbench.bench.runner import Bench, run
 from htpbench.diffusion.sampler import Sampling
-from htpbench.meters import accuracy, sampling, timing
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import predict
+from htpbench.measuring import scoring, timing, whole
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import predict
 from htpbench.motion import open_motion
 from htpbench.network.build import build
 from htpbench.study.loading import by_hand
@@ -106,15 +106,15 @@ def test_times_and_errors_come_from_the_gpu_and_training_can_go_on():
         assert set(values) == set(timing.METRICS) and values["time.forward"] > 0
     evaluation = prepare(open_motion("synthetic"), 27, "seq2seq", limit=2)
     views, windows = evaluation.views, evaluation.windows
-    there = accuracy.measure(predict(lifters[0], views, windows, device="cuda"), evaluation)
+    there = scoring.measure(predict(lifters[0], views, windows, device="cuda"), evaluation)
     lifters[0].train()(*lifters[0].example(2, "cuda")).poses.mean().backward()
-    here = accuracy.measure(predict(lifters[0].to("cpu"), views, windows), evaluation)
+    here = scoring.measure(predict(lifters[0].to("cpu"), views, windows), evaluation)
     assert there[0].value == pytest.approx(here[0].value, abs=0.05)
 
 
 def test_a_diffusion_lifter_is_sampled_from_and_timed():
     lifters = [build("d3dp.tiny-27"), build("d3dp.tiny-27+htp:9@1+tri")]
-    found = sampling.measure(lifters, Sampling(5, 5), True, "cuda", rounds=2, round_s=0.01)
+    found = whole.measure(lifters, Sampling(5, 5), True, "cuda", rounds=2, round_s=0.01)
     values = {one.metric: one.value for one in found}
     assert values["sampling.calls"] == 50 and values["sampling.forward"] > 0
 

@@ -4,10 +4,10 @@ import pytest
 import small
 import torch
 
-from htpbench.bench.context import Setting
 from htpbench.diffusion.hypotheses import draw_noise, sample
 from htpbench.errors import BenchError
-from htpbench.meters import sampling
+from htpbench.measuring import whole
+from htpbench.measuring.context import Setting
 from htpbench.network.build import build
 from htpbench.network.contracts import View
 from htpbench.network.lifter import Lifter
@@ -285,7 +285,7 @@ def test_cost_equals_the_closed_form():
 
     text = "d3dp-243+htp:109@0,81@3+tra"
     with torch.device("meta"):
-        gathered, masked = (sampling.call(build(text, masked=m))[0] for m in (False, True))
+        gathered, masked = (whole.call(build(text, masked=m))[0] for m in (False, True))
     assert gathered == 2 * passes(k) and masked == 2 * passes(frames)
     assert round(gathered / 2e9, 1) == 59.9 and round(masked / 2e9, 1) == 83.8
 

@@ -8,9 +8,9 @@ import torch
 
 from htpbench.bench.devices import deadline
 from htpbench.errors import Faulty, TimedOut
-from htpbench.meters import selection
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import predict
+from htpbench.measuring import kept
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import predict
 from htpbench.network.build import build
 from htpbench.network.checks import check
 from htpbench.pruners.tps import TPS
@@ -96,7 +96,7 @@ def test_meters_look_at_what_was_kept_of_their_clips(mistaken):
     with pytest.raises(Faulty, match="the pruner moody returned positions that do not rise"):
         predict(lifter, evaluation.views, evaluation.windows)
     with pytest.raises(Faulty, match="the pruner moody returned positions that do not rise"):
-        selection.measure(lifter, evaluation)
+        kept.measure(lifter, evaluation)
 
 
 def test_trying_ends_at_the_time_limit(mistaken):

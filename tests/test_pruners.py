@@ -10,7 +10,7 @@ import test_search
 import torch
 
 from htpbench.errors import BenchError
-from htpbench.meters import additive
+from htpbench.measuring import additive
 from htpbench.network.attention import readable
 from htpbench.network.build import build
 from htpbench.network.contracts import View

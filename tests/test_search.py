@@ -11,8 +11,8 @@ import torch
 
 from htpbench.bench.runner import Bench
 from htpbench.errors import BenchError
-from htpbench.meters import additive, cost
-from htpbench.meters.additive import Costs, ranked
+from htpbench.measuring import additive, counting
+from htpbench.measuring.additive import Costs, ranked
 from htpbench.network.build import build
 from htpbench.records.rows import Row, Store
 from htpbench.search.suggest import excesses, sampler, suggest
@@ -137,7 +137,7 @@ def test_what_was_not_measured_is_no_constraint_value():
 def test_brute_force_measures_each_of_the_space_once_and_then_nothing(tmp_path, monkeypatch):
     text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri", "tra"]\n'
     text += 'sampler = "brute"\nstages = 2\nr = [5, 3]\nb = [1, 3]'
-    monkeypatch.setattr(cost, "measure", small.quick_cost)
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
     path = small.study(tmp_path, text)
     rows = sweep(Bench(load(str(path)), tmp_path / "r"))
     expected = {str(one) for one in space.enumerated(load(str(path)).search)}
@@ -145,7 +145,7 @@ def test_brute_force_measures_each_of_the_space_once_and_then_nothing(tmp_path, 
     expected |= {small.NETWORK, small.PRUNED}
     held = Store(tmp_path / "r").read()
     assert Counter((r.combination, r.metric) for r in held) == Counter(
-        (name, metric) for name in expected for metric in cost.METRICS
+        (name, metric) for name in expected for metric in counting.METRICS
     )
     asked = []
     monkeypatch.setattr(Bench, "measurements", lambda *arguments: asked.append(arguments))
@@ -172,8 +172,8 @@ def drawn(backbone, count, seed):
 def traced(combination):
     """The same costs, of the whole network."""
     with torch.device("meta"):
-        lifter = cost.freeze(build(combination))
-    with cost.published_counter(lifter) as published, cost.everything_counter() as counter:
+        lifter = counting.freeze(build(combination))
+    with counting.published_counter(lifter) as published, counting.everything_counter() as counter:
         lifter(*lifter.example(device="meta"))
     params = sum(one.numel() for one in lifter.parameters())
     return params, 2 * sum(published), counter.get_total_flops()

@@ -10,10 +10,10 @@ import pytest
 from paths import ROOT
 
 from htpbench.cli.launch import app
-from htpbench.meters import accuracy
-from htpbench.meters.controls import mean_pose
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import predict
+from htpbench.measuring import scoring
+from htpbench.measuring.controls import mean_pose
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import predict
 from htpbench.motion import open_motion
 from htpbench.network import weights
 from htpbench.network.build import build
@@ -44,7 +44,7 @@ def errors(built, evaluation, augment=True):
 
 
 def measured(found, evaluation):
-    return {one.metric: one.value for one in accuracy.measure(found, evaluation)}
+    return {one.metric: one.value for one in scoring.measure(found, evaluation)}
 
 
 @pytest.mark.parametrize("name", loading.names())

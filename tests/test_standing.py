@@ -5,8 +5,8 @@ import json
 import pytest
 import small
 
-from htpbench.bench import context as setting
 from htpbench.bench.runner import Bench
+from htpbench.measuring import context as setting
 from htpbench.records.rows import Store, Sweep
 from htpbench.report.current import current
 from htpbench.report.figures import pareto
@@ -128,7 +128,7 @@ def test_an_error_that_was_paid_for_is_a_row_and_only_the_rest_is_given_up(tmp_p
 
 def test_what_is_left_to_predict_is_given_up(tmp_path, monkeypatch):
     small.quick(monkeypatch)
-    monkeypatch.setattr("htpbench.meters.prediction.BATCH", 1)
+    monkeypatch.setattr("htpbench.measuring.prediction.BATCH", 1)
     _, rows, _ = measured(searching(tmp_path, ["accuracy.mpjpe <= 1"]), tmp_path)
     given_up = [one for one in rows if one.metric == "accuracy.mpjpe" and "+" in one.combination]
     assert {one.status for one in given_up} == {"pruned"} and all(one.low > 1 for one in given_up)

@@ -17,7 +17,7 @@ from rich.console import Console
 from htpbench.bench.claims import Claims
 from htpbench.bench.devices import device_lock
 from htpbench.errors import BenchError, interruption
-from htpbench.meters import cost
+from htpbench.measuring import counting
 from htpbench.outside import waiting
 from htpbench.outside.passwords import hidden
 from htpbench.outside.progress import bar
@@ -189,7 +189,7 @@ def test_a_device_that_a_combination_breaks_for_good_is_one_row(tmp_path, monkey
         if broken:
             raise BenchError(f"device {device!r} cannot be used here")
 
-    monkeypatch.setattr(cost, "measure", measure)
+    monkeypatch.setattr(counting, "measure", measure)
     monkeypatch.setattr("htpbench.bench.runner.check_device", look)
     assert small.call(monkeypatch, "sweep", path) == 2
     assert "device 'cpu'" in capsys.readouterr().err

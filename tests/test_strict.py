@@ -11,9 +11,9 @@ import torch
 from test_files import no_file
 from test_sweep import SPACE, bench
 
-from htpbench.bench import context as setting
 from htpbench.errors import BenchError
-from htpbench.meters import cost
+from htpbench.measuring import context as setting
+from htpbench.measuring import counting
 from htpbench.network import weights
 from htpbench.records.row import LISTS, Row, is_list
 from htpbench.records.rows import Store, read_line
@@ -160,11 +160,11 @@ def test_results_removed_during_a_sweep_end_it_with_their_name(tmp_path, monkeyp
             shutil.rmtree(tmp_path / "r")
         return small.quick_cost(lifter)
 
-    monkeypatch.setattr(cost, "measure", remove)
+    monkeypatch.setattr(counting, "measure", remove)
     with pytest.raises(BenchError, match=r"cannot write .*(removed|No such file).*--results"):
         sweep(bench(path, tmp_path / "r"))
-    monkeypatch.setattr(cost, "measure", small.quick_cost)
-    assert len(sweep(bench(path, tmp_path / "r"))) >= 2 * len(cost.METRICS)
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
+    assert len(sweep(bench(path, tmp_path / "r"))) >= 2 * len(counting.METRICS)
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])
@@ -181,7 +181,7 @@ def test_a_journal_that_vanishes_ends_the_sweep_with_its_name(tmp_path, monkeypa
                 journal.write_bytes(content[: content.index(b"\n") + 1])
         return small.quick_cost(lifter)
 
-    monkeypatch.setattr(cost, "measure", vanish)
+    monkeypatch.setattr(counting, "measure", vanish)
     with pytest.raises(BenchError, match=r"cannot write .*small.journal.*--results"):
         sweep(bench(path, tmp_path / "r"))
 
@@ -202,7 +202,7 @@ LOGS = [
 
 @pytest.mark.parametrize("log", LOGS, ids=range(len(LOGS)))
 def test_a_journal_of_other_words_is_damaged(tmp_path, monkeypatch, log):
-    monkeypatch.setattr(cost, "measure", small.quick_cost)
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
     path = small.study(tmp_path, SPACE.format(1))
     sweep(bench(path, tmp_path / "r"))
     (journal,) = (tmp_path / "r").rglob("*.journal")

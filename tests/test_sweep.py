@@ -13,11 +13,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from htpbench.bench import context as setting
 from htpbench.bench.devices import TimedOut, deadline, device_lock
 from htpbench.bench.runner import EVERY_THIRD, MEAN_POSE, Bench
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.meters import accuracy, cost, selection, timing
+from htpbench.measuring import context as setting
+from htpbench.measuring import counting, kept, scoring, timing
 from htpbench.motion.clip import Motion
 from htpbench.records.rows import Store
 from htpbench.search.sweep import sweep
@@ -65,10 +65,10 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
 
     rows = Store(tmp_path / "results").read()
     found = Counter((row.combination, row.metric) for row in rows)
-    plain = [*cost.METRICS, *timing.METRICS, *accuracy.METRICS]
-    expected = [(name, metric) for name in (MEAN_POSE, EVERY_THIRD) for metric in accuracy.METRICS]
+    plain = [*counting.METRICS, *timing.METRICS, *scoring.METRICS]
+    expected = [(name, metric) for name in (MEAN_POSE, EVERY_THIRD) for metric in scoring.METRICS]
     expected += [(name, metric) for name in (small.NETWORK, small.PRUNED) for metric in plain]
-    expected += [(small.PRUNED, metric) for metric in selection.METRICS]
+    expected += [(small.PRUNED, metric) for metric in kept.METRICS]
     assert found == Counter(expected)
     assert all(row.status == "ok" and row.study == "small" for row in rows)
 
@@ -105,7 +105,7 @@ def test_other_conditions_are_measured_anew_beside_the_old(tmp_path):
     assert after.startswith(before)
     added = [json.loads(line) for line in after[len(before) :].splitlines()]
     assert {(row["combination"], row["metric"]) for row in added} == {
-        (name, metric) for name in (small.NETWORK, EVERY_THIRD) for metric in accuracy.METRICS
+        (name, metric) for name in (small.NETWORK, EVERY_THIRD) for metric in scoring.METRICS
     }
 
 
@@ -179,7 +179,7 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
         rows = sweep(bench(path, tmp_path / "r"))
     failed = [row for row in rows if row.status != "ok"]
     assert {(row.combination, row.metric) for row in failed} == {
-        (small.PRUNED, metric) for metric in accuracy.METRICS
+        (small.PRUNED, metric) for metric in scoring.METRICS
     }
     assert {(row.status, row.value) for row in failed} == {("failed", None)}
     assert {row.reason for row in failed} == {"ZeroDivisionError: no [/x] luck"}
@@ -188,8 +188,8 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
     rows = sweep(bench(path, tmp_path / "r"))
     assert all(row.status == "ok" for row in rows)
     added = row_file(tmp_path / "r").read_bytes()[len(before) :].splitlines()
-    assert {json.loads(line)["metric"] for line in added} == set(accuracy.METRICS)
-    assert len(added) == len(accuracy.METRICS), "what was ok is not written again"
+    assert {json.loads(line)["metric"] for line in added} == set(scoring.METRICS)
+    assert len(added) == len(scoring.METRICS), "what was ok is not written again"
 
 
 def test_a_system_that_is_not_built_is_a_row_once(tmp_path, monkeypatch):
@@ -203,7 +203,7 @@ def test_a_system_that_is_not_built_is_a_row_once(tmp_path, monkeypatch):
         assert {(row.status, row.reason) for row in rows} == {
             ("unsupported", f"{small.NETWORK} is not built")
         }
-    assert len(Store(tmp_path / "r").read()) == len(cost.METRICS)
+    assert len(Store(tmp_path / "r").read()) == len(counting.METRICS)
 
 
 def failing(path, results, **changes):
@@ -244,7 +244,7 @@ def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
         rows = sweep(bench(path, tmp_path / "r", timeout=3.0))
     late = [row for row in rows if row.status != "ok"]
     assert {(row.combination, row.metric) for row in late} == {
-        (small.PRUNED, metric) for metric in accuracy.METRICS
+        (small.PRUNED, metric) for metric in scoring.METRICS
     }
     assert {(row.status, row.reason) for row in late} == {("timeout", "took longer than 3 s")}
     assert {row.status for row in sweep(bench(path, tmp_path / "r"))} == {"ok"}
@@ -282,7 +282,7 @@ def test_until_prunes_with_its_reason_and_is_asked_again(tmp_path):
     told = {(row.metric.split(".")[0], row.status) for row in found.values()}
     assert told == {("cost", "ok"), ("accuracy", "pruned")}
     assert {row.reason for row in found.values() if row.status == "pruned"} == {"too dear"}
-    assert seen == [("cost", []), ("accuracy", sorted(cost.METRICS))]
+    assert seen == [("cost", []), ("accuracy", sorted(counting.METRICS))]
     before = row_file(tmp_path / "r").read_bytes()
     assert measure(until) == found and seen[2:] == seen[1:2]
     assert row_file(tmp_path / "r").read_bytes() == before, "it has been said"
@@ -349,7 +349,7 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
         for key in planned.keys(parse(name), meter).values()
     }
     control = {row.key for row in rows if row.combination.startswith("control")}
-    assert len(control) == 2 * len(accuracy.METRICS)
+    assert len(control) == 2 * len(scoring.METRICS)
     assert Counter(row.key for row in rows if row.status == "ok") == Counter(expected | control)
     assert all(row.status == "ok" for row in rows)
     states = Counter(trial.state for trial in trials(tmp_path / "results"))
@@ -379,5 +379,5 @@ def test_a_sweep_that_failed_lets_the_next_one_start(tmp_path, monkeypatch):
         patched.setattr("htpbench.search.sweep.Trials", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError) as held:  # its traceback keeps the frames alive
             sweep(bench(path, tmp_path / "r"))
-    assert len(sweep(bench(path, tmp_path / "r"))) == 2 * len(cost.METRICS)
+    assert len(sweep(bench(path, tmp_path / "r"))) == 2 * len(counting.METRICS)
     assert held.type is ZeroDivisionError

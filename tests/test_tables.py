@@ -5,7 +5,7 @@ import pytest
 import small
 from paths import ROOT
 
-from htpbench.meters import additive
+from htpbench.measuring import additive
 from htpbench.records.rows import Store
 from htpbench.report.build import report_study
 from htpbench.report.published import (

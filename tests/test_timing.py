@@ -7,7 +7,7 @@ import pytest
 import small
 import torch
 
-from htpbench.meters import timing
+from htpbench.measuring import timing
 from htpbench.network.build import build
 from htpbench.records.intervals import median_interval
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from htpbench.backbones.mixste import MixSTE
 from htpbench.bench.runner import Bench
-from htpbench.meters.prediction import predict
+from htpbench.measuring.prediction import predict
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
 from htpbench.network import weights

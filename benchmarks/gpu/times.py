@@ -33,7 +33,7 @@ from benchmarks.gpu.common import (
     walls,
 )
 from htpbench.diffusion.sampler import Sampling, Whole
-from htpbench.meters.timing import SPANS, Clock
+from htpbench.measuring.timing import SPANS, Clock
 from htpbench.network.build import build
 from htpbench.systems.combination import parse
 

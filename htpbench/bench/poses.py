@@ -11,9 +11,11 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from htpbench.bench.context import Setting
+from htpbench.bench.job import job
 from htpbench.errors import BenchError
-from htpbench.meters.evaluation import Evaluation
+from htpbench.measuring.context import Context
+from htpbench.measuring.evaluation import Evaluation
+from htpbench.measuring.prediction import predicted
 from htpbench.outside.drafts import draft
 from htpbench.systems.combination import Combination
 
@@ -23,7 +25,7 @@ Tell = Callable[[int, int], None]
 
 def save(
     path: Path,
-    setting: Setting,
+    context: Context,
     combination: Combination,
     tell: Tell = lambda lifted, total: None,
 ) -> None:
@@ -37,7 +39,7 @@ def save(
         raise BenchError(f"--out {path}: expected a path that ends in .npz")
     replaceable(path)
     with draft(path, "choose another --out") as file:  # before long work: nobody waits in vain
-        np.savez_compressed(file, **arrays(setting, combination, tell))  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays(context, combination, tell))  # type: ignore[arg-type]
         replaceable(path)  # lifting is long
 
 
@@ -56,9 +58,9 @@ def replaceable(path: Path) -> None:
         raise BenchError(f"--out {path} is there and holds no lifted poses; choose another --out")
 
 
-def arrays(setting: Setting, combination: Combination, tell: Tell) -> dict[str, np.ndarray]:
+def arrays(context: Context, combination: Combination, tell: Tell) -> dict[str, np.ndarray]:
     """What the file holds; `tell` gets the frames that are lifted and all of them."""
-    evaluation = setting.evaluation(combination)
+    evaluation = context.evaluation(combination)
     views, total = evaluation.views, len(evaluation.rows)
     lifted = 0
 
@@ -67,14 +69,14 @@ def arrays(setting: Setting, combination: Combination, tell: Tell) -> dict[str, 
         lifted += len(rows)
         tell(lifted, total)
 
-    found = setting.prediction(combination, watch)
+    found = predicted(context, combination, watch)
     view = views.view_of(found.rows)  # (N,)
-    told = {"combination": str(combination), **setting.conditions(combination, "accuracy")}
+    conditions = job(context, combination, "accuracy").conditions
     return {
         "poses": found.poses,
         "frame": (found.rows - views.start[view]) * views.every,
         "view": view,
         "clip": np.array([views.clips[number].name for number in views.clip]),
         "camera": views.camera,
-        "conditions": np.array(json.dumps(told)),
+        "conditions": np.array(json.dumps({"combination": str(combination), **conditions})),
     }

@@ -61,7 +61,7 @@ def package(name: str) -> str:
 
 def processor() -> str:
     """The processor and how much of it torch uses."""
-    from htpbench.bench.environment import environment
+    from htpbench.measuring.environment import environment
 
     facts = environment()
     return f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} threads"

@@ -14,25 +14,25 @@ from htpbench.records.rows import Store
 from htpbench.study import space
 
 if TYPE_CHECKING:
-    from htpbench.bench.runner import Bench
+    from htpbench.bench.runner import Runner
 
 PAUSE = timedelta(hours=1)  # a longer time between two rows was not spent on the second
 Unit = tuple[str, str]  # a combination and a meter
 UNKNOWN = ""  # the combination of a unit that a search has yet to choose
 
 
-def announced(bench: Bench) -> str:
+def announced(runner: Runner) -> str:
     """What a sweep is about to do, and for about how long, in one line."""
-    study = bench.study
+    study = runner.study
     count = len(space.listed(study)) + space.asked(study)
     told = f"{study.name}: {count} combinations, meters {', '.join(study.meters)}"
     if study.training:
         return f"{told}; networks that are not there are trained first"
-    waiting = unmeasured(bench)
+    waiting = unmeasured(runner)
     if not waiting:
         return f"{told}; all of it is measured"
-    here = Store(bench.folder).read(study.name)
-    elsewhere = Store(bench.folder.parent).read(study.name)
+    here = Store(runner.folder).read(study.name)
+    elsewhere = Store(runner.folder.parent).read(study.name)
     for rows, whose in ((here, "here"), (elsewhere, "on another machine")):
         seconds = estimate(waiting, durations(rows))
         if seconds is not None:
@@ -40,14 +40,14 @@ def announced(bench: Bench) -> str:
     return f"{told}; nothing like it was measured yet, so how long it takes is not known"
 
 
-def unmeasured(bench: Bench) -> list[Unit]:
+def unmeasured(runner: Runner) -> list[Unit]:
     """What a sweep has yet to measure; a search may find that less is to do."""
-    study = bench.study
+    study = runner.study
     listed = [
         (str(one), meter)
         for one in space.listed(study)
         for meter in study.meters
-        if not bench.settled(bench.keys(one, meter))
+        if not runner.settled(runner.keys(one, meter))
     ]
     return listed + [(UNKNOWN, meter) for meter in study.meters] * space.asked(study)
 

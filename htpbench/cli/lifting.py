@@ -38,8 +38,8 @@ def lift(
     device: Device = "cpu",
 ) -> None:
     """Write the 3D poses of the test subjects; those of a diffusion lifter are aggregated."""
-    from htpbench.bench.context import Setting
     from htpbench.bench.poses import save
+    from htpbench.measuring.context import Context
     from htpbench.outside.progress import bar
     from htpbench.study.loading import by_hand
     from htpbench.systems.combination import parse
@@ -47,10 +47,10 @@ def lift(
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     parsed = parse(combination)
     study = by_hand([parsed], ["accuracy"], data, sampling, pipeline=pipeline, weights=weights)
-    setting = Setting(study, device, natural(seed))
+    context = Context(study, device, natural(seed))
     try:
         with bar(err, small=True) as tick:
-            save(out, setting, parsed, lambda lifted, total: tick(lifted, total, "frames"))
+            save(out, context, parsed, lambda lifted, total: tick(lifted, total, "frames"))
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)
         sys.exit(code(stop))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from htpbench.study import loading, study
+from htpbench.systems import catalogue
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.combination import Combination
-from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
+from htpbench.systems.registry import BACKBONES, METERS, PRUNERS, RECOVERERS
 from htpbench.systems.shipped import data_folder
 
 
@@ -24,6 +27,12 @@ def listing() -> list[Table]:
             state = "built" if registry.built(name) else "not built"
             table.add_row(sizes, f"{card.title}: {card.summary}", state)
         tables.append(table)
+    table = Table("meters", "", "metrics", box=SIMPLE_HEAD)
+    for name in catalogue.meters():
+        about = inspect.getdoc(METERS.load(name)) or ""
+        metrics = (metric.name.partition(".")[2] for metric in METERS.load(name).metrics)
+        table.add_row(name, about.partition("\n")[0], ", ".join(metrics))
+    tables.append(table)
     table = Table("studies", "", box=SIMPLE_HEAD)
     for name in loading.names():
         table.add_row(name, loading.load(name).title)
@@ -49,7 +58,7 @@ def plan_table(combinations: list[Combination]) -> Table:
 
 def rank_table(search: study.Search, count: int) -> Table:
     """The combinations of a space with the fewest operations."""
-    from htpbench.meters.additive import ranked
+    from htpbench.measuring.additive import ranked
     from htpbench.study.space import enumerated
 
     table = Table("combination", Column("flops, M", justify="right"), box=SIMPLE_HEAD)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from htpbench.cli.shared import Combinations, Results, StudyName, app, chosen, out
+from htpbench.cli.shared import Combinations, RowsFolder, StudyName, app, chosen, out
 from htpbench.errors import BenchError
 
 
@@ -58,7 +58,7 @@ def plan(
 
 
 @app.command(sort_key=10)
-def doctor(*, results: Results = Path("results")) -> None:
+def doctor(*, results: RowsFolder = Path("results")) -> None:
     """Check this installation: versions, devices, shipped files, a writable results folder."""
     from htpbench.cli.doctor import examine
 

@@ -16,10 +16,9 @@ from htpbench.cli.shared import (
     Format,
     Hypotheses,
     Iterations,
-    Meter,
     Pipeline,
     Reports,
-    Results,
+    RowsFolder,
     Rule,
     StudyName,
     Weights,
@@ -38,7 +37,7 @@ from htpbench.cli.workers import STORAGE
 from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
-    from htpbench.bench.runner import Bench
+    from htpbench.bench.runner import Runner
 
 
 @app.command(sort_key=3)
@@ -47,27 +46,28 @@ def cost(
     *,
     study: StudyName = None,
     format: Format = "table",
-    results: Results | None = None,
+    results: RowsFolder | None = None,
 ) -> None:
     """Count parameters and operations; with --study the rows are kept under --results."""
-    from htpbench.bench.runner import Bench, count
-    from htpbench.meters import cost as meter
+    from htpbench.bench.costs import costs
+    from htpbench.bench.runner import Runner
+    from htpbench.measuring.context import Context
     from htpbench.report.cost import render
     from htpbench.study.loading import load
 
-    bench = None
+    runner = None
     if study:
         costs_alone = load(study).model_copy(update={"meters": ["cost"]})
-        bench = Bench(costs_alone, results or Path("results"))
+        runner = Runner(Context(costs_alone), results or Path("results"))
     elif results:
         raise BenchError("--results keeps the rows of a --study; without one nothing is kept")
     with err.status("counting") as status:
-        rows, left_out = count(chosen(combinations, study), bench, status.update)
+        rows, left_out = costs(chosen(combinations, study), runner, status.update)
     for name, why in left_out.items():
         warn(f"left out: {name}: {why}")
     if not rows:
         sys.exit(1)
-    text = render(rows, [name.partition(".")[2] for name in meter.METRICS], format)
+    text = render(rows, format)
     out.print(text) if format == "table" else print(text)
 
 
@@ -75,11 +75,13 @@ def cost(
 def run(
     combinations: Combinations,
     *,
-    meter: Annotated[list[Meter] | None, Parameter(help="Default: cost and time.")] = None,
+    meter: Annotated[
+        list[str] | None, Parameter(help="Of `htpbench ls`. Default: cost and time.")
+    ] = None,
     weights: Weights = None,
     data: Data = None,
     pipeline: Pipeline = None,
-    results: Results = Path("results"),
+    results: RowsFolder = Path("results"),
     hypotheses: Hypotheses = 5,
     iterations: Iterations = 5,
     rule: Rule = "p-agg",
@@ -87,8 +89,9 @@ def run(
     device: Device = "cpu",
 ) -> None:
     """Measure some combinations and print their table; rows go to --results."""
-    from htpbench.bench.runner import Bench
+    from htpbench.bench.runner import Runner
     from htpbench.bench.runner import run as measure
+    from htpbench.measuring.context import Context
     from htpbench.outside.progress import bar
     from htpbench.report.console import sweep_lines
     from htpbench.report.tables import sweep_table
@@ -98,9 +101,9 @@ def run(
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     meters = list(meter or ("cost", "time"))
     study = by_hand(parsed, meters, data, sampling, pipeline=pipeline, weights=weights)
-    bench = opened(Bench(study, results, device, natural(seed)), data, weights)
+    runner = opened(Runner(Context(study, device, natural(seed)), results), data, weights)
     with bar(err) as tick:
-        rows = measure(bench, parsed, tick)
+        rows = measure(runner, parsed, tick)
     if not rows:
         raise BenchError(
             "nothing to measure: the meter sampling is for diffusion lifters, the meter selection "
@@ -117,7 +120,7 @@ def sweep(
     data: Data = None,
     weights: Weights = None,
     pipeline: Pipeline = None,
-    results: Results = Path("results"),
+    results: RowsFolder = Path("results"),
     runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
     reports: Reports = OWN_REPORTS,
     seed: int = 0,
@@ -164,26 +167,29 @@ def sweep(
     if (slurm_minutes is not None and slurm_minutes < 1) or (slurm_gpus or 0) < 0:
         raise BenchError("--slurm-minutes: expected 1 or more; --slurm-gpus: 0 or more")
 
-    def bench() -> Bench:
-        from htpbench.bench.runner import Bench
+    def runner() -> Runner:
+        from htpbench.bench.runner import Runner
+        from htpbench.measuring.context import Context
 
-        made = Bench(chosen_study, results, device, natural(seed), timeout, retry)
-        return opened(made, data, weights)
+        context = Context(chosen_study, device, natural(seed))
+        return opened(Runner(context, results, timeout, retry), data, weights)
 
     if as_worker:
-        mine = bench()
-        remember(mine, as_written, measured(mine, runs, storage, printed))
+        mine = runner()
+        rows = measured(mine, runs, storage, printed)
+        remember(mine, as_written, rows, reread(results))
         return
     if slurm is not None:
         minutes, gpus = slurm_minutes or DAY_MIN, slurm_gpus or 0
         with bar(err) as tick:
             distributed(chosen_study, results, storage, workers, slurm, tick, minutes, gpus)
-        rows = current(chosen_study, reread(results)[0])
+        everything = reread(results)
+        rows = current(chosen_study, everything)
     else:
-        mine = bench()
+        mine = runner()
         err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
         with bar(err) as tick:
             rows = measured(mine, runs, storage, tick, workers)
-            remember(mine, as_written, rows)
-    reported(as_written, results, reports)
+        everything = remember(mine, as_written, rows, reread(results))
+    reported(as_written, everything, reports)
     finished(chosen_study, rows)

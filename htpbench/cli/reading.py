@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from htpbench.cli.shared import OWN_REPORTS, Reports, Results, app, err, out, reported, reread
+from htpbench.cli.shared import OWN_REPORTS, Reports, RowsFolder, app, err, out, reported, reread
 from htpbench.errors import BenchError
 from htpbench.outside.printable import shown
 
@@ -17,13 +17,13 @@ from htpbench.outside.printable import shown
 def report(
     study: Annotated[str, Parameter(help="A shipped study or a .toml file.")],
     *,
-    results: Results = Path("results"),
+    results: RowsFolder = Path("results"),
     reports: Reports = OWN_REPORTS,
 ) -> None:
     """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
     from htpbench.study.loading import load
 
-    reported(load(study), results, reports)
+    reported(load(study), reread(results), reports)
 
 
 @app.command(sort_key=8)
@@ -38,7 +38,7 @@ def compare(
         str | None, Parameter(help="Take the rows of its report alone: a name or a .toml file.")
     ] = None,
     format: Literal["table", "csv", "json", "markdown"] = "table",
-    results: Results = Path("results"),
+    results: RowsFolder = Path("results"),
 ) -> None:
     """Say metric by metric whether B is better than A, the same, worse, or unsure, from rows.
 
@@ -52,10 +52,8 @@ def compare(
 
     report = load(study) if study else None  # first: it may import what is named here
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
-    rows, store = reread(results)
-    if report:
-        rows = current(report, rows, store.sweeps.get(report.name))
-    found, refused = judge(a, b, rows, metric or ())
+    rows = reread(results)
+    found, refused = judge(a, b, current(report, rows) if report else rows, metric or ())
     if found:
         text = render(found, a, b, format)
         out.print(text) if format == "table" else print(shown(text))

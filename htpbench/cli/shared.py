@@ -17,8 +17,9 @@ from htpbench.errors import BenchError
 from htpbench.outside.printable import shown
 
 if TYPE_CHECKING:
-    from htpbench.bench.runner import Bench
-    from htpbench.records.rows import Row, Store
+    from htpbench.bench.runner import Runner
+    from htpbench.records.results import Results
+    from htpbench.records.rows import Row
     from htpbench.study.study import Study
 
 app = App(
@@ -51,7 +52,7 @@ Combinations = Annotated[
     list[str], Parameter(help="mixste-243+tps:121@0,81@3+tri, ...", negative="")
 ]
 StudyName = Annotated[str | None, Parameter(help="A shipped study (htpbench ls) or a .toml file.")]
-Results = Annotated[Path, Parameter(help="Folder of the rows.")]
+RowsFolder = Annotated[Path, Parameter(help="Folder of the rows.")]
 Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
 OWN_REPORTS = Path("reports/local")  # git ignores it: `reports` itself holds what is committed
 Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
@@ -70,7 +71,6 @@ Rule = Annotated[
     Literal["p-agg", "j-agg"], Parameter(help="What makes one pose of the hypotheses.")
 ]
 Format = Literal["table", "csv", "json", "markdown", "latex"]
-Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
 
 
 def chosen(combinations: list[str] | None, study: str | None) -> list:
@@ -101,13 +101,13 @@ class Warnings(logging.Handler):
 logging.getLogger("htpbench").addHandler(Warnings())
 
 
-def opened(bench: Bench, data: str | None, weights: str | None) -> Bench:
-    """The bench, once data and weights that were named can be read, whatever is measured."""
+def opened(runner: Runner, data: str | None, weights: str | None) -> Runner:
+    """The runner, once data and weights that were named can be read, whatever is measured."""
     if weights is not None:
-        _ = bench.trained
+        _ = runner.context.weights(runner.study.reference_combination())
     if data is not None:
-        _ = bench.motion
-    return bench
+        _ = runner.context.motion
+    return runner
 
 
 def finished(study: Study, rows: Iterable[Row]) -> None:
@@ -118,25 +118,23 @@ def finished(study: Study, rows: Iterable[Row]) -> None:
         sys.exit(1)
 
 
-def reread(results: Path) -> tuple[list[Row], Store]:
+def reread(folder: Path) -> Results:
     """The rows as they are now; a line on stderr where some cannot be read."""
-    from htpbench.records.rows import Store
+    from htpbench.records.results import Results
 
-    store = Store(results)
-    rows = store.read()
-    if store.problems:
+    results = Results.read(folder)
+    if results.problems:
         warn(
-            f"warning: lines of the results that could not be read: {len(store.problems)}; "
-            f"the first: {'; '.join(store.problems[:NAMED])}"
+            f"warning: lines of the results that could not be read: {len(results.problems)}; "
+            f"the first: {'; '.join(results.problems[:NAMED])}"
         )
-    return rows, store
+    return results
 
 
-def reported(study: Study, results: Path, reports: Path) -> None:
+def reported(study: Study, results: Results, reports: Path) -> None:
     """Write a study's report from its rows, and show it."""
     from htpbench.report.build import report_study
 
-    reread(results)
     report = report_study(study, results, reports)
     for table in report.shown:
         out.print(table)

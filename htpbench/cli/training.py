@@ -29,7 +29,7 @@ def train(
     device: Device = "cpu",
 ) -> None:
     """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
-    from htpbench.bench.context import check_device
+    from htpbench.measuring.context import check_device
     from htpbench.outside.progress import bar
     from htpbench.training.history import ends
     from htpbench.training.recipes import Recipe

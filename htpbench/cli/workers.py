@@ -24,8 +24,9 @@ from htpbench.errors import BenchError
 from htpbench.outside.waiting import log
 
 if TYPE_CHECKING:
-    from htpbench.bench.runner import Bench
+    from htpbench.bench.runner import Runner
     from htpbench.outside.progress import Tick
+    from htpbench.records.results import Results
     from htpbench.records.rows import Row
     from htpbench.study.study import Study
 
@@ -35,39 +36,38 @@ DAY_MIN = 24 * 60  # a job's time limit; submitit's own is five minutes
 
 
 def measured(
-    bench: Bench, runs: Path, storage: str | None, tick: Tick, count: int = 1
+    runner: Runner, runs: Path, storage: str | None, tick: Tick, count: int = 1
 ) -> list[Row]:
     """The rows of a study, measured by `count` processes of which this is one."""
-    if bench.study.training:
+    if runner.study.training:
         check_storage(storage)
         from htpbench.training.lineage import sweep as train_and_measure
 
-        sweep = partial(train_and_measure, bench, runs / bench.study.name, tick)
+        sweep = partial(train_and_measure, runner, runs / runner.study.name, tick)
     else:
         from htpbench.search.sweep import sweep as search
 
-        sweep = partial(search, bench, tick, storage)
-    bench.known.begin()  # what the other workers will fail at, they failed at in this sweep
+        sweep = partial(search, runner, tick, storage)
+    runner.index.begin()  # what the other workers will fail at, they failed at in this sweep
     if count > 1:
         prepare(storage)
-    with handed_on(storage), helped(same_command(), count - 1), bench.claims:
+    with handed_on(storage), helped(same_command(), count - 1), runner.claims, runner.shared:
         return sweep()
 
 
-def remember(bench: Bench, study: Study, rows: Iterable[Row]) -> None:
+def remember(runner: Runner, study: Study, rows: Iterable[Row], everything: Results) -> Results:
     """Write down which rows a sweep is made of, where a report of the study would take others.
 
-    `study`: as its file says, which is what `report` knows; the bench may use it otherwise.
+    `study`: as its file says, which is what `report` knows; the runner may use it otherwise.
+    `everything`: all results as they are now; returns them with what was written.
     """
-    from htpbench.records.rows import Store
     from htpbench.report.current import current
 
-    everywhere = Store(bench.folder.parent)
-    taken = current(study, everywhere.read(), everywhere.sweeps.get(study.name))
     keys = {row.key for row in rows}
-    if keys != {row.key for row in taken}:
-        with bench.writer() as writer:
-            writer.finish(sorted(keys))
+    if keys == {row.key for row in current(study, everything)}:
+        return everything
+    with runner.writer() as writer:
+        return everything.after(writer.finish(sorted(keys)))
 
 
 def distributed(

@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from htpbench.bench.context import METERS
-from htpbench.bench.runner import Bench, run
+from htpbench.bench.runner import Runner, run
 from htpbench.gate import pinned
 from htpbench.gate.pinned import KEPT, Rows
 from htpbench.gate.tolerance import Rule, default_rule, parse_rules
+from htpbench.measuring.context import Context
 from htpbench.outside.progress import Tick
 from htpbench.records.pairing import unlike
 from htpbench.records.rows import Row, Store, row_key
 from htpbench.study.loading import load
 from htpbench.study.study import Study
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import PRUNERS
 
@@ -54,10 +55,10 @@ def check(path: Path, fail: list[str], tick: Tick) -> tuple[int, list[Table | st
 def measure(study: Study, tick: Tick = lambda done, total, text: None) -> Rows:
     """Measure a study afresh: nothing is taken from results, nothing is left there."""
     with TemporaryDirectory() as folder:
-        bench = Bench(study, Path(folder))
-        run(bench, study.parsed(), tick)
+        runner = Runner(Context(study), Path(folder))
+        run(runner, study.parsed(), tick)
         rows = Store(Path(folder)).read()  # through JSON, as the pinned ones
-    return Rows(pinned.comparable(rows), [bench.environment])
+    return Rows(pinned.comparable(rows), [runner.context.environment])
 
 
 def compare(before: Rows, after: Rows, asked: Mapping[str, Rule]) -> list[Finding]:
@@ -99,7 +100,7 @@ def obstacle(before: Row, after: Row) -> str:
         f"{name}: {json.dumps(now)}, pinned {json.dumps(was)}"
         for name, (now, was) in sorted(differing.items())
     ]
-    version = METERS[before.metric.partition(".")[0]].VERSION
+    version = catalogue.meter(before.metric.partition(".")[0]).version
     if row_key(before.combination, before.metric, before.conditions, version) != before.key:
         said.append("pinned by another version of the meter: --pin it")
     if before.axis != after.axis:

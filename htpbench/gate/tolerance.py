@@ -10,12 +10,8 @@ from typing import Literal, NamedTuple, Protocol
 from htpbench.errors import BenchError, unknown
 from htpbench.gate.pinned import KEPT
 from htpbench.records.rows import Row
-from htpbench.study.study import HIGHER_IS_BETTER
+from htpbench.systems import catalogue
 
-ERRORS = ("accuracy.mpjpe", "accuracy.p_mpjpe")
-# Other instruction sets and threads moved errors by 3e-6 mm at most, where no kept frame changed;
-# elsewhere a pruner that looks at its input may keep another.
-WORSE_MM, ELSEWHERE_MM = 1e-4, 0.05
 EXACTLY, SHARED = 1.0, 0.95  # of the kept frames: here, and where floating point is another's
 GRAMMAR = re.compile(
     r"(?P<metric>[^:]+):[+-]?(?P<number>\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*(?P<unit>\D\S*)?"
@@ -55,7 +51,7 @@ class Exact:
 class NoWorse:
     """Worse by more than `limit` (`unit`: the metric's, or % of the pinned value).
 
-    What is worse is the metric's meaning: more, or less for those of HIGHER_IS_BETTER.
+    What is worse is the metric's meaning: more, or less where more is better.
     """
 
     limit: float
@@ -67,7 +63,8 @@ class NoWorse:
     def judge(self, pinned: Row, found: Row) -> Verdict:
         """See Rule."""
         before, after = number(pinned), number(found)
-        worse = before - after if pinned.metric in HIGHER_IS_BETTER else after - before
+        more = catalogue.metric(pinned.metric).better == "more"
+        worse = before - after if more else after - before
         of_pinned = self.unit == "%" != pinned.unit
         limit = self.limit / 100 * abs(before) if of_pinned else self.limit
         state = "worse" if worse > limit else "better" if worse < -limit else "same"
@@ -108,9 +105,11 @@ def default_rule(metric: str, alike: bool, static: bool) -> Rule | None:
     """
     if metric == KEPT:
         return SameFrames(EXACTLY if alike or static else SHARED)
-    if metric in ERRORS:
-        return NoWorse(WORSE_MM if alike else ELSEWHERE_MM, "mm")
-    return Exact() if metric.startswith("cost.") else None
+    known = catalogue.metric(metric)
+    if known.tolerance:
+        here, elsewhere = known.tolerance
+        return NoWorse(here if alike else elsewhere, known.unit)
+    return Exact() if known.exact else None
 
 
 def parse_rules(texts: Iterable[str], units: Mapping[str, str]) -> dict[str, Rule]:

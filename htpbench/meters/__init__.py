@@ -1,1 +1,75 @@
-"""Meters: lifters in, measurements out; one file each."""
+"""Meters: one file each, which says what a meter measures and imports what measures when asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from htpbench.records.measurement import Measurement
+from htpbench.systems.combination import Combination
+from htpbench.systems.metric import Metric
+
+if TYPE_CHECKING:
+    from htpbench.measuring.context import Context
+
+Watch = Callable[..., None]  # gets what comes out on the way; raises Pruned to give up
+Found = tuple[Combination, list[Measurement] | Exception]
+
+
+class Meter(ABC):
+    """Turns networks into measurements of the metrics that it declares.
+
+    A module that declares a meter must load without torch: import what measures inside methods.
+    Metrics are called NAME.SOMETHING, where NAME is what the meter is registered under.
+    """
+
+    version: ClassVar[int] = 1  # another one: numbers of the ones before are not taken for its own
+    metrics: ClassVar[tuple[Metric, ...]]
+    turn: ClassVar[int] = 100  # meters that are cheap to ask have their turn first
+    weights: ClassVar[bool] = False  # needs trained weights and data
+    of_some: ClassVar[bool] = False  # some networks have none of it: compare does not miss it
+    exclusive: ClassVar[bool] = False  # measures on a device alone; its numbers are the machine's
+
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """The metrics that a combination has; () where there is nothing to measure."""
+        return tuple(metric for metric in self.metrics if not metric.derived)
+
+    def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
+        """How it measures a combination, beside what holds for all meters (`Context.conditions`).
+
+        What two numbers must share to be compared. A condition that is added to a meter later is
+        left out at its default, or all rows before it would be orphans.
+        """
+        return {}
+
+    @abstractmethod
+    def measure(
+        self, context: Context, combination: Combination, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """All metrics that apply to one combination.
+
+        Raises NotBuilt or Faulty, which fail that combination; BenchError, which ends the run.
+        """
+
+    def together(
+        self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
+    ) -> Iterator[Found]:
+        """Measure many combinations at once, to interleave them; a meter that does overrides this.
+
+        `begin(combination)` says which one is worked at: it is what a death or a time limit costs.
+        Runs in `processes` fresh processes one after the other; see `htpbench.bench.together`.
+        """
+        raise NotImplementedError
+
+    processes: ClassVar[int] = 1  # of `together`
+
+    def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
+        """One combination's measurements of all processes, made one."""
+        (alone,) = found
+        return alone
+
+    @classmethod
+    def takes_many(cls) -> bool:
+        """Whether it measures many combinations at once."""
+        return cls.together is not Meter.together

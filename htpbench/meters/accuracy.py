@@ -1,143 +1,139 @@
-"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips.
-
-Each metric is told by clip too, with what its means are averaged over, so that two networks that
-were scored on the same clips can be compared clip by clip.
-"""
+"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from htpbench import metrics
-from htpbench.diffusion.aggregate import RULES, settle
-from htpbench.meters.evaluation import Evaluation
-from htpbench.meters.prediction import Prediction
-from htpbench.motion.clip import Clip
-from htpbench.records.intervals import mean_interval
+from htpbench.meters import Meter, Watch
 from htpbench.records.measurement import Measurement
+from htpbench.systems.combination import Combination
+from htpbench.systems.metric import Metric, by_clip
 
-VERSION = 3
-BY_CLIP = (
-    "accuracy.mpjpe_by_clip",
-    "accuracy.p_mpjpe_by_clip",
-    "accuracy.n_mpjpe_by_clip",
-    "accuracy.pck_by_clip",
-    "accuracy.auc_by_clip",
-    "accuracy.mpjve_by_clip",
-    "accuracy.acceleration_error_by_clip",
-    "accuracy.frames_by_clip",
-    "accuracy.velocities_by_clip",
-    "accuracy.accelerations_by_clip",
-    "accuracy.actions_by_clip",
-)
-METRICS = (
-    "accuracy.mpjpe",
-    "accuracy.mpjpe_action_mean",
-    "accuracy.p_mpjpe",
-    "accuracy.n_mpjpe",
-    "accuracy.pck",
-    "accuracy.auc",
-    "accuracy.mpjve",
-    "accuracy.acceleration_error",
-    *BY_CLIP,
-)
-RULED = tuple(  # of what each rule makes of the same hypotheses, where poses were sampled
-    f"accuracy.mpjpe_{rule.replace('-', '_')}{ending}"
-    for rule in RULES
-    for ending in ("", "_by_clip")
+if TYPE_CHECKING:
+    from htpbench.measuring.context import Context
+
+FRAMES, ACTIONS = "accuracy.frames_by_clip", "accuracy.actions_by_clip"
+VELOCITIES, ACCELERATIONS = "accuracy.velocities_by_clip", "accuracy.accelerations_by_clip"
+
+
+def error(name: str, counts: str = FRAMES, **more: Any) -> Metric:
+    """An error that is told by clip as well; `counts`: over how many the mean of a clip is."""
+    named = f"accuracy.{name}"
+    fields = {"name": named, "unit": "mm", "paired_by": (f"{named}_by_clip", counts)}
+    return Metric(**(fields | more))  # type: ignore[arg-type]
+
+
+# Other instruction sets and threads moved errors by 3e-6 mm at most, where no kept frame changed;
+# elsewhere a pruner that looks at its input may keep another.
+TOLERANCE = (1e-4, 0.05)  # mm
+SINGLE = (
+    error(
+        "mpjpe",
+        head="MPJPE",
+        brief="MPJPE",
+        first=True,
+        terminal=True,
+        bounded=True,
+        tolerance=TOLERANCE,
+    ),
+    error("p_mpjpe", head="P-MPJPE", tolerance=TOLERANCE),
+    error("n_mpjpe", head="N-MPJPE"),
+    error("pck", unit="%", head="PCK at 150 mm", better="more"),
+    error("auc", unit="%", head="AUC to 150 mm", better="more"),
 )
 MOTION = (  # need frames that follow each other
-    "accuracy.mpjve",
-    "accuracy.acceleration_error",
-    "accuracy.mpjve_by_clip",
-    "accuracy.acceleration_error_by_clip",
-    "accuracy.velocities_by_clip",
-    "accuracy.accelerations_by_clip",
+    error("mpjve", VELOCITIES, unit="mm/frame", head="MPJVE", decimals=2),
+    error(
+        "acceleration_error",
+        ACCELERATIONS,
+        unit="mm/s^2",
+        head="acceleration error",
+        read="m/s^2",
+        scale=1e3,
+        decimals=2,
+    ),
 )
-UNITS = {"pck": "%", "auc": "%", "mpjve": "mm/frame", "acceleration_error": "mm/s^2"}
+RULED = (  # what each rule makes of the same hypotheses, where poses were sampled
+    error("mpjpe_p_agg", head="MPJPE, P-Agg"),
+    error("mpjpe_j_agg", head="MPJPE, J-Agg"),
+    error("mpjpe_p_best", head="MPJPE, P-Best (uses the ground truth)"),
+    error("mpjpe_j_best", head="MPJPE, J-Best (uses the ground truth)"),
+)
+ACTION_MEAN = error(
+    "mpjpe_action_mean",
+    head="MPJPE, mean of actions",
+    paired_by=("accuracy.mpjpe_by_clip", FRAMES, ACTIONS),
+)
+DELTA = Metric(
+    name="accuracy.delta",
+    unit="mm",
+    derived=True,
+    to_reference=True,
+    head="MPJPE minus the reference's",
+    brief="minus\nref.'s",
+    decimals=2,
+    first=True,
+    terminal=True,
+    bounded=True,
+)
 
 
-def measurable(
-    evaluation: Evaluation, every_frame: bool = True, sampled: bool = False
-) -> tuple[str, ...]:
-    """METRICS, without those of motion where no three frames that follow each other are scored.
-
-    RULED as well where poses are sampled.
-    """
-    known = METRICS + RULED if sampled else METRICS
-    if every_frame and evaluation.following(evaluation.rows, 2).any():
-        return known
-    return tuple(metric for metric in known if metric not in MOTION)
+def counted(name: str) -> Metric:
+    """How many of something each clip has, or which group it is of."""
+    return Metric(name=name, kind="by_clip", better=None)
 
 
-def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]:
-    """All of METRICS that the frames allow; RULED where there are hypotheses.
+class Accuracy(Meter):
+    """Each error is told by clip too, so that two networks can be compared clip by clip."""
 
-    Velocity and acceleration are taken over neighbours in one clip, window seams included.
-    """
-    rows, views = prediction.rows, evaluation.views
-    clip = views.clip[views.view_of(rows)]  # (n,)
-    poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.poses3d[rows])
-    errors = {
-        name: (getattr(metrics, name)(poses, targets).numpy(), clip)
-        for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc")
-    }
-    if prediction.hypotheses is not None:
-        for rule in RULES:
-            settled = torch.from_numpy(settle(rule, prediction.hypotheses, rows, views))
-            errors[f"mpjpe_{rule.replace('-', '_')}"] = (
-                metrics.mpjpe(settled, targets).numpy(),
-                clip,
-            )
-    counted = {"frames": clip}
-    if len(rows) > 2 and evaluation.following(rows, 2).any():
-        pairs, triples = (evaluation.following(rows, order) for order in (1, 2))
-        velocity = metrics.mpjve(poses, targets).numpy()  # (n - 1,)
-        acceleration = metrics.acceleration_error(poses, targets, views.rate).numpy()  # (n - 2,)
-        errors["mpjve"] = velocity[pairs], clip[1:][pairs]
-        errors["acceleration_error"] = acceleration[triples], clip[2:][triples]
-        counted |= {"velocities": clip[1:][pairs], "accelerations": clip[2:][triples]}
-    return [
-        *(one for name, pair in errors.items() for one in averaged(name, *pair, views.clips)),
-        *over_actions(errors["mpjpe"][0], clip, views.clips),
-        *(count(name, clip, views.clips) for name, clip in counted.items()),
-    ]
+    turn = 40
+    version = 3
+    weights = True
+    metrics = (
+        SINGLE[0],
+        DELTA,
+        ACTION_MEAN,
+        *RULED,
+        *SINGLE[1:],
+        *MOTION,
+        *map(by_clip, (*SINGLE, *MOTION, *RULED)),
+        *map(counted, (FRAMES, VELOCITIES, ACCELERATIONS, ACTIONS)),
+    )
 
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter; what needs hypotheses, or three frames that follow each other, may not."""
+        evaluation = context.evaluation(combination)
+        seq2frame = context.pipeline(combination) == "seq2frame"
+        every = seq2frame or combination.recovered is None
+        left_out = set() if context.sampled(combination) else told(RULED)
+        if not (every and evaluation.following(evaluation.rows, 2).any()):
+            left_out |= told(MOTION) | {VELOCITIES, ACCELERATIONS}
+        return tuple(m for m in super().applies(context, combination) if m.name not in left_out)
 
-def averaged(
-    name: str, values: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]
-) -> list[Measurement]:
-    """The mean of values (n,) of clips (n,) with its interval over clips, and each clip's mean."""
-    present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
-    sums = np.bincount(index, values)
-    low, high = mean_interval(sums, counts)
-    mean, unit = float(values.mean(dtype=np.float64)), UNITS.get(name, "mm")
-    axis = [clips[number].name for number in present]
-    return [
-        Measurement(f"accuracy.{name}", mean, unit, low, high, len(present)),
-        Measurement(f"accuracy.{name}_by_clip", (sums / counts).tolist(), unit, axis=axis),
-    ]
+    def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
+        """See Meter."""
+        drawn = context.sampled(combination)
+        one_frame = context.pipeline(combination) == "seq2frame"
+        replayed = context.sampling.replay if drawn else one_frame
+        return {
+            **context.scored(combination),
+            **drawn,
+            "flip": context.study.evaluation.flip,
+            "flip_selection": "reused" if replayed else "own",
+        }
 
+    def measure(
+        self, context: Context, combination: Combination, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """See Meter; `watch` gets poses as they come."""
+        from htpbench.measuring import scoring
+        from htpbench.measuring.prediction import predicted
 
-def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> list[Measurement]:
-    """The mean of action means; each clip's action, as its number in alphabetical order."""
-    present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
-    names = [clips[number].name for number in present]
-    actions = np.array([clips[number].action for number in present])
-    mean = metrics.mean_of_action_means(torch.from_numpy(mpjpe), actions[index].tolist())
-    low, high = mean_interval(np.bincount(index, mpjpe), counts, actions)
-    numbers = np.unique(actions, return_inverse=True)[1].tolist()
-    return [
-        Measurement("accuracy.mpjpe_action_mean", mean, "mm", low, high, len(present)),
-        Measurement("accuracy.actions_by_clip", numbers, "1", axis=names),
-    ]
+        return scoring.measure(
+            predicted(context, combination, watch), context.evaluation(combination)
+        )
 
 
-def count(name: str, clip: np.ndarray, clips: Sequence[Clip]) -> Measurement:
-    """How many of something, which lie in clips (n,), each clip has."""
-    present, counts = np.unique(clip, return_counts=True)
-    axis = [clips[number].name for number in present]
-    return Measurement(f"accuracy.{name}_by_clip", counts.astype(float).tolist(), "1", axis=axis)
+def told(metrics: tuple[Metric, ...]) -> set[str]:
+    """The names of metrics and of those that hold them by clip."""
+    return {name for metric in metrics for name in (metric.name, metric.paired_by[0])}

@@ -1,224 +1,76 @@
-"""Cost: parameters and operations of one forward pass at batch 1, in conventions with names.
-
-* `flops_published`: the papers' convention, 2 x what module hooks see (attention products, norms
-  and selection are not in it);
-* `flops`: everything, 2 per multiply-add, attention included (torch.utils.flop_counter);
-* `macs_fvcore`, `macs_ptflops`: multiply-adds by those libraries, attention handled.
-
-All four count a frozen copy on the `meta` device: nothing is computed.
-"""
+"""Cost: parameters and operations of one forward pass at batch 1, in four conventions."""
 
 from __future__ import annotations
 
-import copy
-import logging
-import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
-
-from htpbench.network.lifter import Lifter
+from htpbench.meters import Meter, Watch
 from htpbench.records.measurement import Measurement
+from htpbench.systems.combination import Combination
+from htpbench.systems.metric import Metric
 
-VERSION = 1
-METRICS = (
-    "cost.params",
-    "cost.flops_published",
-    "cost.flops",
-    "cost.macs_fvcore",
-    "cost.macs_ptflops",
-)
-TOLERANCE = 0.01  # counters that should agree: flops / 2, fvcore and ptflops
+if TYPE_CHECKING:
+    from htpbench.measuring.context import Context
+
+billions = partial(Metric, exact=True, read="G", scale=1e9, decimals=2)
 
 
-def measure(lifter: Lifter) -> list[Measurement]:
-    """All cost measurements of one lifter."""
-    inputs = lifter.example(device="meta")
-    frozen = freeze(lifter)
-    params = sum(parameter.numel() for parameter in lifter.parameters())
-    # One traced pass serves three counters; passes on meta are slow in Python, not in arithmetic.
-    with published_counter(frozen) as published, everything_counter() as everything:
-        fvcore, norms, unsupported = count_fvcore(frozen, inputs)
-    flops = int(everything.get_total_flops())
-    ptflops = count_ptflops(freeze(lifter), inputs)  # leaves its hooks behind
-    counts = {"flops / 2": flops / 2, "fvcore": fvcore, "ptflops": ptflops}
-    note = disagreement(counts, norms, unsupported)
-    return [
-        Measurement("cost.params", params, "1"),
-        Measurement("cost.flops_published", 2 * sum(published), "FLOP"),
-        Measurement("cost.flops", flops, "FLOP", note=note),
-        Measurement("cost.macs_fvcore", fvcore, "MAC", note=note),
-        Measurement("cost.macs_ptflops", ptflops, "MAC", note=note),
-    ]
+class Cost(Meter):
+    """Counted on the `meta` device: nothing is computed."""
 
-
-def freeze(lifter: Lifter) -> Lifter:
-    """A copy on meta in eval mode whose parameters need no gradient (counters trip over them)."""
-    return copy.deepcopy(lifter).to("meta").eval().requires_grad_(False)
-
-
-@contextmanager
-def published_counter(lifter: Lifter) -> Iterator[list[int]]:
-    """Collects the multiply-adds that an early module-hook counter saw (see docs/cost.md).
-
-    Linear: in x outputs; Conv1d: outputs x (in / groups x kernel + bias); BatchNorm: 2 an element.
-    A pruner or recoverer with `published_macs` answers for everything inside it. What a pruner has
-    the backbone compute (attention to read) is part of its choice, which was not counted.
-    """
-    counted: list[int] = []
-    inside: list[str] = []  # names of the lifter's open spans
-    backbone = set(lifter.backbone.modules())
-    silent: set[nn.Module] = set()
-    for part in (lifter.pruner, lifter.recoverer):
-        published_macs = getattr(part, "published_macs", None)
-        if published_macs is not None:
-            counted.append(published_macs(lifter.shapes()))
-            silent |= set(part.modules()) if isinstance(part, nn.Module) else set()
-
-    @contextmanager
-    def span(name: str) -> Iterator[None]:
-        inside.append(name)
-        yield
-        inside.pop()
-
-    def hook(module: nn.Module, args: Any, output: Tensor) -> None:
-        if "prune" in inside and module in backbone:
-            return
-        if isinstance(module, nn.Linear):
-            counted.append(module.in_features * int(output.numel()))
-        elif isinstance(module, nn.Conv1d):
-            window = module.in_channels // module.groups * module.kernel_size[0]
-            counted.append(int(output.numel()) * (window + (module.bias is not None)))
-        else:
-            counted.append(2 * int(output.numel()))
-
-    handles = [
-        module.register_forward_hook(hook)
-        for module in lifter.modules()
-        if isinstance(module, (nn.Linear, nn.Conv1d, nn.BatchNorm1d)) and module not in silent
-    ]
-    before, lifter.span = lifter.span, span
-    try:
-        yield counted
-    finally:
-        lifter.span = before
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def everything_counter() -> Iterator[FlopCounterMode]:
-    """Attention runs as plain products, which the counter sees on every device."""
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        yield counter
-
-
-def attention_macs(inputs: list[Any], outputs: list[Any]) -> int:
-    """Multiply-adds of Q K^T and A V, for fvcore, which has no handler of its own."""
-    (*batch, queries, width), (*_, keys, _) = (value.type().sizes() for value in inputs[:2])
-    return 2 * math.prod(batch) * queries * keys * width
-
-
-def count_fvcore(lifter: Lifter, inputs: tuple[Tensor, ...]) -> tuple[int, int, list[str]]:
-    """Multiply-adds by fvcore (it calls them flops), those of norms, and operators not counted."""
-    with quiet():
-        from fvcore.nn import FlopCountAnalysis
-
-    analysis = FlopCountAnalysis(Poses(lifter), inputs)
-    analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    analysis.tracer_warnings("none")
-    with quiet(), ConvolutionsAsProducts():
-        by_operator = analysis.by_operator()
-        norms = sum(count for name, count in by_operator.items() if "norm" in name)
-        return int(analysis.total()), int(norms), sorted(analysis.unsupported_ops())
-
-
-class ConvolutionsAsProducts(TorchFunctionMode):
-    """On meta, tracing trips over torch's own checks of nn.Conv1d; a product counts the same."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if func is not torch.conv1d:
-            return func(*args, **(kwargs or {}))
-        x, weight, bias, (stride,), (padding,), (dilation,), groups = args  # as nn.Conv1d calls it
-        reach = dilation * (weight.shape[2] - 1) + 1
-        windows = functional.pad(x, (padding, padding)).unfold(2, reach, stride)[..., ::dilation]
-        grouped = windows.unflatten(1, (groups, -1)), weight.unflatten(0, (groups, -1))
-        out = torch.einsum("ngilk,goik->ngol", *grouped).flatten(1, 2)
-        return out if bias is None else out + bias[:, None]
-
-
-def count_ptflops(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:
-    """Multiply-adds by ptflops' aten back end, attention as plain products."""
-    with quiet(), sdpa_kernel(SDPBackend.MATH), redirect_stdout(StringIO()):
-        from ptflops import get_model_complexity_info
-
-        macs, _ = get_model_complexity_info(
-            Unpacked(lifter),
-            (1,),
-            input_constructor=lambda _: {"inputs": inputs},
-            as_strings=False,
-            print_per_layer_stat=False,
-            verbose=False,
-            backend="aten",
-        )
-    if not isinstance(macs, int):
-        raise RuntimeError("ptflops could not count this lifter")
-    return macs
-
-
-class Poses(nn.Module):
-    """A lifter that returns poses alone: counters trace tensors, not named tuples."""
-
-    def __init__(self, lifter: Lifter) -> None:
-        super().__init__()
-        self.lifter = lifter
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """(B, F, J, channels), ... -> (B, f, J, 3)."""
-        return self.lifter(*inputs).poses
-
-
-class Unpacked(Poses):
-    """ptflops passes keywords alone."""
-
-    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:  # type: ignore[override]
-        """See Poses."""
-        return super().forward(*inputs)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Neither warnings nor log lines of the counting libraries."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-
-
-def disagreement(counts: dict[str, float], norms: int, unsupported: list[str]) -> str | None:
-    """What to say when counters differ by more than the tolerance: who counted what."""
-    low, high = min(counts.values()), max(counts.values())
-    if high <= low * (1 + TOLERANCE):
-        return None
-    said = ", ".join(f"{name} {value / 1e9:.4g} G" for name, value in counts.items())
-    left_out = ", ".join(name.removeprefix("aten::") for name in unsupported)
-    return (
-        f"counters differ: {said}; fvcore counts norms as well ({norms / 1e9:.4g} G) "
-        f"but not {left_out or 'anything else'}"
+    turn = 10
+    metrics = (
+        Metric(
+            name="cost.params",
+            exact=True,
+            head="parameters",
+            brief="para-\nmeters",
+            read="M",
+            scale=1e6,
+            decimals=2,
+            first=True,
+        ),
+        billions(
+            name="cost.flops_published",
+            unit="FLOP",
+            head="FLOPs, papers' convention",
+            brief="FLOPs,\npapers'",
+            first=True,
+        ),
+        billions(
+            name="cost.flops",
+            unit="FLOP",
+            head="FLOPs, all counted",
+            brief="FLOPs,\nall",
+            first=True,
+            terminal=True,
+        ),
+        billions(
+            name="cost.macs_fvcore",
+            unit="MAC",
+            head="multiply-adds, fvcore",
+            brief="MACs,\nfvcore",
+        ),
+        billions(
+            name="cost.macs_ptflops",
+            unit="MAC",
+            head="multiply-adds, ptflops",
+            brief="MACs,\nptflops",
+        ),
     )
+
+    def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
+        """See Meter."""
+        return {"batch": 1}
+
+    def measure(
+        self, context: Context, combination: Combination, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """See Meter."""
+        import torch
+
+        from htpbench.measuring import counting
+
+        with torch.device("meta"):
+            return counting.measure(context.built(combination))

@@ -1,79 +1,107 @@
-"""Sampling: what a whole prediction of a denoising lifter costs, which is many calls of it.
-
-H hypotheses, K calls each, twice with flip augmentation. Published figures are those of one call.
-"""
+"""Sampling: what a whole prediction of a diffusion lifter costs, which is many calls of it."""
 
 from __future__ import annotations
 
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from htpbench.diffusion.sampler import Sampling, Whole
-from htpbench.meters import timing
-from htpbench.meters.cost import everything_counter, freeze, published_counter
-from htpbench.network.lifter import Lifter
+from htpbench.errors import BenchError
+from htpbench.meters import Meter, Watch
+from htpbench.meters.time import beside, clocked
 from htpbench.records.measurement import Measurement
+from htpbench.systems.combination import Combination
+from htpbench.systems.metric import Metric
 
-VERSION = 1
-TIMES = ("forward", "clips_per_second", "frames_per_second", "speedup", "prune_share")
-METRICS = (
-    "sampling.calls",
-    "sampling.flops_published",
-    "sampling.flops",
-    "sampling.training_flops",
-    *(f"sampling.{name}" for name in TIMES),
-)
+if TYPE_CHECKING:
+    from htpbench.measuring.context import Context
+
+KEPT = ("hypotheses", "iterations", "replay")  # neither the rule nor the noise takes time
+billions = partial(Metric, unit="FLOP", exact=True, read="G", scale=1e9, decimals=2)
 
 
-def measure(
-    lifters: list[Lifter], sampling: Sampling, augment: bool, device: str = "cpu", **settings: float
-) -> list[Measurement]:
-    """The last lifter's METRICS; speed-ups refer to a whole prediction of the first.
+class Sampling(Meter):
+    """H hypotheses, K calls each, twice with flip augmentation."""
 
-    Operations are those of one call, times the calls: a call costs the same for each hypothesis.
-    """
-    calls, lifter = sampling.calls(augment), lifters[-1]
-    published, flops = call(lifter)
-    wholes = [Whole(one, sampling, augment) for one in lifters]
-    timed = timing.measure(wholes, device, **settings)[-1]  # type: ignore[arg-type]
-    renamed = [one._replace(metric=one.metric.replace("time.", "sampling.")) for one in timed]
-    return [
-        Measurement("sampling.calls", calls, "1"),
-        Measurement("sampling.flops_published", calls * published, "FLOP"),
-        Measurement("sampling.flops", calls * flops, "FLOP"),
-        Measurement("sampling.training_flops", training(lifter), "FLOP"),
-        *(one for one in renamed if one.metric in METRICS),
-    ]
+    turn = 30
+    exclusive = True
+    metrics = (
+        Metric(name="sampling.calls", exact=True, head="denoiser calls", decimals=0),
+        billions(name="sampling.flops_published", head="FLOPs of all calls, papers' convention"),
+        billions(
+            name="sampling.flops",
+            head="FLOPs of all calls, all counted",
+            brief="FLOPs,\nall calls",
+            first=True,
+            terminal=True,
+        ),
+        billions(name="sampling.training_flops", head="FLOPs of a training step", first=True),
+        Metric(
+            name="sampling.forward",
+            unit="s",
+            head="time of a whole prediction",
+            brief="all calls",
+            read="ms",
+            scale=1e-3,
+            terminal=True,
+        ),
+        Metric(
+            name="sampling.clips_per_second",
+            unit="1/s",
+            head="whole predictions per second",
+            better="more",
+            decimals=2,
+        ),
+        Metric(
+            name="sampling.frames_per_second",
+            unit="1/s",
+            head="frames per second, all calls",
+            better="more",
+            decimals=0,
+        ),
+        Metric(
+            name="sampling.speedup",
+            head="speed-up of a whole prediction",
+            brief="speed-up,\nall calls",
+            read="x",
+            better="more",
+            to_reference=True,
+            decimals=2,
+            first=True,
+            terminal=True,
+            bounded=True,
+        ),
+        Metric(
+            name="sampling.prune_share",
+            head="share of pruning, all calls",
+            read="%",
+            scale=1e-2,
+        ),
+    )
 
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter; a lifter of one pass has nothing to sample."""
+        return self.metrics if context.sampled(combination) else ()
 
-def call(lifter: Lifter) -> tuple[int, int]:
-    """Operations of one call on one clip: as the papers count them, and all."""
-    frozen = freeze(lifter)
-    with published_counter(frozen) as macs, everything_counter() as everything:
-        frozen(*frozen.example(device="meta"))
-    return 2 * sum(macs), int(everything.get_total_flops())
+    def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
+        """See Meter."""
+        drawn = asdict(context.sampling)
+        sampling = {name: drawn[name] for name in KEPT}
+        flip = context.study.evaluation.flip
+        return {"sampling": sampling, "flip": flip, **clocked(context)}
 
+    def measure(
+        self, context: Context, combination: Combination, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """See Meter."""
+        from htpbench.measuring import whole
 
-class Operations(TorchDispatchMode):
-    """Counts as torch's FlopCounterMode does, which trips over modules that are trained."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        out = func(*args, **(kwargs or {}))
-        count = flop_registry.get(func.overloadpacket)
-        if count is not None:
-            self.flops += count(*args, **(kwargs or {}), out_val=out)
-        return out
-
-
-def training(lifter: Lifter) -> int:
-    """Operations of one training step on one clip: forward, and backward for every parameter."""
-    copied = freeze(lifter).train().requires_grad_(True)
-    inputs = copied.example(device="meta")
-    with sdpa_kernel(SDPBackend.MATH), Operations() as operations:
-        copied(*inputs).poses.norm(dim=-1).mean().backward()
-    return operations.flops
+        reference, *_ = timed = beside(context, combination)
+        if not context.sampled(reference):
+            raise BenchError(
+                f"the speed-up of {combination} refers to {reference}, which is no diffusion "
+                "lifter; name one as the study's `reference`"
+            )
+        lifters, study = [context.built(one) for one in timed], context.study
+        how = context.sampling, study.evaluation.flip, context.device
+        return whole.measure(lifters, *how, **study.timing.model_dump())

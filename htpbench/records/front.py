@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from htpbench.study.constraint import Constraint
-from htpbench.study.study import HIGHER_IS_BETTER
+from htpbench.systems import catalogue
 
 Values = Mapping[str, float]  # metric -> value; what was not measured is missing or NaN
 
@@ -22,7 +22,7 @@ def keeps(values: Values, constraints: Iterable[Constraint]) -> bool:
 
 def less_is_better(metric: str, value: float) -> float:
     """The value, its sign turned where more is better."""
-    return -value if metric in HIGHER_IS_BETTER else value
+    return -value if catalogue.metric(metric).better == "more" else value
 
 
 def dominates(one: Sequence[float], other: Sequence[float]) -> bool:

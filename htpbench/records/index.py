@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from htpbench.records.rows import Row, Store, latest
 
 ATTEMPTS = 3  # a key that failed as often is left alone unless --retry asks for it
+COMMITTED = "COMMITTED"  # a file that marks a folder of rows as one for reading
 
 
-class Known:
-    """The row that holds for each key of a store, kept up with what other workers append.
+class RowIndex:
+    """The row that holds for each key, kept up with what other workers append.
 
-    A failure of an earlier sweep is tried again, up to ATTEMPTS in all; one of this sweep is not.
+    Workers of other machines count as well, for keys without a machine are the same everywhere.
+    Rows that came with a repository do not (their folder has a file COMMITTED): they are for
+    reports, and a fresh clone measures. A failure of an earlier sweep is tried again, up to
+    ATTEMPTS in all; one of this sweep is not.
     """
 
-    def __init__(self, store: Store, retry: bool = False) -> None:
-        self.store = store
+    def __init__(self, results: Path, machine: str, retry: bool = False) -> None:
+        self.results = results
+        self.own = Store(results / machine)
+        self.stores: dict[Path, Store] = {self.own.folder: self.own}
         self.retry = retry
         self.rows: dict[str, Row] = {}
         self.failures: Counter[str] = Counter()  # in earlier sweeps
         self.tried: set[str] = set()  # in this one, by whomever
         self._begun = False
 
+    def fresh(self) -> list[Row]:
+        """What was appended since the last time, by any machine."""
+        if self.results.is_dir():
+            for folder in sorted(self.results.iterdir()):
+                if folder.is_dir() and not (folder / COMMITTED).exists():
+                    self.stores.setdefault(folder, Store(folder))
+        return [row for store in self.stores.values() for row in store.fresh()]
+
     def refresh(self) -> None:
         """Read what was appended since the last time."""
-        new = self.store.fresh()
+        new = self.fresh()
         rivals = [self.rows[row.key] for row in new if row.key in self.rows]
         self.rows |= latest([*rivals, *new])
         if self._begun:

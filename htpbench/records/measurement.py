@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 
 class Measurement(NamedTuple):
-    """One number that a meter found, before it becomes a row."""
+    """One number, or a list of them, in the unit that its metric declares; it becomes a row."""
 
     metric: str
     value: float | list[float]
-    unit: str
     low: float | None = None
     high: float | None = None
     samples: int | None = None

@@ -10,19 +10,15 @@ import numpy as np
 from htpbench.errors import BenchError
 from htpbench.records.intervals import group_mean, mean_interval
 from htpbench.records.rows import Row
+from htpbench.systems import catalogue
 
 # What is compared, not how it was measured.
 WEIGHTS = {"weights", "weights_sha256", "weights_seed", "training", "training_seed"}
 SYSTEM = {*WEIGHTS, "trained", "code", "control", "masked"}
 # How clips were cut; they may differ where the same number of frames of each clip was scored.
 CUT = {"stride", "windows"}
-MPJPE, ACTION_MEAN = "accuracy.mpjpe", "accuracy.mpjpe_action_mean"
+MPJPE = "accuracy.mpjpe"
 BY_CLIP, FRAMES = "accuracy.mpjpe_by_clip", "accuracy.frames_by_clip"
-ACTIONS = "accuracy.actions_by_clip"
-COUNTS = {  # what means of a clip are averaged over, where it is not frames
-    "accuracy.mpjve": "accuracy.velocities_by_clip",
-    "accuracy.acceleration_error": "accuracy.accelerations_by_clip",
-}
 
 
 def unlike(row: Row, other: Row, skipped: Collection[str] = ()) -> dict[str, tuple[Any, Any]]:
@@ -49,7 +45,7 @@ def difference(
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {told}")
     if not paired(metric, mine, base):
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: other clips")
-    values, weights, *actions = by_clip_rows(metric)
+    values, weights, *actions = catalogue.metric(metric).paired_by
     ours, theirs, weight = labelled(mine[values]), labelled(base[values]), labelled(base[weights])
     counts = np.array([weight[clip] for clip in theirs])  # (clips,)
     sums = np.array([ours[clip] - theirs[clip] for clip in theirs]) * counts
@@ -63,19 +59,12 @@ def paired(metric: str, mine: Mapping[str, Row], base: Mapping[str, Row]) -> boo
 
     Rows of older meters tell MPJPE alone.
     """
-    needed = by_clip_rows(metric)
-    if not set(needed) <= mine.keys() & base.keys():
+    needed = catalogue.metric(metric).paired_by
+    if not needed or not set(needed) <= mine.keys() & base.keys():
         return False
     ours, theirs = ([labelled(side[name]) for name in needed] for side in (mine, base))
     alike = all(one.keys() == ours[0].keys() for one in (*ours, *theirs))
     return alike and ours[1:] == theirs[1:] and any(ours[1].values())
-
-
-def by_clip_rows(metric: str) -> tuple[str, ...]:
-    """The rows that pair a metric: means of clips, over how many, and of actions the clips' own."""
-    if metric == ACTION_MEAN:
-        return BY_CLIP, FRAMES, ACTIONS
-    return f"{metric}_by_clip", COUNTS.get(metric, FRAMES)
 
 
 def labelled(row: Row) -> dict[str, float]:

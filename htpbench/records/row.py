@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from htpbench.systems.catalogue import declared
+
 SCHEMA = 1
 WRITTEN = "%Y-%m-%dT%H:%M:%SZ"  # how a row tells its time
 STATUSES = ("ok", "failed", "unsupported", "pruned", "timeout")
@@ -16,16 +18,6 @@ MOST_VALUES = 2**17  # of a list
 FRAMES = 10**5  # what a combination can say of F is below
 
 TEXTS = ("key", "study", "combination", "metric", "unit", "environment", "at")
-# Metrics that are no single number: what each value is labelled with. Those of clips are more.
-LISTS = {
-    "time.breakdown": r".+",
-    "selection.frequency": r"[0-9]{1,5}",
-    "selection.kept": r"window [0-9]{1,7}, rank [0-9]{1,5}",
-    "selection.windows": r"[0-9]{1,7}",
-    "selection.stages": r"window [0-9]{1,2}, stage [0-9]{1,2}",
-    "selection.links": r"[0-9]{1,5}",
-}
-OF_FRAMES = ("selection.kept", "selection.windows", "selection.stages", "selection.links")
 CONDITIONS: dict[type | tuple[type, ...], str] = {
     str: "data fingerprint split detections cameras windows padding missing_joints root mean_over "
     "mean_pose spread control weights weights_sha256 trained flip_selection environment device "
@@ -82,13 +74,6 @@ class Row:
             raise ValueError(f"{self.metric}: status ok without a value")
 
 
-def is_list(metric: str) -> bool | None:
-    """Whether a metric has a value for each of several things; None where nobody knows it."""
-    if metric in LISTS or metric.endswith(("_by_clip", "_by_process")):
-        return True
-    return False if "." in metric else None
-
-
 def _is(kind: type | tuple[type, ...], found: Any) -> bool:
     """Whether something is of a type; a bool is no number."""
     return isinstance(found, kind) and (kind is bool or not isinstance(found, bool))
@@ -119,7 +104,8 @@ def _check_axis(row: Row) -> None:
         raise ValueError(f"{row.metric}: axis {row.axis!r:.60}; expected a list of labels")
     if row.value is None:
         return
-    if is_list(row.metric) not in (None, listed):
+    known = declared(row.metric)
+    if known is not None and listed != (known.kind != "number"):
         wanted = "one number" if listed else "a list of numbers"
         raise ValueError(f"{row.metric}: {row.value!r:.60}; expected {wanted}")
     if not isinstance(row.value, list):
@@ -129,9 +115,9 @@ def _check_axis(row: Row) -> None:
         raise ValueError(f"{row.metric}: {len(row.value)} values, {told}")
     if None in row.value:
         raise ValueError(f"{row.metric}: None is not a finite Python number")
-    label = re.compile(LISTS.get(row.metric, ".*"), re.DOTALL)
+    label = re.compile(known.labels if known else ".*", re.DOTALL)
     wrong = [each for each in axis if not label.fullmatch(str(each))]
-    if row.metric in OF_FRAMES:
+    if known and known.of_frames:
         wrong += [one for one in row.value if not (0 <= one < FRAMES and one == int(one))]
     if wrong:
         raise ValueError(f"{row.metric}: {wrong[0]!r:.60} is no label or no frame")

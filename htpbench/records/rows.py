@@ -194,10 +194,11 @@ class Writer:
         """Write one row."""
         self._write(_line(asdict(row)))
 
-    def finish(self, keys: list[str]) -> None:
+    def finish(self, keys: list[str]) -> Sweep:
         """Write that a sweep came to its end, and which rows it is made of."""
         sweep = Sweep(study=self.study, keys=keys)
         self._write(_line({"kind": "sweep", **asdict(sweep)}))
+        return sweep
 
     def _write(self, line: bytes) -> None:
         try:

@@ -20,19 +20,11 @@ from htpbench.records.pairing import (
     unlike,
 )
 from htpbench.records.rows import Row, latest
-from htpbench.study.study import HIGHER_IS_BETTER
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.shipped import data_folder
 
 FLOOR = 0.005  # of A's value: what is nearer is the same for any practical purpose
-METERS = ("cost", "time", "sampling", "accuracy", "selection")
-COUNTED = {
-    "sampling.calls",
-    "sampling.flops_published",
-    "sampling.flops",
-    "sampling.training_flops",
-}
-TIMED = ("time", "sampling")
 Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
 
 
@@ -41,7 +33,8 @@ class Verdict:
     """B minus A in one metric, in base units, and what follows from its 95 % interval.
 
     `same`: the interval lies within FLOOR of A's value; `better`, `worse`: wholly outside;
-    `unsure`: neither, or there is none. `conditions` are shared, `differing` maps a field of the
+    `unsure`: neither, or there is none. `none`: nobody says whether less or more of it is better.
+    `conditions` are shared, `differing` maps a field of the
     compared systems to (A's, B's).
     """
 
@@ -54,7 +47,7 @@ class Verdict:
     high: float | None
     samples: tuple[int | None, int | None]
     how: str
-    verdict: Literal["better", "same", "worse", "unsure"]
+    verdict: Literal["better", "same", "worse", "unsure", "none"]
     conditions: dict[str, Any]
     differing: dict[str, tuple[Any, Any]]
 
@@ -74,15 +67,14 @@ def compare(
     found: list[Verdict] = []
     refused: dict[str, list[str]] = {}
     for metric in asked(metrics, rows) if metrics else usual(base, mine):
-        meter = metric.partition(".")[0]
         pairs = [(x, y) for y in base for x in mine if metric in x and metric in y]
         pairs.sort(key=lambda pair: worth(metric, *pair), reverse=True)
-        alike = next((pair for pair in pairs if not differ(meter, *pair)), None)
+        alike = next((pair for pair in pairs if not differ(*pair)), None)
         if alike:
             found.append(judge(metric, *alike))
             continue
         if pairs:
-            fields = differ(meter, *pairs[0]).items()
+            fields = differ(*pairs[0]).items()
             told = "; ".join(f"{field} is {y!r} for A, {x!r} for B" for field, (x, y) in fields)
             why = f"the conditions differ: {told}"
         else:
@@ -96,8 +88,8 @@ def compare(
         f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}"
         for why, names in refused.items()
     ]
-    meters = {name.partition(".")[0]: None for names in refused.values() for name in names}
-    return found, [*said, remedy(a, b, meters, rows)] if said else []
+    needed = {name.partition(".")[0]: None for names in refused.values() for name in names}
+    return found, [*said, remedy(a, b, needed, rows)] if said else []
 
 
 def cards(rows: Iterable[Row], name: str) -> list[Card]:
@@ -115,13 +107,15 @@ def usual(base: Iterable[Card], mine: Iterable[Card]) -> list[str]:
     """What is judged unless metrics are named: what is exact or has an interval."""
     held = [{m: row for card in side for m, row in card.items()} for side in (base, mine)]
     rows = {m: row for side in held for m, row in side.items() if not isinstance(row.value, list)}
-    metrics = {m for m, row in rows.items() if exact(m) or row.low is not None}
+    metrics = {m for m, row in rows.items() if catalogue.metric(m).exact or row.low is not None}
     both = held[0].keys() & held[1].keys()
-    # An unpruned network has no selection, and a control has errors alone.
+    # An unpruned network selects nothing, and a control has errors alone.
     if any(row.combination.startswith("control") for side in held for row in side.values()):
         metrics &= both
-    metrics -= {m for m in metrics - both if m.startswith("selection.")}
-    return [m for meter in METERS for m in rows if m in metrics and m.startswith(f"{meter}.")]
+    metrics -= {m for m in metrics - both if catalogue.of_some(m)}
+    order = {meter: place for place, meter in enumerate(catalogue.meters())}
+    chosen = [m for m in rows if m in metrics]
+    return sorted(chosen, key=lambda m: order.get(catalogue.metric(m).meter, len(order)))
 
 
 def asked(metrics: Iterable[str], rows: Iterable[Row]) -> list[str]:
@@ -130,14 +124,14 @@ def asked(metrics: Iterable[str], rows: Iterable[Row]) -> list[str]:
     for metric in metrics:
         meter = metric.partition(".")[0]
         of_meter = {name for name in known if name.startswith(f"{meter}.")}
-        if metric not in known and (of_meter or meter not in METERS):
+        if metric not in known and (of_meter or meter not in catalogue.meters()):
             raise unknown("metric", metric, known)
     return list(dict.fromkeys(metrics))
 
 
-def differ(meter: str, mine: Card, base: Card) -> dict[str, tuple[Any, Any]]:
+def differ(mine: Card, base: Card) -> dict[str, tuple[Any, Any]]:
     """The conditions that forbid a comparison: field -> (B's, A's)."""
-    if meter == "accuracy":
+    if {BY_CLIP, FRAMES} <= mine.keys() & base.keys():
         return apart(mine, base)
     return unlike(next(iter(mine.values())), next(iter(base.values())), SYSTEM)
 
@@ -148,20 +142,22 @@ def worth(metric: str, mine: Card, base: Card) -> tuple:
     return not WEIGHTS & unlike(row, other).keys(), sorted([row.at, other.at])
 
 
-def judge(metric: str, mine: Card, base: Card) -> Verdict:
+def judge(name: str, mine: Card, base: Card) -> Verdict:
     """The verdict on one metric of two cards that are alike."""
-    row, other = mine[metric], base[metric]
-    value, low, high, how = estimate(metric, mine, base)
-    floor = FLOOR * abs(number(other))
-    verdict: Literal["better", "same", "worse", "unsure"] = "unsure"
-    if low is not None and high is not None:
+    row, other = mine[name], base[name]
+    value, low, high, how = estimate(name, mine, base)
+    floor, better = FLOOR * abs(number(other)), catalogue.metric(name).better
+    verdict: Literal["better", "same", "worse", "unsure", "none"] = "unsure"
+    if better is None:
+        verdict = "none"
+    elif low is not None and high is not None:
         if -floor <= low and high <= floor:
             verdict = "same"
         elif low > floor or high < -floor:
-            verdict = "better" if (low > 0) == (metric in HIGHER_IS_BETTER) else "worse"
+            verdict = "better" if (low > 0) == (better == "more") else "worse"
     differing = unlike(other, row)
     return Verdict(
-        metric=metric,
+        metric=name,
         unit=row.unit,
         a=number(other),
         b=number(row),
@@ -176,7 +172,7 @@ def judge(metric: str, mine: Card, base: Card) -> Verdict:
     )
 
 
-def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, float | None, str]:
+def estimate(name: str, mine: Card, base: Card) -> tuple[float, float | None, float | None, str]:
     """B minus A, its 95 % interval (None: not known), and where the interval comes from.
 
     Unpaired intervals are joined as of independent estimates (Zou and Donner 2008), which is too
@@ -184,21 +180,21 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
     be too narrow, because the machine drifts from one measurement to the next: they are widened by
     what the reference drifted, which ran beside both.
     """
-    row, other = mine[metric], base[metric]
+    row, other = mine[name], base[name]
     value = number(row) - number(other)
-    if exact(metric):
+    if catalogue.metric(name).exact:
         return value, value, value, "exact"
-    if paired(metric, mine, base):
-        return *difference(mine, base, metric), "paired by clip"
+    if paired(name, mine, base):
+        return *difference(mine, base, name), "paired by clip"
     if row.low is None or row.high is None or other.low is None or other.high is None:
         return value, None, None, "no interval"
     low = value - math.hypot(number(row) - row.low, other.high - number(other))
     high = value + math.hypot(row.high - number(row), number(other) - other.low)
-    meter = metric.partition(".")[0]
-    if metric == f"{meter}.speedup":
+    if catalogue.metric(name).to_reference:
         return value, low, high, f"each paired with {row.conditions.get('reference')}"
-    if meter not in TIMED:
+    if not catalogue.exclusive(name):
         return value, low, high, "unpaired"
+    meter = catalogue.metric(name).meter
     forward, speedup = f"{meter}.forward", f"{meter}.speedup"
     if not {forward, speedup} <= mine.keys() & base.keys():
         return value, None, None, "the machine's drift is not known"
@@ -213,11 +209,6 @@ def estimate(metric: str, mine: Card, base: Card) -> tuple[float, float | None, 
         high + wider,
         f"unpaired; the machine drifted by {100 * (drift - 1):+.1f} %",
     )
-
-
-def exact(metric: str) -> bool:
-    """Whether a metric is counted, not measured."""
-    return metric.startswith("cost.") or metric in COUNTED
 
 
 def number(row: Row) -> float:
@@ -237,14 +228,14 @@ def lacking(metric: str, name: str, rows: Iterable[Row]) -> str:
     return f"{newest.status} for {name}" + (f" ({newest.reason})" if newest.reason else "")
 
 
-def remedy(a: str, b: str, meters: Iterable[str], rows: Iterable[Row]) -> str:
+def remedy(a: str, b: str, needed: Iterable[str], rows: Iterable[Row]) -> str:
     """The command after which these meters have rows of both under the same conditions."""
     if any(name.startswith("control") for name in (a, b)):
         return "measure both alike with `htpbench sweep` of one study"
-    command = " ".join([f"htpbench run {a} {b}", *(f"--meter {meter}" for meter in meters)])
+    command = " ".join([f"htpbench run {a} {b}", *(f"--meter {name}" for name in needed)])
     if parse(a).pipeline() != parse(b).pipeline():
         command += " --pipeline seq2frame"  # the one that serves any combination
-    if {"accuracy", "selection"} & set(meters):
+    if any(catalogue.meter(name).weights for name in needed if name in catalogue.meters()):
         used = {str(row.conditions["weights"]) for row in rows if "weights" in row.conditions}
         shipped = (data_folder() / "baselines" / "weights").glob("*.safetensors")
         known = sorted(used & {path.stem for path in shipped})

@@ -12,7 +12,8 @@ from rich.console import RenderableType
 
 from htpbench.errors import BenchError
 from htpbench.records.pairing import BY_CLIP, FRAMES, difference
-from htpbench.records.rows import Row, Store, latest
+from htpbench.records.results import Results
+from htpbench.records.rows import Row
 from htpbench.report.captions import chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
 from htpbench.report.claims import claims_table
@@ -30,27 +31,18 @@ from htpbench.report.lineages import (
     write_lineages,
 )
 from htpbench.report.origin import (
-    Environments,
     lineage_origins,
     published_origins,
     summary,
     sweep_origins,
 )
 from htpbench.report.page import write_page
+from htpbench.report.paper import published_table, published_text, side_by_side
 from htpbench.report.published import built, remarks_shown
 from htpbench.report.seeds import difference_table, differences
 from htpbench.report.standing import Standing, standing
-from htpbench.report.tables import (
-    axes_of,
-    markdown,
-    published_table,
-    published_text,
-    side_by_side,
-    sweep_parts,
-    sweep_table,
-    write,
-    write_text,
-)
+from htpbench.report.tables import axes_of, sweep_parts, sweep_table, sweep_text
+from htpbench.report.text import markdown, write, write_text
 from htpbench.study.study import Study
 
 Page = Callable[[list[Path]], Path]  # figures in, the written page out
@@ -74,37 +66,31 @@ class Report(Drawn):
         self.refused += found.refused
 
 
-def report_study(study: Study, results: Path, reports: Path) -> Report:
-    """Rebuild a study's report from the rows under `results`, of all machines."""
-    store = Store(results)
-    measured = store.read()
-    rows = current(study, measured, store.sweeps.get(study.name))
+def report_study(study: Study, everything: Results, reports: Path) -> Report:
+    """Rebuild a study's report from rows alone, of all machines."""
+    results = everything.only(current(study, everything))
     folder = reports / study.name
     if study.table is not None:
-        return published_report(study, rows, folder, store.environments)
-    if not rows:
+        return published_report(study, results, folder)
+    if not results.rows:
         raise BenchError(
-            f"no rows of {study.name} under {results}; measure it with `htpbench sweep "
-            f"{study.name}`, or name their folder with --results"
+            f"no rows of {study.name}; measure it with `htpbench sweep {study.name}`, or name "
+            "their folder with --results"
         )
-    return measured_report(study, rows, folder, store.environments)
+    return measured_report(study, results, folder)
 
 
-def measured_report(
-    study: Study, rows: Iterable[Row], folder: Path, environments: Environments
-) -> Report:
+def measured_report(study: Study, results: Results, folder: Path) -> Report:
     """Write what the study's kind of report is; without any MPJPE networks are not set apart."""
-    rows = in_order(study, rows)
-    if study.training and scored(rows):
-        return lineage_report(study, rows, folder, environments)
-    return sweep_report(study, rows, folder, environments)
+    results = results.only(in_order(study, results))
+    if study.training and scored(results):
+        return lineage_report(study, results, folder)
+    return sweep_report(study, results, folder)
 
 
-def lineage_report(
-    study: Study, rows: list[Row], folder: Path, environments: Environments
-) -> Report:
+def lineage_report(study: Study, rows: Results, folder: Path) -> Report:
     """Weights trained for each schedule, for all, and transferred, side by side."""
-    found, reference = scores(rows), str(study.anchor())
+    found, reference = scores(rows), str(study.reference_combination())
     apart = differences(rows, reference)
     every = [
         lineage_table(found, rows),
@@ -117,8 +103,8 @@ def lineage_report(
     report.files += write_lineages(found, parts, folder, study.name)
     parts = texts(parts)
     report.files.append(write_latex(parts, folder, study.name))
-    captions = [scored_on(rows), *summary(rows, environments)]
-    origins = lineage_origins(rows, environments)
+    captions = [scored_on(rows), *summary(rows)]
+    origins = lineage_origins(rows)
     page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
     report.draw(page, lineage_figures(study, found, apart, scored_on(rows), folder))
     return report
@@ -134,20 +120,19 @@ def lineage_figures(
     name, title = study.name, study.title
     if len(set(found["lineage"])) > 1:
         yield name, partial(lineages, found, folder, name, title, told)
-    below = f"{told}; reference {study.anchor()}; bars: 95 % of the mean over seeds, from clips"
+    reference = study.reference_combination()
+    below = f"{told}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
     yield f"{name}-seeds", partial(seeds, found, apart, folder, f"{name}-seeds", title, below)
 
 
-def sweep_report(
-    study: Study, rows: Iterable[Row], folder: Path, environments: Environments
-) -> Report:
+def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
     """Write <folder>/<study>.md, .csv, .tex, .html and the figures whose data are there.
 
     seq2seq and seq2frame score different frames, so each has a table of its own; the one that the
     reference does not belong to is named <study>-<pipeline>.
     """
-    rows, report = list(rows), Report()
-    anchor = study.anchor()
+    report = Report()
+    anchor = study.reference_combination()
     own = anchor.pipeline(study.pipeline)
     used = sorted({row.conditions.get("pipeline", own) for row in rows} - {own})
     if used and not any(row.conditions.get("pipeline", own) == own for row in rows):
@@ -155,15 +140,15 @@ def sweep_report(
     pipelines = [own, *used]
     waiting: list[tuple[Page, Iterable[Figure]]] = []
     for pipeline in pipelines:
-        mine = [row for row in rows if row.conditions.get("pipeline", own) == pipeline]
+        mine = rows.only(r for r in rows if r.conditions.get("pipeline", own) == pipeline)
         name = study.name if pipeline == own else f"{study.name}-{pipeline}"
         table = with_delta(sweep_table(mine), mine, str(anchor))
         stand = standing(study, mine)
         report.shown.append(sweep_lines(table, stand))
         report.finding = report.finding or finding(study, table, stand)
-        report.files += write(table, folder, name)
-        captions = [scored_on(mine), *summary(mine, environments)]
-        origins = sweep_origins(mine, str(anchor), environments)
+        report.files += write(table, folder, name, sweep_text)
+        captions = [scored_on(mine), *summary(mine)]
+        origins = sweep_origins(mine, str(anchor))
         parts = sweep_parts(table)
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
@@ -187,8 +172,8 @@ def figures(
     study: Study,
     table: pandas.DataFrame,
     stand: Standing,
-    rows: list[Row],
-    mine: list[Row],
+    rows: Results,
+    mine: Results,
     folder: Path,
     name: str,
 ) -> Iterator[Figure]:
@@ -206,10 +191,9 @@ def figures(
         called = f"{name}{kind}"
         return called, partial(draw, *data, folder, called, title, told)
 
-    if {"cost", "time", "sampling"} & set(study.meters) and "accuracy" in study.meters:
-        told = f"{error}; bars: 95 % of the difference to the reference"
-        yield figure("", pareto, table, stand.allowed, told=told)
-    anchor, flops = str(study.anchor()), axes_of(table)[0]
+    told = f"{error}; bars: 95 % of the difference to the reference"
+    yield figure("", pareto, table, stand.allowed, told=told)
+    anchor, flops = str(study.reference_combination()), axes_of(table)[0]
     base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, flops, "ok")]
     if base and isinstance(base[-1], int | float):
         told = f"{clock}; bars: 95 % of the measured ratio"
@@ -221,12 +205,9 @@ def figures(
     yield figure("-graph", graph, mine, told=linked(mine))
 
 
-def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pandas.DataFrame:
+def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> pandas.DataFrame:
     """Add how much each MPJPE differs from the reference's, or a note why that cannot be said."""
-    found: dict[str, dict[str, Row]] = {}
-    for row in latest(rows).values():
-        if row.status == "ok":
-            found.setdefault(row.combination, {})[row.metric] = row
+    found = Results.of(rows).measured
     for index, name in enumerate(table["combination"]):
         mine, base = found.get(name, {}), found.get(reference, {})
         if name == reference or not {BY_CLIP, FRAMES} <= mine.keys() & base.keys():
@@ -240,15 +221,13 @@ def with_delta(table: pandas.DataFrame, rows: list[Row], reference: str) -> pand
     return table
 
 
-def published_report(
-    study: Study, rows: list[Row], folder: Path, environments: Environments
-) -> Report:
+def published_report(study: Study, rows: Results, folder: Path) -> Report:
     """Write ours beside the paper's table."""
     assert study.table is not None
     comparison, told = published_table(study.table, rows, built), remarks_shown(study.table)
     files = [*write(comparison, folder, study.name, lambda one: published_text(one, told))]
-    origins = published_origins(study.table, rows, environments)
-    parts, captions = texts([*side_by_side(comparison), told]), summary(rows, environments)
+    origins = published_origins(study.table, rows)
+    parts, captions = texts([*side_by_side(comparison), told]), summary(rows)
     files.append(write_latex(parts, folder, study.name))
     files.append(write_page(parts, folder, study.name, study.title, captions, origins))
     done = [said for said in comparison["equal"] if said]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from htpbench.outside import files
-from htpbench.report.tables import BOUNDED, head
+from htpbench.systems.catalogue import metric as metric_of
 from htpbench.systems.shipped import data_folder
 
 
@@ -27,7 +27,7 @@ def claims_table(name: str, table: pandas.DataFrame, reference: str) -> pandas.D
     lines = {line["combination"]: line for line in table.to_dict("records")}
     base = lines.pop(reference, {})
     found = [
-        (combination, claim["what"], head(metric), f"{claim['stated']:+.1f}", ours)
+        (combination, claim["what"], metric_of(metric).column, f"{claim['stated']:+.1f}", ours)
         for combination, line in lines.items()
         for claim in claims(name)
         for metric in claim["metrics"]
@@ -45,7 +45,7 @@ def change(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> str
     whole = base.get(metric, math.nan)
     if math.isnan(line[metric]) or math.isnan(whole) or not whole:
         return ""
-    if metric not in BOUNDED:
+    if not metric_of(metric).to_reference:
         return f"{100 * (line[metric] / whole - 1):+.1f}"
     low, value, high = (100 * (line[f"{metric}{end}"] - 1) for end in (".low", "", ".high"))
     return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

@@ -14,7 +14,9 @@ from htpbench.outside.printable import in_markdown
 from htpbench.records.verdicts import FLOOR, Verdict
 from htpbench.report.captions import data, source
 from htpbench.report.console import plain_lines
-from htpbench.report.tables import COLUMNS, Column, amount, markdown
+from htpbench.report.tables import amount
+from htpbench.report.text import markdown
+from htpbench.systems import catalogue
 
 SPARED = ["of A", "samples"]  # left out where a terminal is narrow
 
@@ -40,18 +42,17 @@ def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
 
 def line(verdict: Verdict) -> dict[str, str]:
     """One metric in the unit that people use."""
-    usual = Column(verdict.metric, verdict.unit, verdict.unit, decimals=4)
-    column = COLUMNS.get(verdict.metric, usual)
-    finer = replace(column, decimals=column.decimals + 1)
+    metric = catalogue.metric(verdict.metric, verdict.unit)
+    finer = replace(metric, decimals=metric.decimals + 1)
     apart = amount(verdict.difference, finer, sign="+")
     if verdict.how != "exact" and verdict.low is not None and verdict.high is not None:
         bounds = [amount(bound, finer, sign="+") for bound in (verdict.low, verdict.high)]
         apart += f" [{', '.join(bounds)}]"
     samples = dict.fromkeys(str(count) for count in verdict.samples if count is not None)
     return {
-        "metric": f"{column.head} ({column.unit})",
-        "A": amount(verdict.a, column),
-        "B": amount(verdict.b, column),
+        "metric": metric.column,
+        "A": amount(verdict.a, metric),
+        "B": amount(verdict.b, metric),
         "B minus A": apart,
         "of A": f"{100 * verdict.difference / verdict.a:+.1f} %" if verdict.a else "",
         "samples": ", ".join(samples),

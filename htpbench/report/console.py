@@ -11,26 +11,10 @@ from rich.table import Table
 
 from htpbench.outside.fitting import CUT, Fitting, short
 from htpbench.report.standing import Standing
-from htpbench.report.tables import COLUMNS, numbers
+from htpbench.report.tables import metrics_of, numbers
+from htpbench.systems.metric import Metric
 
-SHOWN = {  # heads: a line for each that a narrow column needs
-    "cost.flops": "FLOPs,\nall",
-    "time.forward": "forward",
-    "time.speedup": "speed-up",
-    "time.prune_share": "pruning",
-    "sampling.flops": "FLOPs,\nall calls",
-    "sampling.forward": "all calls",
-    "sampling.speedup": "speed-up,\nall calls",
-    "accuracy.mpjpe": "MPJPE",
-    "accuracy.delta": "minus\nref.'s",
-}
-BOUNDED = {
-    "time.speedup",
-    "sampling.speedup",
-    "accuracy.delta",
-}  # with their intervals, where there is room
 WORD = 16  # a longer word may break
-SPARED = {"time.prune_share"}  # left out where there is little
 
 
 def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fitting:
@@ -44,32 +28,36 @@ def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fi
     noted = table.loc[table["note"] != ""]
     told = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
     told = [*standing.told, *told]
-    measured = [name for name in SHOWN if not table[name].dropna().empty]
-    fewer = [name for name in measured if name not in SPARED]
+    shown = [metric for metric in metrics_of(table) if metric.terminal]
+    measured = [metric for metric in shown if not table[metric.name].dropna().empty]
+    fewer = [metric for metric in measured if metric.exact or metric.bounded]
     names, backbone = short(table["combination"])
     brief = table.assign(combination=names)
     noted = [*told, f"{CUT} {backbone}"] if backbone else told
     return Fitting(
-        _lines(table, best, told, measured, BOUNDED),
+        _lines(table, best, told, measured, True),
         *(
             _lines(brief, best, noted, *variant)
-            for variant in ((measured, BOUNDED), (measured, set()), (fewer, set()))
+            for variant in ((measured, True), (measured, False), (fewer, False))
         ),
     )
 
 
 def _lines(
-    table: pandas.DataFrame, best: list[bool], told: list[str], columns: list[str], bounded: set
+    table: pandas.DataFrame, best: list[bool], told: list[str], metrics: list[Metric], bounds: bool
 ) -> Table:
-    """The columns, some of them with their intervals; numbers never break."""
+    """The columns of metrics, those beside the reference with their intervals where asked.
+
+    Numbers never break.
+    """
     lines = _empty(told)
     lines.add_column("")
     lines.add_column("combination", overflow="fold")
-    for name in columns:
-        head = f"{SHOWN[name]}\n({COLUMNS[name].unit})"
+    for metric in metrics:
+        head = f"{metric.brief}\n({metric.read or metric.unit})"
         lines.add_column(head, justify="right", no_wrap=True)
     stars = ["*" if is_best else "" for is_best in best]
-    cells = [numbers(table, name, COLUMNS[name], name in bounded) for name in columns]
+    cells = [numbers(table, metric, bounds and metric.to_reference) for metric in metrics]
     for row in zip(stars, table["combination"], *cells, strict=True):
         lines.add_row(*map(escape, row))
     return lines

@@ -10,20 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from htpbench.outside.fitting import CUT, Fitting, short
-from htpbench.report import tables
-from htpbench.report.tables import COLUMNS
-
-BRIEF = {  # heads where a terminal is narrow
-    "params": "para-\nmeters",
-    "flops_published": "FLOPs,\npapers'",
-    "flops": "FLOPs,\nall",
-    "macs_fvcore": "MACs,\nfvcore",
-    "macs_ptflops": "MACs,\nptflops",
-}
+from htpbench.systems import catalogue
+from htpbench.systems.metric import Metric
 
 
-def render(rows: list[dict[str, Any]], names: list[str], format: str) -> Any:
-    """`rows` hold a combination, plain numbers under `names`, and a note or None.
+def render(rows: list[dict[str, Any]], format: str) -> Any:
+    """`rows` hold a combination, plain numbers under the names of cost, and a note or None.
 
     JSON and CSV keep plain numbers; the others show millions and billions.
     """
@@ -31,15 +23,16 @@ def render(rows: list[dict[str, Any]], names: list[str], format: str) -> Any:
         return json.dumps(rows, indent=1)
     if format == "csv":
         return pandas.DataFrame(rows).to_csv(index=False).rstrip("\n")
-    columns = {name: COLUMNS[f"cost.{name}"] for name in names}
-    heads = ["combination", *(f"{column.head} ({column.unit})" for column in columns.values())]
+    metrics = {one.name.partition(".")[2]: one for one in catalogue.meter("cost").metrics}
+    heads = ["combination", *(metric.column for metric in metrics.values())]
     lines = [
-        [row["combination"], *(amount(row[name], columns[name]) for name in names)] for row in rows
+        [row["combination"], *(amount(row[name], metric) for name, metric in metrics.items())]
+        for row in rows
     ]
     notes = [f"{row['combination']}: {row['note']}" for row in rows if row["note"]]
     if format == "table":
         cut, backbone = short(line[0] for line in lines)
-        brief = [heads[0], *(f"{BRIEF[name]}\n({columns[name].unit})" for name in names)]
+        brief = [heads[0], *(f"{one.brief}\n({one.read})" for one in metrics.values())]
         briefly = [[name, *numbers] for name, (_, *numbers) in zip(cut, lines, strict=True)]
         said = [*notes, f"{CUT} {backbone}"] if backbone else notes
         return Fitting(on_terminal(heads, lines, notes), on_terminal(brief, briefly, said))
@@ -47,7 +40,7 @@ def render(rows: list[dict[str, Any]], names: list[str], format: str) -> Any:
     if format == "latex":
         style = frame.style.hide(axis="index")
         style.format(escape="latex").format_index(escape="latex", axis=1)
-        return style.to_latex(hrules=True, column_format="l" + "r" * len(columns)).rstrip("\n")
+        return style.to_latex(hrules=True, column_format="l" + "r" * len(metrics)).rstrip("\n")
     return "\n\n".join([frame.to_markdown(index=False, disable_numparse=True), *notes])
 
 
@@ -67,7 +60,7 @@ def on_terminal(heads: list[str], lines: list[list[str]], notes: list[str]) -> T
     return table
 
 
-def amount(value: float, column: tables.Column) -> str:
+def amount(value: float, metric: Metric) -> str:
     """Two decimals as the papers print, four digits for what would vanish."""
-    scaled = value / column.scale
+    scaled = value / metric.scale
     return f"{scaled:.2f}" if scaled >= 0.1 else f"{scaled:.4g}"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from htpbench.records.pairing import WEIGHTS, unlike
-from htpbench.records.rows import Row, Sweep
+from htpbench.records.results import Results
+from htpbench.records.rows import Row
 from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 
@@ -25,23 +26,27 @@ OWN = {
 }
 
 
-def current(study: Study, rows: Iterable[Row], last: Sweep | None = None) -> list[Row]:
-    """The rows of a study that may stand in one table: those that its `last` sweep is made of.
+def current(study: Study, rows: Iterable[Row]) -> list[Row]:
+    """The rows of a study that may stand in one table: those that its last sweep is made of.
 
     Without one, or where more was measured since: a row that another study measured serves as well,
     for the bench takes it too. For each meter of the study its newest row sets the conditions;
     windows are compared within F and pipeline.
     """
-    rows = list(rows)
+    rows = Results.of(rows)
+    last = rows.sweeps.get(study.name)
     if last and last.tells(rows):
-        keys, listed = set(last.keys), {str(one) for one in (*study.parsed(), study.anchor())}
+        keys, listed = (
+            set(last.keys),
+            {str(one) for one in (*study.parsed(), study.reference_combination())},
+        )
         return [
             row
             for row in rows
             if row.key in keys
             and (study.search or row.combination in listed or row.combination.startswith(CONTROL))
         ]
-    rows = own_first(study, [row for row in rows if belongs(study, row)])
+    rows = own_first(study, (row for row in rows if belongs(study, row)))
     newest: dict[tuple, Row] = {}
     for row in rows:
         if not row.combination.startswith(CONTROL):
@@ -70,7 +75,10 @@ def beside(control: Row, card: Mapping[str, Any]) -> bool:
 def in_order(study: Study, rows: Iterable[Row]) -> list[Row]:
     """Controls, then what the study lists, then what a search found, whoever measured it when."""
     rows = list(rows)
-    listed = {str(one): place for place, one in enumerate([study.anchor(), *study.parsed()], 1)}
+    listed = {
+        str(one): place
+        for place, one in enumerate([study.reference_combination(), *study.parsed()], 1)
+    }
     first = {row.combination: row.at for row in sorted(rows, key=lambda row: row.at, reverse=True)}
 
     def place(row: Row) -> tuple[int, str, str]:
@@ -98,7 +106,10 @@ def belongs(study: Study, row: Row) -> bool:
     masked = study.masked and parse(row.combination).pruner is not None
     if row.conditions.get("masked", False) != masked:
         return False
-    used = {str(one): one.pipeline(study.pipeline) for one in (*study.parsed(), study.anchor())}
+    used = {
+        str(one): one.pipeline(study.pipeline)
+        for one in (*study.parsed(), study.reference_combination())
+    }
     if row.combination in used:  # a row of another use of the network says nothing here
         return row.conditions.get("pipeline") in (None, used[row.combination])
     return study.search is not None and row.study == study.name

@@ -9,8 +9,9 @@ from typing import Any
 import pandas
 
 from htpbench.report.standing import Standing
-from htpbench.report.tables import BOUNDED, COLUMNS, amount, axes_of
+from htpbench.report.tables import amount, axes_of
 from htpbench.study.study import Study
+from htpbench.systems.catalogue import metric as metric_of
 
 EVERY_THIRD = "control: unpruned, every third frame"
 MPJPE, DELTA = "accuracy.mpjpe", "accuracy.delta"
@@ -25,7 +26,7 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
     network has both numbers.
     """
     lines = {line["combination"]: line for line in table.to_dict("records")}
-    control, base = lines.get(EVERY_THIRD, {}), lines.get(str(study.anchor()), {})
+    control, base = lines.get(EVERY_THIRD, {}), lines.get(str(study.reference_combination()), {})
     flops, speedup = axes_of(table)
     known = [line for line in lines.values() if not math.isnan(line[MPJPE] + line[flops])]
     best = [line for line in known if line["combination"] in standing.best]
@@ -56,12 +57,12 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
 
 def errs(line: Line) -> str:
     """The error of a network, and how far it lies from the reference's."""
-    told = f"has an MPJPE of {amount(line[MPJPE], COLUMNS[MPJPE])} mm"
+    told = f"has an MPJPE of {amount(line[MPJPE], metric_of(MPJPE))} mm"
     return told if math.isnan(line[DELTA]) else f"{told} ({shown(line, DELTA, '+')} mm)"
 
 
 def shown(line: Line, metric: str, sign: str = "") -> str:
     """A number with its interval, where it has one."""
-    ends = ("", ".low", ".high") if metric in BOUNDED else ("",)
-    value, *bounds = (amount(line[f"{metric}{end}"], COLUMNS[metric], sign) for end in ends)
+    known = metric_of(metric)
+    value, *bounds = (amount(line[each], known, sign) for each in (metric, *known.bounds))
     return f"{value} [{', '.join(bounds)}]" if all(bounds) and bounds else value

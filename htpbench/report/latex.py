@@ -11,7 +11,7 @@ from textwrap import wrap
 import pandas
 
 from htpbench.outside.printable import shown
-from htpbench.report.tables import NUMBER, numeric, write_text
+from htpbench.report.text import NUMBER, numeric, write_text
 
 LINE = 345  # points: a line of the standard classes
 SIGN, GAP = 4.3, 6.0  # points: a sign in \footnotesize, the space between columns

@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas
 
 from htpbench.records.rows import Row, latest
-from htpbench.report.tables import COLUMNS, amount, head, markdown, write_text
+from htpbench.report.tables import amount
+from htpbench.report.text import markdown, write_text
+from htpbench.systems.catalogue import metric as metric_of
 from htpbench.systems.combination import parse
 
 ORDER = ["same", "any", "transferred"]
@@ -72,7 +74,7 @@ def lineage_table(found: pandas.DataFrame, rows: Iterable[Row] = ()) -> pandas.D
         seeds = ", ".join(f"{value:.1f}" for value in each["mpjpe"])
         cells[key] = f"{each['mpjpe'].mean():.1f} ({seeds})"
     costs = {
-        (row.combination, row.metric): amount(float(row.value), COLUMNS[row.metric])  # type: ignore
+        (row.combination, row.metric): amount(float(row.value), metric_of(row.metric))  # type: ignore
         for row in latest(rows).values()
         if row.metric in COSTS and row.status == "ok"
     }
@@ -81,7 +83,7 @@ def lineage_table(found: pandas.DataFrame, rows: Iterable[Row] = ()) -> pandas.D
     lines = [
         {
             "combination": name,
-            **{head(metric): costs.get((name, metric), "") for metric in counted},
+            **{metric_of(metric).column: costs.get((name, metric), "") for metric in counted},
             **{f"{lineage} (mm)": cells.get((name, lineage), "") for lineage in present},
         }
         for name in dict.fromkeys(found["combination"])

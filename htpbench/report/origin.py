@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from htpbench.records.pairing import BY_CLIP
-from htpbench.records.rows import Row, latest
+from htpbench.records.results import Environments, Results
+from htpbench.records.rows import Row
 from htpbench.report.lineages import scored
+from htpbench.report.paper import COUNTED, closest
 from htpbench.report.published import published
-from htpbench.report.tables import COLUMNS, COUNTED, by_cell, closest, head
+from htpbench.systems.catalogue import metric as metric_of
 
-Environments = Mapping[str, Mapping[str, Any]]  # id -> the environment's line in the store
 Cells = dict[tuple[str, str], str]  # (combination, column head) -> text
 DELTA = "accuracy.delta"
 TOLD_ONCE = {"environment", "device", "threads"}  # conditions that the environment says as well
@@ -47,51 +47,56 @@ def machine(name: str, environments: Environments) -> str:
     return f"{', '.join(told)} (environment {name})"
 
 
-def summary(rows: Iterable[Row], environments: Environments) -> list[str]:
+def summary(rows: Iterable[Row]) -> list[str]:
     """All machines, commits and days that rows came from."""
-    rows = list(rows)
-    if not rows:
+    rows = Results.of(rows)
+    if not rows.rows:
         return []
     commits = ", ".join(sorted({row.commit or "unknown" for row in rows}))
     days = sorted({row.at[:10] for row in rows})
     between = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    used = [machine(name, environments) for name in dict.fromkeys(row.environment for row in rows)]
+    used = [
+        machine(name, rows.environments) for name in dict.fromkeys(row.environment for row in rows)
+    ]
     return [*used, f"measured {between} at commit {commits}"]
 
 
-def sweep_origins(rows: Iterable[Row], reference: str, environments: Environments) -> Cells:
+def sweep_origins(rows: Iterable[Row], reference: str) -> Cells:
     """The origin of each cell of the `sweep_table` of these rows; of an empty one, why it is."""
-    rows = list(rows)
+    rows = Results.of(rows)
     cells: Cells = {}
-    for (combination, metric), found in by_cell(rows).items():
-        if metric in COLUMNS:
-            row = max(found, key=lambda row: (row.status == "ok", row.at))
-            cells[combination, head(metric)] = origin(row, environments)
-    for row in sorted(latest(rows).values(), key=lambda row: row.at):
+    for (combination, name), found in rows.cells.items():
+        row = max(found, key=lambda row: (row.status == "ok", row.at))
+        cells[combination, metric_of(name, row.unit).column] = origin(row, rows.environments)
+    for row in sorted(rows.held, key=lambda row: row.at):
         if row.metric == BY_CLIP and row.status == "ok" and row.combination != reference:
             told = f"minus that of {reference}, paired clip by clip, 95 % over clips"
-            cells[row.combination, head(DELTA)] = f"{told}\n{origin(row, environments)}"
+            cells[row.combination, metric_of(DELTA).column] = (
+                f"{told}\n{origin(row, rows.environments)}"
+            )
     return cells
 
 
-def published_origins(table: int, rows: Iterable[Row], environments: Environments) -> Cells:
+def published_origins(table: int, rows: Iterable[Row]) -> Cells:
     """The origin of each number of `side_by_side`, the paper's and ours."""
-    measured = by_cell(rows)
+    rows = Results.of(rows)
+    measured = rows.cells
     cells: Cells = {}
     for one in published(table).to_dict("records"):
         name, metric = one["combination"], COUNTED.get(one["metric"], "")
-        shown = f"{COLUMNS[metric].head if metric else one['metric']} ({one['unit']})"
+        shown = f"{metric_of(metric).head if metric else one['metric']} ({one['unit']})"
         cells[name, f"{shown} printed"] = f"printed in Table {table} of the H2OT paper"
         row = closest(measured.get((name, metric), []), one["pipeline"])
         if row is not None:
-            cells[name, f"{shown} ours"] = origin(row, environments)
+            cells[name, f"{shown} ours"] = origin(row, rows.environments)
     return cells
 
 
-def lineage_origins(rows: Iterable[Row], environments: Environments) -> Cells:
+def lineage_origins(rows: Iterable[Row]) -> Cells:
     """The origins of each cell of a `lineage_table`, one for each seed."""
+    rows = Results.of(rows)
     cells: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in scored(rows):
         head = f"{row.conditions['trained']} (mm)"
-        cells[row.combination, head].append(origin(row, environments))
+        cells[row.combination, head].append(origin(row, rows.environments))
     return {key: "\n\n".join(told) for key, told in cells.items()}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pandas
 
-from htpbench.report.tables import numeric, write_text
+from htpbench.report.text import numeric, write_text
 
 SHEET = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from htpbench.records.front import front, keeps
+from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.current import CONTROL
-from htpbench.report.tables import newest
 from htpbench.study.study import Study
 
 
@@ -24,9 +24,13 @@ class Standing:
 def standing(study: Study, rows: Iterable[Row]) -> Standing:
     """The standing of the networks of one table; on the front is what the study lists or found."""
     constraints = study.constraints()
-    lines = {name: values for name, values in newest(rows).items() if not name.startswith(CONTROL)}
+    lines = {
+        name: values
+        for name, values in Results.of(rows).numbers.items()
+        if not name.startswith(CONTROL)
+    }
     allowed = {name for name, values in lines.items() if keeps(values, constraints)}
-    beside = {str(study.anchor().unpruned)} - {str(one) for one in study.parsed()}
+    beside = {str(study.reference_combination().unpruned)} - {str(one) for one in study.parsed()}
     lines = {name: values for name, values in lines.items() if name not in beside}
     marks = front(lines.values(), study.objectives, constraints)
     best = {name for name, is_best in zip(lines, marks, strict=True) if is_best}

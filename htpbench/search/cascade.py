@@ -26,16 +26,17 @@ import numpy as np
 import torch
 
 from htpbench import metrics
-from htpbench.bench.context import TIMED
+from htpbench.bench.job import job
 from htpbench.errors import Pruned
-from htpbench.meters.evaluation import Evaluation
+from htpbench.measuring.evaluation import Evaluation
 from htpbench.records.front import dominates, keeps, less_is_better
 from htpbench.records.pairing import SYSTEM
 from htpbench.records.rows import Row
+from htpbench.systems import catalogue
 from htpbench.systems.combination import Combination
 
 if TYPE_CHECKING:
-    from htpbench.bench.runner import Bench
+    from htpbench.bench.runner import Runner
 
 MPJPE = "accuracy.mpjpe"
 ROUNDING = 1e-6  # relative: sums in another order, float32 errors
@@ -46,7 +47,7 @@ def ends(row: Row) -> tuple[float, float]:
 
     Only what a clock measured has ends apart: another run would not give the same number.
     """
-    noisy = row.metric.partition(".")[0] in TIMED
+    noisy = catalogue.exclusive(row.metric) and not catalogue.metric(row.metric).exact
     bounds = [row.value, row.low, row.high] if noisy else [row.value]
     signed = [less_is_better(row.metric, end) for end in bounds if end is not None]  # type: ignore
     return min(signed), max(signed)
@@ -55,10 +56,10 @@ def ends(row: Row) -> tuple[float, float]:
 class Cascade:
     """What a study's measured combinations rule out; `names` are those that may be on its front."""
 
-    def __init__(self, bench: Bench, names: Callable[[], Iterable[Combination]]) -> None:
-        self.bench, self.names = bench, names
-        self.objectives = bench.study.objectives
-        self.constraints = bench.study.constraints()
+    def __init__(self, runner: Runner, names: Callable[[], Iterable[Combination]]) -> None:
+        self.runner, self.names = runner, names
+        self.objectives = runner.study.objectives
+        self.constraints = runner.study.constraints()
         self.meters = sorted({metric.partition(".")[0] for metric in self.needed})
         self.met: set[Combination] = set()
         self.waiting: dict[Combination, tuple[str, dict[str, str]]] = {}  # group, metric -> key
@@ -71,8 +72,8 @@ class Cascade:
 
     def judge(self, combination: Combination) -> Judge | None:
         """Who says when to give a combination up; None for what the study lists by name."""
-        search = self.bench.study.search
-        if search is None or not search.cascade or combination in self.bench.study.parsed():
+        search = self.runner.study.search
+        if search is None or not search.cascade or combination in self.runner.study.parsed():
             return None
         return Judge(self, combination)
 
@@ -81,7 +82,7 @@ class Cascade:
         told = {
             meter: {
                 name: value
-                for name, value in self.bench.conditions(combination, meter).items()
+                for name, value in job(self.runner.context, combination, meter).conditions.items()
                 if name not in SYSTEM
             }
             for meter in self.meters
@@ -92,7 +93,7 @@ class Cascade:
         """The keys of the metrics that decide."""
         found: dict[str, str] = {}
         for meter in self.meters:
-            found |= self.bench.keys(combination, meter)
+            found |= self.runner.keys(combination, meter)
         return {metric: key for metric, key in found.items() if metric in self.needed}
 
     def learn(self) -> None:
@@ -101,7 +102,7 @@ class Cascade:
             if name not in self.met:
                 self.met.add(name)
                 self.waiting[name] = self.group(name), self.keys(name)
-        held = self.bench.held
+        held = self.runner.held
         for name, (group, keys) in list(self.waiting.items()):
             rows = {metric: held[key] for metric, key in keys.items() if key in held}
             if all(metric in rows and rows[metric].status == "ok" for metric in self.needed):
@@ -158,7 +159,7 @@ class Judge:
         self.rows, self.total, self.seen = dict(rows), 0.0, None
         self.cascade.learn()
         key = self.cascade.keys(self.combination).get(MPJPE, "")
-        row = self.cascade.bench.held.get(key)
+        row = self.cascade.runner.held.get(key)
         return self.reason(row.low if row is not None and row.status == "pruned" else None)
 
     def reason(self, least: float | None = None) -> str | None:
@@ -188,4 +189,4 @@ class Judge:
         least = self.total / len(evaluation.rows) * (1 - ROUNDING)
         reason = self.reason(least)
         if reason:
-            raise Pruned(f"after {done} of {len(evaluation.rows)} frames {reason}", least)
+            raise Pruned(f"after {done} of {len(evaluation.rows)} frames {reason}", MPJPE, least)

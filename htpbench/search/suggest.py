@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from htpbench.records.rows import Row
 from htpbench.study import constraint, space
 from htpbench.study.study import Search
-from htpbench.systems.combination import Combination, Part, parse
+from htpbench.systems.combination import Combination, Part
 
 GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials
 POPULATION = 4, 50  # the least that can cross over, and Optuna's default
@@ -34,14 +34,13 @@ def suggest(trial: optuna.Trial, search: Search) -> Combination:
 
     So every draw is valid and the space keeps one shape; several draws may name one combination.
     """
-    base = parse(search.backbone)
     stages = trial.suggest_int("stages", 1, space.deepest(search))
     kept = {suggest_rank(trial, f"r{stage}", search) for stage in range(stages)}
     before = {suggest_of(trial, f"b{stage}", space.places(search)) for stage in range(stages)}
     schedule = tuple(zip(sorted(kept, reverse=True), sorted(before), strict=False))
     pruner = trial.suggest_categorical("pruner", search.pruners)
     recoverer = trial.suggest_categorical("recoverer", search.recoverers)
-    return replace(base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer))
+    return replace(search.base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer))
 
 
 def suggest_rank(trial: optuna.Trial, name: str, search: Search) -> int:

@@ -1,4 +1,4 @@
-"""Sweeps: what a study lists is measured, then Optuna asks and the bench answers."""
+"""Sweeps: what a study lists is measured, then Optuna asks and the runner answers."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from htpbench.bench.claims import OTHERS, alive, here, in_turn, myself
-from htpbench.bench.context import METERS
-from htpbench.bench.runner import Bench
+from htpbench.bench.runner import Runner
 from htpbench.errors import unknown
 from htpbench.outside.progress import Tick
 from htpbench.outside.waiting import PAUSE_S, Waiting
-from htpbench.records.row import Row, is_list
+from htpbench.records.row import Row
 from htpbench.search.cascade import Cascade
 from htpbench.search.storage import SystemLock, open_storage, talking
 from htpbench.search.suggest import excesses, sampler, suggest
 from htpbench.study import space
-from htpbench.study.study import HIGHER_IS_BETTER, Study
+from htpbench.study.study import Study
+from htpbench.systems import catalogue
 from htpbench.systems.combination import Combination, parse
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def sweep(
-    bench: Bench,
+    runner: Runner,
     tick: Tick = lambda done, total, text: None,
     storage: str | None = None,
 ) -> list[Row]:
@@ -45,23 +45,23 @@ def sweep(
     alone: what was measured stands in the rows, so a sweep that was killed resumes, and nothing
     that has a row is measured again.
     """
-    check_objectives(bench.study)
+    check_objectives(runner.study)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    listed = space.listed(bench.study)
-    total = len(listed) + space.asked(bench.study)
+    listed = space.listed(runner.study)
+    total = len(listed) + space.asked(runner.study)
     rows: dict[Combination | None, list[Row]] = {}
-    with bench.writer() as writer, talking(storage):
-        trials = Trials(bench, storage, writer.number)
-        cascade = Cascade(bench, lambda: [*listed, *trials.searched()])
+    with runner.writer() as writer, talking(storage):
+        trials = Trials(runner, storage, writer.number)
+        cascade = Cascade(runner, lambda: [*listed, *trials.searched()])
 
         def work(combination: Combination | None) -> None:
             tell = partial(tick, len(rows.keys() - {None}), total)
             if combination is None:
-                rows[None] = bench.control(writer, tell, wait=False)
+                rows[None] = runner.control(writer, tell, wait=False)
                 return
             judge = cascade.judge(combination)
             watch = judge and judge.watch
-            found = bench.measure(combination, writer, tell, judge, wait=False, watch=watch)
+            found = runner.measure(combination, writer, tell, judge, wait=False, watch=watch)
             rows[combination] = list(found.values())
             trials.note(combination, found)
             tick(len(rows.keys() - {None}), total, str(combination))
@@ -71,11 +71,11 @@ def sweep(
             tell = partial(tick, len(listed) + done, total)
             tell("searching")
             with trials.running(trial):
-                combination = suggest(trial, bench.study.search)  # type: ignore[arg-type]
+                combination = suggest(trial, runner.study.search)  # type: ignore[arg-type]
                 trial.set_user_attr("combination", str(combination))
                 judge = cascade.judge(combination)
                 watch = judge and judge.watch
-                found = bench.measure(combination, writer, tell, judge, watch=watch)
+                found = runner.measure(combination, writer, tell, judge, watch=watch)
                 trials.answer(trial, found)
             rows[combination] = list(found.values())
             tick(len(listed) + done + 1, total, str(combination))
@@ -87,7 +87,10 @@ def sweep(
 def check_objectives(study: Study) -> None:
     """BenchError for objectives that no meter of the study measures: no trial could succeed."""
     known = [
-        metric for meter in study.meters for metric in METERS[meter].METRICS if not is_list(metric)
+        metric.name
+        for name in study.meters
+        for metric in catalogue.meter(name).metrics
+        if metric.kind == "number" and not metric.derived
     ]
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):
@@ -100,27 +103,33 @@ def check_objectives(study: Study) -> None:
 class Trials:
     """The Optuna study of a bench's conditions, shared by all workers."""
 
-    def __init__(self, bench: Bench, storage: str | None, number: int) -> None:
-        self.study, self.objectives = bench.study, bench.study.objectives
-        conditions = bench.study.model_dump(exclude={"title", "imports"}), bench.seed, bench.device
+    def __init__(self, runner: Runner, storage: str | None, number: int) -> None:
+        self.study, self.objectives = runner.study, runner.study.objectives
+        conditions = (
+            runner.study.model_dump(exclude={"title", "imports"}),
+            runner.context.seed,
+            runner.context.device,
+        )
         digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
-        name = f"{bench.study.name}-{digest}"
+        name = f"{runner.study.name}-{digest}"
         # Whoever asks holds this lock, so that a RUNNING trial without an owner has a dead one.
-        self.lock = SystemLock(bench.folder / f"{bench.study.name}.trials")
+        self.lock = SystemLock(runner.folder / f"{runner.study.name}.trials")
         with self.lock:
             self.all = optuna.create_study(
-                storage=open_storage(storage, bench.folder / f"{bench.study.name}.journal"),
-                study_name=f"{bench.machine}/{name}" if storage else name,
+                storage=open_storage(storage, runner.folder / f"{runner.study.name}.journal"),
+                study_name=f"{runner.context.machine}/{name}" if storage else name,
                 directions=[
-                    StudyDirection.MAXIMIZE if name in HIGHER_IS_BETTER else StudyDirection.MINIMIZE
+                    StudyDirection.MAXIMIZE
+                    if catalogue.metric(name).better == "more"
+                    else StudyDirection.MINIMIZE
                     for name in self.objectives
                 ],
                 load_if_exists=True,
             )
             self.bury()
         # A sampler of its own for each start and worker: the same seed would draw the same again.
-        seed = bench.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number
-        self.all.sampler = sampler(bench.study.search, seed)
+        seed = runner.context.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number
+        self.all.sampler = sampler(runner.study.search, seed)
         self.told = {trial.user_attrs["combination"] for trial in self.ended()}
         self.failed = 0  # trials of this worker: they count, or it would never end
 

@@ -14,7 +14,6 @@ from htpbench.outside.models import fault, faults
 from htpbench.study.study import (
     EvaluationSettings,
     Imports,
-    Meter,
     SamplingSettings,
     Search,
     Study,
@@ -28,7 +27,7 @@ from htpbench.systems.shipped import data_folder
 
 def by_hand(
     combinations: list[Combination],
-    meters: list[Meter],
+    meters: list[str],
     data: str | None,
     sampling: Mapping[str, Any],
     **settings: str | None,

@@ -8,7 +8,7 @@ from itertools import combinations, product
 from math import comb
 from typing import TYPE_CHECKING
 
-from htpbench.systems.combination import Combination, Part, parse
+from htpbench.systems.combination import Combination, Part
 
 if TYPE_CHECKING:
     from htpbench.study.study import Search, Study
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def ranks(search: Search) -> list[int]:
     """The r that a stage may keep, rising."""
-    return sorted(search.r or range(search.least, parse(search.backbone).frames))
+    return sorted(search.r or range(search.least, search.base.frames))
 
 
 def places(search: Search) -> list[int]:
     """The b that a stage may stand before, rising."""
-    base = parse(search.backbone)
+    base = search.base
     blocks = base.card.variants[base.variant].blocks
     return sorted(range(base.card.first, blocks) if search.b is None else search.b)
 
@@ -40,7 +40,7 @@ def size(search: Search) -> int:
 
 def enumerated(search: Search) -> Iterator[Combination]:
     """Each combination of the space once: fewer stages first, then by r and by b."""
-    base = parse(search.backbone)
+    base = search.base
     for stages in range(1, deepest(search) + 1):
         falling = combinations(reversed(ranks(search)), stages)
         rising = combinations(places(search), stages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -11,20 +12,9 @@ from htpbench.errors import BenchError, unknown
 from htpbench.outside.models import LISTED, Count, Seed, Strict
 from htpbench.study import constraint, space
 from htpbench.systems.combination import Combination, parse
-from htpbench.systems.registry import PRUNERS, RECOVERERS
+from htpbench.systems.registry import METERS, PRUNERS, RECOVERERS
 
 MOST_LISTED = 10**6  # combinations that brute force takes
-Meter = Literal["cost", "time", "sampling", "accuracy", "selection"]
-HIGHER_IS_BETTER = {
-    "time.speedup",
-    "time.clips_per_second",
-    "time.frames_per_second",
-    "sampling.speedup",
-    "sampling.clips_per_second",
-    "sampling.frames_per_second",
-    "accuracy.pck",
-    "accuracy.auc",
-}
 
 
 class EvaluationSettings(Strict):
@@ -101,10 +91,15 @@ class Search(Strict):
     constraints: list[str] = Field(default=[])  # "cost.flops <= 0.2e9", "time.speedup >= 1.2"
     cascade: bool = True
 
+    @cached_property
+    def base(self) -> Combination:
+        """The backbone that is searched."""
+        return parse(self.backbone)
+
     @model_validator(mode="after")
     def check(self) -> Search:
         """Names must exist, the space must not be empty, and each sampler needs its length."""
-        base = parse(self.backbone)
+        base = self.base
         if base.pruner:
             raise BenchError(f"search.backbone {self.backbone!r}: expected a backbone alone")
         if self.r and "least" in self.model_fields_set:
@@ -160,14 +155,15 @@ class Study(Imports, Strict):
     title: str = Field(max_length=500)
     table: Count | None = None  # of the H2OT paper, when the study regenerates one
     claims: Literal["htp"] | None = None  # what a paper states in words, told beside the numbers
-    meters: list[Meter] = Field(min_length=1)
+    meters: list[str] = Field(min_length=1)
     combinations: list[str] = Field(default=[])
     search: Search | None = None
     reference: str | None = None  # speed-ups refer to it; default: the first combination
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     masked: bool = False  # the first pruning masks frames instead of removing them
-    weights: str | None = None  # a shipped name, a path, or "random"
+    # A shipped name, a path, or "random"; or a table of them by what a combination begins with.
+    weights: str | dict[str, str] | None = None
     training: Training | None = None  # instead of weights
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
@@ -191,14 +187,37 @@ class Study(Imports, Strict):
             raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):
             raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
-        if "" in (self.weights, self.evaluation.data):
+        if "" in (*self.named_weights(), self.evaluation.data):
             raise BenchError("`weights` and `data` name something, or are left out")
-        given = self.weights or self.training
-        if not given and {"accuracy", "selection"} & set(self.meters):
-            raise BenchError(
-                'meters "accuracy" and "selection" need weights (--weights) or [training]'
-            )
+        for name in self.meters:
+            if METERS.load(name).weights and not (self.weights or self.training):
+                raise BenchError(f"the meter {name!r} needs weights (--weights) or [training]")
+        if isinstance(self.weights, dict):
+            for combination in (*self.parsed(), self.reference_combination()):
+                self.weights_of(combination)
         return self
+
+    def named_weights(self) -> list[str | None]:
+        """All weights that the study names."""
+        return [*self.weights.values()] if isinstance(self.weights, dict) else [self.weights]
+
+    def weights_of(self, combination: Combination) -> str:
+        """The weights of a combination: those of the longest name of a table that it begins with.
+
+        "mixste.tiny-81", "mixste.tiny" and "mixste" name such weights from the most to the least
+        particular. BenchError where the table has none of them.
+        """
+        if not isinstance(self.weights, dict):
+            return self.weights or ""
+        backbone = combination.backbone
+        names = str(combination.unpruned), f"{backbone}.{combination.variant}", backbone
+        found = next((self.weights[name] for name in names if name in self.weights), None)
+        if found is None:
+            raise BenchError(
+                f"weights has none for {combination}; expected an entry for one of "
+                f"{', '.join(dict.fromkeys(names))}"
+            )
+        return found
 
     def parsed(self) -> list[Combination]:
         """The listed combinations, each once, in order."""
@@ -218,7 +237,7 @@ class Study(Imports, Strict):
         trained = {"training": None} if weights is not None else {}
         return self.model_copy(update={"evaluation": evaluation, **changed, **trained})
 
-    def anchor(self) -> Combination:
+    def reference_combination(self) -> Combination:
         """What speed-ups refer to."""
         if self.reference:
             return parse(self.reference)

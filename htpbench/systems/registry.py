@@ -1,4 +1,4 @@
-"""One registry for backbones, pruners and recoverers: cards, decorators, entry points, files."""
+"""One registry a kind of thing: what is shipped, decorators, entry points, imported files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -31,6 +31,11 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.registered: dict[str, type[T]] = {}
+
+    @cached_property
+    def shipped(self) -> Mapping[str, str | None]:
+        """Name -> "module:attribute" of what comes with htpbench; None: not built yet."""
+        return {name: card.implementation for name, card in cards.shipped(self.kind).items()}
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Class decorator: make a class known under `name`; a name that is taken is refused."""
@@ -55,7 +60,7 @@ class Registry(Generic[T]):
         """What other distributions bring; a name that is taken is refused."""
         found: dict[str, EntryPoint] = {}
         for point in entry_points(group=f"htpbench.{self.kind}s"):
-            if point.name in found or point.name in cards.shipped(self.kind):
+            if point.name in found or point.name in self.shipped:
                 first = installed(found[point.name]) if point.name in found else "htpbench itself"
                 raise BenchError(
                     f"the {self.kind} name {point.name!r} is taken by {first}; "
@@ -66,12 +71,12 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All known names, built or not."""
-        known = [*cards.shipped(self.kind), *self.entry_points, *self.registered]
+        known = [*self.shipped, *self.entry_points, *self.registered]
         return list(dict.fromkeys(known))
 
     def owner(self, name: str) -> str:
         """Who brought a known name, in words."""
-        if name in cards.shipped(self.kind):
+        if name in self.shipped:
             return "htpbench itself"
         if name in self.entry_points:
             return installed(self.entry_points[name])
@@ -88,22 +93,46 @@ class Registry(Generic[T]):
 
     def built(self, name: str) -> bool:
         """Whether there is code behind a known name."""
-        card = cards.shipped(self.kind).get(name)
-        return card is None or card.implementation is not None
+        return self.shipped.get(name, "") is not None
 
     def load(self, name: str) -> type[T]:
         """The class behind a name; NotBuilt for a card without code, BenchError if unknown."""
         if name in self.registered:
             return self.registered[name]
         if name in self.entry_points:
-            return self.entry_points[name].load()
-        card = cards.shipped(self.kind).get(name)
-        if card is None:
+            return loaded(self.kind, self.entry_points[name])
+        if name not in self.shipped:
             raise unknown(self.kind, name, self.names())
-        if card.implementation is None:
-            raise NotBuilt(f"the {self.kind} {name!r} ({card.title}) is known but not built yet")
-        module, _, attribute = card.implementation.partition(":")
+        place = self.shipped[name]
+        if place is None:
+            title = self.card(name).title
+            raise NotBuilt(f"the {self.kind} {name!r} ({title}) is known but not built yet")
+        module, _, attribute = place.partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+
+class Meters(Registry[T]):
+    """Meters have no cards: each module of htpbench.meters holds the class of its name."""
+
+    @cached_property
+    def shipped(self) -> Mapping[str, str | None]:
+        """See Registry."""
+        files = (Path(__file__).parents[1] / "meters").glob("[a-z]*.py")
+        stems = sorted(path.stem for path in files)
+        return {stem: f"htpbench.meters.{stem}:{stem.capitalize()}" for stem in stems}
+
+
+def loaded(kind: str, point: EntryPoint) -> type:
+    """The class that a distribution brings; BenchError where it cannot be imported."""
+    try:
+        return point.load()
+    except BenchError:
+        raise
+    except Exception as error:  # the code is another's, whatever goes wrong in it
+        raise BenchError(
+            f"the {kind} {point.name!r} of {installed(point)} cannot be imported: "
+            f"{type(error).__name__}: {error}; mend or uninstall it"
+        ) from error
 
 
 def installed(point: EntryPoint) -> str:
@@ -164,3 +193,4 @@ def import_file(path: Path) -> None:
 BACKBONES: Registry = Registry("backbone")
 PRUNERS: Registry = Registry("pruner")
 RECOVERERS: Registry = Registry("recoverer")
+METERS: Meters = Meters("meter")

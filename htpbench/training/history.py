@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from htpbench import metrics
-from htpbench.meters import accuracy
-from htpbench.meters.evaluation import prepare
-from htpbench.meters.prediction import predict
+from htpbench.measuring import scoring
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import predict
 from htpbench.motion.clip import Motion
 from htpbench.network import weights
 from htpbench.outside import files
@@ -88,7 +88,7 @@ def final_scores(
             motion, combination.frames, combination.pipeline(), recipe.detections, limit=150
         )
         lifted = predict(trainee.lifter[0], where.views, where.windows, device=device)
-        found = accuracy.measure(lifted, where)
+        found = scoring.measure(lifted, where)
         values = {one.metric: one.value for one in found if one.axis is None}
         scores.append({"combination": str(combination), **values, "conditions": where.card})
     return scores

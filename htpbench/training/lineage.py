@@ -9,7 +9,7 @@ from pathlib import Path
 
 from htpbench.bench.claims import in_turn
 from htpbench.bench.devices import device_lock
-from htpbench.bench.runner import Bench
+from htpbench.bench.runner import Runner
 from htpbench.network import weights
 from htpbench.outside.progress import Tick
 from htpbench.records.rows import Row
@@ -59,29 +59,32 @@ def networks(study: Study) -> list[Network]:
     return list(found.values())
 
 
-def sweep(bench: Bench, runs: Path, tick: Tick = lambda done, total, text: None) -> list[Row]:
+def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: None) -> list[Row]:
     """Train what is missing below `runs`, then measure every combination with its networks.
 
     Any number of processes may do this at once: each network has one trainer. Finished networks
     are not trained again, an interrupted one resumes, and nothing that has a row is measured again.
     """
-    plan = networks(bench.study)
+    plan = networks(runner.study)
     rows: dict[str, list[Row]] = {}
-    with bench.writer() as writer:
+    with runner.writer() as writer:
 
         def work(network: Network) -> None:
             out = runs / network.folder
             claim = f"training {out.resolve()}"
 
             def tell(text: str) -> None:
-                bench.claims.renew(claim)  # training is long
+                runner.shared.renew(claim)  # training is long
                 tick(len(rows), len(plan), text)
 
-            with bench.claims.hold(claim, wait=False), device_lock(bench.device, shared=True):
-                path = trained(bench, network, out, tell)
-            here = bench.under(weights=str(path))
+            with (
+                runner.shared.hold(claim, wait=False),
+                device_lock(runner.context.device, shared=True),
+            ):
+                path = trained(runner, network, out, tell)
+            here = runner.under(weights=str(path))
             found: list[Row] = []
-            if bench.study.anchor().unpruned in network.serves:
+            if runner.study.reference_combination().unpruned in network.serves:
                 found += here.control(writer, tell)
             for combination in network.serves:
                 found += here.measure(combination, writer, tell).values()
@@ -93,7 +96,7 @@ def sweep(bench: Bench, runs: Path, tick: Tick = lambda done, total, text: None)
     return list({row.key: row for row in ordered}.values())
 
 
-def trained(bench: Bench, network: Network, out: Path, tell: Callable[[str], None]) -> Path:
+def trained(runner: Runner, network: Network, out: Path, tell: Callable[[str], None]) -> Path:
     """The network's weights, trained now unless they are there, made in the same way."""
     path, recipe = out / "weights.safetensors", network.recipe
     if path.is_file():
@@ -101,12 +104,12 @@ def trained(bench: Bench, network: Network, out: Path, tell: Callable[[str], Non
         made = dict(card.get("recipe", {})) | {"data": recipe.plain()["data"]}
         if (
             made == recipe.plain()
-            and bench.motion.fingerprint in card.get("fingerprints", {}).values()
+            and runner.context.motion.fingerprint in card.get("fingerprints", {}).values()
         ):
             return path
     return train(
         recipe,
         out,
-        bench.device,
+        runner.context.device,
         lambda step, steps, loss: tell(f"{out.name}: step {step} of {steps}, loss {loss:.4f}"),
     )

@@ -15,7 +15,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from htpbench.report.figures.combinations import short
 from htpbench.report.figures.style import SMALL, legend_below, save, titled
-from htpbench.report.tables import COLUMNS
+from htpbench.systems.catalogue import metric as metric_of
 
 METRICS = ("accuracy.delta", "accuracy.mpjpe")  # what is shown, the first that was measured
 STAGE = re.compile(r":(\d+)@(\d+)(?=\+|$)")  # of the only stage
@@ -68,9 +68,8 @@ def _draw(panels: dict[str, pandas.DataFrame], metric: str, title: str, subtitle
         axes.set_title(called)
     for unused in places.flat[len(panels) :]:
         unused.set_axis_off()
-    column = COLUMNS[metric]
     bar = figure.colorbar(places.flat[0].collections[-1], ax=places, pad=0.01, aspect=30)
-    bar.set_label(f"{column.head} ({column.unit})")
+    bar.set_label(metric_of(metric).column)
     bar.set_ticks([tick for tick in TICKS if norm.vmin <= tick <= norm.vmax])  # type: ignore
     bar.ax.yaxis.set_major_formatter(ScalarFormatter())
     bar.ax.yaxis.set_minor_locator(NullLocator())
@@ -89,7 +88,6 @@ def shades(values: list[float], metric: str) -> Normalize:
 
 def _panel(axes: Axes, panel: pandas.DataFrame, metric: str, norm: Normalize) -> None:
     """Cells with their numbers; hatched where there is none."""
-    column = COLUMNS[metric]
     sign = "+" if metric == "accuracy.delta" else ""
     axes.set_facecolor(MISSING["facecolor"])
     axes.add_patch(Rectangle((0, 0), *panel.shape[::-1], **MISSING))
@@ -99,7 +97,7 @@ def _panel(axes: Axes, panel: pandas.DataFrame, metric: str, norm: Normalize) ->
         norm=norm,
         cmap=seaborn.color_palette("mako_r", as_cmap=True),
         annot=True,
-        fmt=f"{sign}.{column.decimals}f",
+        fmt=f"{sign}.{metric_of(metric).decimals}f",
         annot_kws={"fontsize": SMALL},
         linewidths=0.5,
         cbar=False,

@@ -18,7 +18,8 @@ from htpbench.records.front import front
 from htpbench.report.current import CONTROL
 from htpbench.report.figures.combinations import UNPRUNED, families, handles, label, styles
 from htpbench.report.figures.style import legend_below, save, titled
-from htpbench.report.tables import BOUNDED, COLUMNS, axes_of
+from htpbench.report.tables import axes_of
+from htpbench.systems.catalogue import metric as metric_of
 
 ERROR = "accuracy.mpjpe"
 DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
@@ -76,26 +77,26 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
         present = table.dropna(subset=[x, ERROR])
         order = pandas.Series(leading(present, x), index=present.index)
         present = present.loc[order.sort_values(ascending=False, kind="stable").index]
-        places = list(zip(present[x] / COLUMNS[x].scale, present[ERROR], strict=True))
+        places = list(zip(present[x] / metric_of(x).scale, present[ERROR], strict=True))
         label(axes, canvas, present, places, looks)
     return figure
 
 
 def _points(axes: Axes, table: pandas.DataFrame, x: str, looks: dict[str, dict]) -> None:
     """One panel: the front as a line, then each family's points with their intervals."""
-    column = COLUMNS[x]
-    axes.set_xlabel(f"{column.head} ({column.unit})")
+    scale = metric_of(x).scale
+    axes.set_xlabel(metric_of(x).column)
     present = table.dropna(subset=[x, ERROR])
     if present.empty:
         axes.set_xticks([])
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color="0.5")
         return
     best = present.loc[leading(present, x)].sort_values([x, ERROR])
-    axes.plot(best[x] / column.scale, best[ERROR], color="0.6", linewidth=1, zorder=1)
+    axes.plot(best[x] / scale, best[ERROR], color="0.6", linewidth=1, zorder=1)
     for key, members in present.groupby([families(present), "allowed"], sort=False):
         family, allowed = key  # type: ignore[misc]
         axes.errorbar(
-            members[x] / column.scale,
+            members[x] / scale,
             members[ERROR],
             xerr=interval(members, x),
             yerr=interval(members, DELTA),
@@ -110,15 +111,15 @@ def _points(axes: Axes, table: pandas.DataFrame, x: str, looks: dict[str, dict])
 
 def interval(table: pandas.DataFrame, metric: str) -> numpy.ndarray | None:
     """(2, n) distances from the value down to low and up to high, in the column's unit."""
-    if metric not in BOUNDED:
+    if not metric_of(metric).bounded:
         return None
     value, low, high = (table[f"{metric}{end}"] for end in ("", ".low", ".high"))
-    return numpy.clip([value - low, high - value], 0, None) / COLUMNS[metric].scale
+    return numpy.clip([value - low, high - value], 0, None) / metric_of(metric).scale
 
 
 def _vertical(axes: Axes, errors: Any) -> None:
     """The axis that both panels share: logarithmic only where errors spread widely."""
-    axes.set_ylabel(f"{COLUMNS[ERROR].head} ({COLUMNS[ERROR].unit})")
+    axes.set_ylabel(metric_of(ERROR).column)
     axes.margins(y=0.1)  # room for labels below the front
     if errors.max() > 5 * errors.min():
         axes.set_yscale("log")

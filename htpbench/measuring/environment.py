@@ -61,7 +61,7 @@ def commit() -> str | None:
 
     Results and reports do not make it dirty: measuring must not change what was measured.
     """
-    folder = Path(__file__).resolve().parent.parent
+    folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():  # installed, perhaps inside somebody else's repository
         return None
     try:
@@ -90,3 +90,19 @@ def _cpu_model() -> str:
 def _slug(text: str) -> str:
     text = re.sub(r"\((r|tm|c)\)", "", text.lower())
     return re.sub(r"[^a-z0-9]+", "-", text).strip("-")
+
+
+def check_device(device: str) -> None:
+    """BenchError for a device that torch does not have here, or that cannot be timed."""
+    import torch
+
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise BenchError(f"device {device!r} cannot be used here; try cpu, cuda or cuda:1")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(
+            f"device {device!r} cannot be used here: {reason}; try cpu, or where it worked before "
+            "the same command again, which goes on with what is left"
+        ) from error

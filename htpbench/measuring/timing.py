@@ -19,18 +19,7 @@ from htpbench.network.lifter import Lifter
 from htpbench.records.intervals import median_interval
 from htpbench.records.measurement import Measurement
 
-VERSION = 2
 SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that the lifter marks
-METRICS = (
-    "time.forward",
-    "time.clips_per_second",
-    "time.frames_per_second",
-    "time.speedup",
-    "time.first",
-    "time.prune_share",
-    "time.breakdown",
-    "time.overhead",
-)
 WARM_UP_S = 2.0  # at the most
 
 
@@ -85,7 +74,7 @@ def measure(
     return [
         [
             *summarise(medians[:, i], medians[:, 0], lifter, batch),
-            Measurement("time.first", first[i], "s"),
+            Measurement("time.first", first[i]),
             *breakdown(shares[i], float(np.median(medians[:, i]))),
         ]
         for i, lifter in enumerate(lifters)
@@ -148,10 +137,10 @@ def summarise(
     per_clip = batch / high, batch / low
     per_frame = frames * per_clip[0], frames * per_clip[1]
     return [
-        Measurement("time.forward", forward, "s", low, high, rounds),
-        Measurement("time.clips_per_second", clips, "1/s", *per_clip, rounds),
-        Measurement("time.frames_per_second", clips * frames, "1/s", *per_frame, rounds),
-        Measurement("time.speedup", float(np.median(ratio)), "1", ratio_low, ratio_high, rounds),
+        Measurement("time.forward", forward, low, high, rounds),
+        Measurement("time.clips_per_second", clips, *per_clip, rounds),
+        Measurement("time.frames_per_second", clips * frames, *per_frame, rounds),
+        Measurement("time.speedup", float(np.median(ratio)), ratio_low, ratio_high, rounds),
     ]
 
 
@@ -161,7 +150,7 @@ def breakdown(shares: np.ndarray, plain: float) -> list[Measurement]:
     blocks = max(whole - embed - prune - recover - head, 0.0)  # and what lies between the spans
     parts = {"embed": embed, "blocks": blocks, "prune": prune, "recover": recover, "head": head}
     return [
-        Measurement("time.prune_share", (prune + recover) / whole, "1", samples=len(shares)),
-        Measurement("time.breakdown", [*parts.values()], "s", axis=[*parts]),
-        Measurement("time.overhead", whole / plain - 1, "1"),
+        Measurement("time.prune_share", (prune + recover) / whole, samples=len(shares)),
+        Measurement("time.breakdown", [*parts.values()], axis=[*parts]),
+        Measurement("time.overhead", whole / plain - 1),
     ]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from htpbench.errors import BenchError
-from htpbench.meters.cost import everything_counter, freeze, published_counter
+from htpbench.measuring.counting import everything_counter, freeze, published_counter
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import Combination

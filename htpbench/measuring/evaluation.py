@@ -11,6 +11,9 @@ import numpy as np
 from htpbench.motion.clip import Motion
 from htpbench.motion.views import Views, downsample, make_views
 from htpbench.motion.windows import Windows, cut
+from htpbench.records.conditions import beyond
+
+MEAN_POSE = {"train": "of the training views", "test": "of the test views: there are no others"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,8 @@ def prepare(
         "root": "pelvis, set to 0",
         "mean_over": "frames",
     }
-    card |= {"spread": "consecutive"} if consecutive else {}  # older rows do not have the field
-    card |= {} if seen == "train" else {"mean_pose": "of the test views: there are no others"}
+    card |= beyond(
+        spread=("consecutive" if consecutive else "even", "even"),
+        mean_pose=(MEAN_POSE[seen], MEAN_POSE["train"]),
+    )
     return Evaluation(views, thinned, train.poses3d.mean(axis=0), card)

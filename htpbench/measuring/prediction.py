@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,13 +12,17 @@ from torch import Tensor
 
 from htpbench.diffusion.aggregate import settle
 from htpbench.diffusion.sampler import Sampling, Whole, denoises
+from htpbench.measuring.context import Context
+from htpbench.measuring.evaluation import Evaluation
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views
 from htpbench.motion.windows import Windows
 from htpbench.network.checks import check_values
 from htpbench.network.contracts import Lifted
 from htpbench.network.lifter import Lifter
+from htpbench.systems.combination import Combination
 
+Watch = Callable[[Evaluation, np.ndarray, np.ndarray], None]  # rows (n,), poses (n, J, 3)
 BATCH = 16  # windows a forward pass; does not change any number
 
 
@@ -102,3 +107,14 @@ def predict(
     if whole is None:
         return Prediction(kept, drawn)
     return Prediction(kept, settle(sampling.rule, drawn, kept, views), drawn)
+
+
+def predicted(context: Context, combination: Combination, watch: Watch | None = None) -> Prediction:
+    """The poses that accuracy is measured of, those of a diffusion lifter aggregated.
+
+    `watch(evaluation, rows, poses)` gets them as they come.
+    """
+    lifter, evaluation = context.lifter(combination), context.evaluation(combination)
+    clips = evaluation.views, evaluation.windows, context.study.evaluation.flip, context.device
+    watching = {"watch": partial(watch, evaluation)} if watch else {}
+    return predict(lifter, *clips, sampling=context.sampling, **watching)

@@ -1,0 +1,46 @@
+"""What pruning must beat, beside every study with accuracy; controls are no networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from htpbench.bench.job import Job, job, made
+from htpbench.measuring import scoring
+from htpbench.measuring.context import Context
+from htpbench.measuring.controls import every_third, mean_pose
+from htpbench.meters.accuracy import RULED, told
+from htpbench.records.measurement import Measurement
+from htpbench.systems.catalogue import meter
+
+MEAN_POSE = "control: mean pose"
+EVERY_THIRD = "control: unpruned, every third frame"
+METER = "accuracy"  # what controls are measured by
+Ask = Callable[[], list[Measurement]]
+
+
+def controls(context: Context) -> list[tuple[Job, Ask]]:
+    """The mean pose, the unpruned network, and that network on every third frame.
+
+    On the windows of the study's reference; [] in a study without accuracy.
+    """
+    if METER not in context.study.meters:
+        return []
+    reference = context.study.reference_combination()
+    here = context.under(pipeline=context.pipeline(reference))
+    base = reference.unpruned
+    evaluation, network = here.evaluation(base), job(here, base, METER)
+    metrics = [name for name in network.keys if name not in told(RULED)]
+    blind = {**evaluation.card, "control": "mean pose"}
+    thirds = {**network.conditions, "control": "every third frame"}
+    return [
+        (
+            made(here, MEAN_POSE, METER, metrics, blind),
+            lambda: scoring.measure(mean_pose(evaluation), evaluation),
+        ),
+        (network, partial(meter(METER).measure, here, base)),
+        (
+            made(here, EVERY_THIRD, METER, metrics, thirds),
+            lambda: scoring.measure(every_third(here, base), evaluation),
+        ),
+    ]

@@ -1,0 +1,189 @@
+"""What meters measure with: a study's data, weights and networks on one device."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+
+from htpbench.diffusion.sampler import Sampling
+from htpbench.errors import BenchError
+from htpbench.measuring.environment import check_device, environment, machine_name
+from htpbench.measuring.evaluation import Evaluation, prepare
+from htpbench.motion import open_motion
+from htpbench.motion.clip import Motion
+from htpbench.network import weights
+from htpbench.network.build import build
+from htpbench.network.lifter import Lifter
+from htpbench.records.conditions import beyond
+from htpbench.study.study import Study
+from htpbench.systems.combination import Combination
+from htpbench.systems.registry import BACKBONES, Registry
+
+T = TypeVar("T")
+
+
+class Weights(NamedTuple):
+    """Tensors and card of a file of weights (random: none), and what a row says of them."""
+
+    tensors: dict[str, torch.Tensor]
+    card: dict[str, Any]
+    conditions: dict[str, Any]
+
+
+@dataclass
+class Context:
+    """One study on one device; data and weights are opened once, when first asked for.
+
+    `opened` holds them by all that they depend on, so that contexts may share it.
+    """
+
+    study: Study
+    device: str = "cpu"
+    seed: int = 0
+    opened: dict[tuple, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+        self.machine = machine_name()
+        self.environment = environment(self.device)
+
+    def under(self, **changes: Any) -> Context:
+        """The same context with fields of the study changed; what is opened is shared."""
+        return replace(self, study=self.study.model_copy(update=changes))
+
+    def once(self, key: tuple, make: Callable[[], T]) -> T:
+        """What is opened under a key, made when it is first asked for."""
+        if key not in self.opened:
+            self.opened[key] = make()
+        return self.opened[key]
+
+    @property
+    def motion(self) -> Motion:
+        """The data of the study's evaluation."""
+        data = self.study.evaluation.data
+        return self.once(("motion", data), lambda: open_motion(data))
+
+    def evaluation(self, combination: Combination) -> Evaluation:
+        """The windows for a combination's F and pipeline."""
+        settings = self.study.evaluation
+        how = combination.frames, self.pipeline(combination)
+        cut = settings.model_dump(exclude={"flip"})  # flip says how the windows are lifted
+        return self.once(
+            ("evaluation", *cut.items(), *how),
+            lambda: prepare(
+                self.motion,
+                *how,
+                detections=settings.detections,
+                cameras=settings.cameras,
+                limit=settings.windows,
+                stride=settings.stride,
+                every=settings.downsample,
+                consecutive=settings.spread == "consecutive",
+            ),
+        )
+
+    def weights(self, combination: Combination) -> Weights:
+        """The study's weights for a combination; BenchError where its card does not say enough."""
+        name = self.study.weights_of(combination)
+        return self.once(("weights", name, self.seed), lambda: opened(name, self.seed))
+
+    def regime(self, combination: Combination) -> str:
+        """How the weights came to a combination: same, any, transferred or random."""
+        card = self.weights(combination).card
+        if card["schedule"] != "same":
+            return card["schedule"]
+        own = card.get("recipe", {}).get("combination") == str(combination)
+        return "same" if own else "transferred"
+
+    def lifter(self, combination: Combination) -> Lifter:
+        """The combination with the study's weights."""
+        tensors = self.weights(combination).tensors
+        torch.manual_seed(self.seed)
+        lifter = self.built(combination, self.regime(combination) == "any")
+        if tensors:
+            weights.load_into(lifter, combination, tensors)
+        return lifter
+
+    def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
+        """The combination as the study uses it, with fresh weights."""
+        return build(combination, self.study.pipeline, any_schedule, self.masked(combination))
+
+    def masked(self, combination: Combination) -> bool:
+        """Whether frames are masked: where the study says so and any are dropped."""
+        return self.study.masked and bool(combination.schedule)
+
+    def pipeline(self, combination: Combination) -> str:
+        """How the combination is used here."""
+        return combination.pipeline(self.study.pipeline)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How poses are drawn from a diffusion lifter."""
+        return Sampling(**self.study.sampling.model_dump(), seed=self.seed)
+
+    def sampled(self, combination: Combination) -> dict[str, Any]:
+        """How a combination's poses are drawn; {} where one pass gives them."""
+        if not BACKBONES.built(combination.backbone):
+            return {}
+        drawn = "noisy3d" in BACKBONES.load(combination.backbone).inputs
+        return {"sampling": asdict(self.sampling)} if drawn else {}
+
+    def conditions(self, combination: Combination) -> dict[str, Any]:
+        """What holds whatever is measured of a combination."""
+        return {
+            "pipeline": self.pipeline(combination),
+            **beyond(
+                masked=(self.masked(combination), False),
+                code=(foreign_code(combination.systems()), {}),
+            ),
+        }
+
+    def scored(self, combination: Combination) -> dict[str, Any]:
+        """On what windows and with what weights a combination is measured."""
+        card, weights = self.evaluation(combination).card, self.weights(combination)
+        return {**card, **weights.conditions, "trained": self.regime(combination)}
+
+
+def opened(name: str, seed: int) -> Weights:
+    """Weights by a shipped name or a path; "random": drawn by the seed."""
+    if name == "random":
+        drawn = {"weights": "random", "weights_seed": seed}
+        return Weights({}, {"schedule": "random"}, drawn)
+    path = weights.find(name)
+    tensors, card = weights.read(path)
+    if card.get("schedule") not in ("any", "same"):
+        raise BenchError(
+            f"weights {path}: the card does not say for which schedules they were trained; "
+            "expected the weights.safetensors of `htpbench train`"
+        )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    conditions = {"weights": path.stem, "weights_sha256": digest}
+    recipe = card.get("recipe", {})
+    if "seed" in recipe:
+        length = {name: recipe.get(name) for name in ("steps", "epochs", "batch", "rate")}
+        conditions |= {"training": length, "training_seed": recipe["seed"]}
+    return Weights(tensors, card, conditions)
+
+
+def foreign_code(systems: list[tuple[Registry, str]]) -> dict[str, str]:
+    """Digests of the source files of systems that do not come with the package.
+
+    Whoever edits a pruner of their own gets new numbers, not the rows of the old one.
+    """
+    return {
+        name: digest(registry.load(name))
+        for registry, name in systems
+        if name not in registry.shipped
+    }
+
+
+def digest(cls: type) -> str:
+    """12 hex digits of the file that a class comes from."""
+    source = Path(inspect.getfile(cls)).read_bytes()
+    return hashlib.sha256(source).hexdigest()[:12]

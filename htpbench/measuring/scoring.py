@@ -1,0 +1,90 @@
+"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips.
+
+Each metric is told by clip too, with what its means are averaged over, so that two networks that
+were scored on the same clips can be compared clip by clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from htpbench import metrics
+from htpbench.diffusion.aggregate import RULES, settle
+from htpbench.measuring.evaluation import Evaluation
+from htpbench.measuring.prediction import Prediction
+from htpbench.motion.clip import Clip
+from htpbench.records.intervals import mean_interval
+from htpbench.records.measurement import Measurement
+
+
+def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]:
+    """All metrics of the meter accuracy that the frames allow, and that there are hypotheses for.
+
+    Velocity and acceleration are taken over neighbours in one clip, window seams included.
+    """
+    rows, views = prediction.rows, evaluation.views
+    clip = views.clip[views.view_of(rows)]  # (n,)
+    poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.poses3d[rows])
+    errors = {
+        name: (getattr(metrics, name)(poses, targets).numpy(), clip)
+        for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc")
+    }
+    if prediction.hypotheses is not None:
+        for rule in RULES:
+            settled = torch.from_numpy(settle(rule, prediction.hypotheses, rows, views))
+            errors[f"mpjpe_{rule.replace('-', '_')}"] = (
+                metrics.mpjpe(settled, targets).numpy(),
+                clip,
+            )
+    counted = {"frames": clip}
+    if len(rows) > 2 and evaluation.following(rows, 2).any():
+        pairs, triples = (evaluation.following(rows, order) for order in (1, 2))
+        velocity = metrics.mpjve(poses, targets).numpy()  # (n - 1,)
+        acceleration = metrics.acceleration_error(poses, targets, views.rate).numpy()  # (n - 2,)
+        errors["mpjve"] = velocity[pairs], clip[1:][pairs]
+        errors["acceleration_error"] = acceleration[triples], clip[2:][triples]
+        counted |= {"velocities": clip[1:][pairs], "accelerations": clip[2:][triples]}
+    return [
+        *(one for name, pair in errors.items() for one in averaged(name, *pair, views.clips)),
+        *over_actions(errors["mpjpe"][0], clip, views.clips),
+        *(count(name, clip, views.clips) for name, clip in counted.items()),
+    ]
+
+
+def averaged(
+    name: str, values: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]
+) -> list[Measurement]:
+    """The mean of values (n,) of clips (n,) with its interval over clips, and each clip's mean."""
+    present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
+    sums = np.bincount(index, values)
+    low, high = mean_interval(sums, counts)
+    mean = float(values.mean(dtype=np.float64))
+    axis = [clips[number].name for number in present]
+    return [
+        Measurement(f"accuracy.{name}", mean, low, high, len(present)),
+        Measurement(f"accuracy.{name}_by_clip", (sums / counts).tolist(), axis=axis),
+    ]
+
+
+def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> list[Measurement]:
+    """The mean of action means; each clip's action, as its number in alphabetical order."""
+    present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
+    names = [clips[number].name for number in present]
+    actions = np.array([clips[number].action for number in present])
+    mean = metrics.mean_of_action_means(torch.from_numpy(mpjpe), actions[index].tolist())
+    low, high = mean_interval(np.bincount(index, mpjpe), counts, actions)
+    numbers = np.unique(actions, return_inverse=True)[1].tolist()
+    return [
+        Measurement("accuracy.mpjpe_action_mean", mean, low, high, len(present)),
+        Measurement("accuracy.actions_by_clip", numbers, axis=names),
+    ]
+
+
+def count(name: str, clip: np.ndarray, clips: Sequence[Clip]) -> Measurement:
+    """How many of something, which lie in clips (n,), each clip has."""
+    present, counts = np.unique(clip, return_counts=True)
+    axis = [clips[number].name for number in present]
+    return Measurement(f"accuracy.{name}_by_clip", counts.astype(float).tolist(), axis=axis)

@@ -1,0 +1,74 @@
+"""Sampling: what a whole prediction of a denoising lifter costs, which is many calls of it.
+
+H hypotheses, K calls each, twice with flip augmentation. Published figures are those of one call.
+"""
+
+from __future__ import annotations
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from htpbench.diffusion.sampler import Sampling, Whole
+from htpbench.measuring import timing
+from htpbench.measuring.counting import everything_counter, freeze, published_counter
+from htpbench.network.lifter import Lifter
+from htpbench.records.measurement import Measurement
+
+TIMES = ("forward", "clips_per_second", "frames_per_second", "speedup", "prune_share")
+
+
+def measure(
+    lifters: list[Lifter], sampling: Sampling, augment: bool, device: str = "cpu", **settings: float
+) -> list[Measurement]:
+    """All metrics of the last lifter; speed-ups refer to a whole prediction of the first.
+
+    Operations are those of one call, times the calls: a call costs the same for each hypothesis.
+    """
+    calls, lifter = sampling.calls(augment), lifters[-1]
+    published, flops = call(lifter)
+    wholes = [Whole(one, sampling, augment) for one in lifters]
+    timed = timing.measure(wholes, device, **settings)[-1]  # type: ignore[arg-type]
+    return [
+        Measurement("sampling.calls", calls),
+        Measurement("sampling.flops_published", calls * published),
+        Measurement("sampling.flops", calls * flops),
+        Measurement("sampling.training_flops", training(lifter)),
+        *(
+            one._replace(metric=f"sampling.{name}")
+            for one in timed
+            if (name := one.metric.removeprefix("time.")) in TIMES
+        ),
+    ]
+
+
+def call(lifter: Lifter) -> tuple[int, int]:
+    """Operations of one call on one clip: as the papers count them, and all."""
+    frozen = freeze(lifter)
+    with published_counter(frozen) as macs, everything_counter() as everything:
+        frozen(*frozen.example(device="meta"))
+    return 2 * sum(macs), int(everything.get_total_flops())
+
+
+class Operations(TorchDispatchMode):
+    """Counts as torch's FlopCounterMode does, which trips over modules that are trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.flops += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def training(lifter: Lifter) -> int:
+    """Operations of one training step on one clip: forward, and backward for every parameter."""
+    copied = freeze(lifter).train().requires_grad_(True)
+    inputs = copied.example(device="meta")
+    with sdpa_kernel(SDPBackend.MATH), Operations() as operations:
+        copied(*inputs).poses.norm(dim=-1).mean().backward()
+    return operations.flops

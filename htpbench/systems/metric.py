@@ -1,0 +1,56 @@
+"""What is known of a metric without measuring it: tables, verdicts, gate and search read this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric, called METER.NAME; a meter declares those that it measures.
+
+    `number`: one value. `by_clip`: one for each clip. `list`: one for each label of an axis.
+    """
+
+    name: str
+    unit: str = "1"  # of rows and CSV
+    kind: Literal["number", "by_clip", "list"] = "number"
+    better: Literal["less", "more"] | None = "less"  # None: rows of it get no verdict
+    exact: bool = False  # counted, not measured: compared without an interval
+    derived: bool = False  # made by reports of other rows, not measured
+    to_reference: bool = False  # already says how far it is from the study's reference
+    paired_by: tuple[str, ...] = ()  # metrics by clip: its means, how many each is over, its group
+    tolerance: tuple[float, float] | None = None  # what the gate allows: same software, another's
+
+    head: str = ""  # above its column; without one it stands in no table
+    brief: str = ""  # the same where a terminal is narrow, on two lines
+    read: str = ""  # the unit that people read: `scale` of `unit`; default: the same
+    scale: float = 1
+    decimals: int = 1
+    first: bool = False  # in a report's first table; the rest has one of its own
+    terminal: bool = False  # in the table that a terminal shows
+    bounded: bool = False  # printed with its interval
+
+    labels: str = ".*"  # of a list: the pattern of its axis
+    of_frames: bool = False  # of a list: its values are numbers of frames
+
+    @property
+    def meter(self) -> str:
+        """Who measures it."""
+        return self.name.partition(".")[0]
+
+    @property
+    def column(self) -> str:
+        """What stands above its column for people."""
+        return f"{self.head or self.name} ({self.read or self.unit})"
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The columns of its interval; () where none is printed."""
+        return (f"{self.name}.low", f"{self.name}.high") if self.bounded else ()
+
+
+def by_clip(metric: Metric) -> Metric:
+    """The metric that holds a number's mean of each clip."""
+    return Metric(name=metric.paired_by[0], unit=metric.unit, kind="by_clip", better=metric.better)
