@@ -11,7 +11,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 
 import torch
 
-from htpbench.bench.runner import Bench
+from htpbench.bench.runner import Runner
+from htpbench.measuring.context import Context
 from htpbench.search.sweep import sweep
 from htpbench.study.study import Study
 
@@ -50,7 +51,7 @@ def study(count, meters):
 
 def overhead(folder):
     """Print seconds a trial beside the meters, then seconds of a sweep that finds all known."""
-    spent, inner = [], Bench.measurements
+    spent, inner = [], Runner.outcome
 
     def timed(*arguments):
         start = time.perf_counter()
@@ -58,17 +59,17 @@ def overhead(folder):
         spent.append(time.perf_counter() - start)
         return found
 
-    Bench.measurements = timed
+    Runner.outcome = timed
     for what in ("new", "known"):
         spent.clear()
         start = time.perf_counter()
-        sweep(Bench(study(KNOWN, ["cost"]), folder))
+        sweep(Runner(Context(study(KNOWN, ["cost"])), folder))
         whole = time.perf_counter() - start
         beside = (whole - sum(spent)) / KNOWN * 1e3
         print(
             f"{KNOWN} combinations, {what}: {whole:.1f} s, {beside:.1f} ms each beside the meters"
         )
-    Bench.measurements = inner
+    Runner.outcome = inner
 
 
 def shared(folder):

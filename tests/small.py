@@ -12,12 +12,17 @@ import torch
 from paths import ROOT
 
 from htpbench import cli
+from htpbench.bench.runner import Runner
 from htpbench.measuring import additive, counting, timing
+from htpbench.measuring.context import Context
+from htpbench.meters.accuracy import RULED
+from htpbench.meters.selection import LINKS, STAGES, WINDOWS
 from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
 from htpbench.network.build import build
 from htpbench.records.measurement import Measurement
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import BACKBONES
 
@@ -110,14 +115,33 @@ def counted(text):
     return dict(zip(additive.METRICS, found, strict=True))
 
 
+def metrics(name):
+    """What a meter measures of a network of one pass, by a pruner without a graph."""
+    special = [metric.name for metric in RULED]
+    special += [f"{one}_by_clip" for one in special] + [WINDOWS, STAGES, LINKS]
+    known = (metric for metric in catalogue.meter(name).metrics if not metric.derived)
+    return tuple(metric.name for metric in known if metric.name not in special)
+
+
+def runner(study, results, device="cpu", seed=0, **changes):
+    """A study on a device, with a store."""
+    return Runner(Context(study, device, seed), results, **changes)
+
+
+def machine(results):
+    """The one folder of rows below the results."""
+    (rows,) = {path.parent for path in Path(results).rglob("*.jsonl")}
+    return rows
+
+
 def quick_cost(lifter):
-    """Stands for `counting.measure`: all costs are the frames that the blocks see, and no tracing."""
+    """Stands for `counting.measure`: all costs are the frames that the blocks see, no tracing."""
     kept = {b: r for r, b in lifter.schedule}
     lengths, present = [], lifter.frames
     for block in range(len(lifter.backbone.blocks)):
         present = kept.get(block, present)
         lengths.append(present)
-    return [Measurement(metric, sum(lengths), "1") for metric in counting.METRICS]
+    return [Measurement(metric, sum(lengths)) for metric in metrics("cost")]
 
 
 def quick(patch):

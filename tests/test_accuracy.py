@@ -11,12 +11,16 @@ from safetensors.torch import load_file
 
 from htpbench import metrics
 from htpbench.measuring import kept, prediction, scoring
+from htpbench.measuring.context import Context
 from htpbench.measuring.controls import every_third, mean_pose
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction, flip, lift, predict
+from htpbench.meters.accuracy import ACCELERATIONS, MOTION, VELOCITIES, Accuracy, told
 from htpbench.network.build import build
 from htpbench.network.contracts import Lifted
 from htpbench.records.intervals import mean_interval
+from htpbench.study.study import EvaluationSettings, Study
+from htpbench.systems.combination import parse
 from htpbench.training import losses
 
 GOLDEN = SHARED / "golden" / "losses-a.safetensors"
@@ -148,7 +152,7 @@ def test_the_truth_scores_zero_on_every_frame_once(evaluation):
     assert found.rows.tolist() == list(range(22 + 23)) == evaluation.rows.tolist()
     assert scores(found, evaluation).max() < 0.01
     measured = {one.metric: one for one in scoring.measure(found, evaluation)}
-    assert tuple(sorted(measured)) == tuple(sorted(scoring.METRICS))
+    assert tuple(sorted(measured)) == tuple(sorted(small.metrics("accuracy")))
     for name in ("mpjpe", "mpjpe_action_mean", "p_mpjpe", "n_mpjpe", "mpjve"):
         assert measured[f"accuracy.{name}"].value < 0.01
     assert measured["accuracy.acceleration_error"].value < 20  # mm/s^2 of float32 metres
@@ -293,7 +297,7 @@ def test_measurements_weigh_frames_and_name_clips(evaluation):
     by_clip, frames = measured["accuracy.mpjpe_by_clip"], measured["accuracy.frames_by_clip"]
     assert by_clip.value == pytest.approx([1.0, 4.0], 1e-4) and frames.value == [2.0, 1.0]
     assert by_clip.axis == frames.axis == [clip.name for clip in evaluation.views.clips]
-    assert not set(measured) & set(scoring.MOTION), "no three frames follow each other"
+    assert not set(measured) & told(MOTION), "no three frames follow each other"
 
 
 def test_every_mean_is_that_of_its_clips(evaluation):
@@ -305,7 +309,7 @@ def test_every_mean_is_that_of_its_clips(evaluation):
     for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc", *counts):
         means = measured[f"accuracy.{name}_by_clip"]
         weights = measured[f"accuracy.{counts.get(name, 'frames')}_by_clip"]
-        assert means.axis == weights.axis and means.unit == measured[f"accuracy.{name}"].unit
+        assert means.axis == weights.axis
         whole = np.average(means.value, weights=weights.value)
         assert whole == pytest.approx(measured[f"accuracy.{name}"].value, rel=1e-6), name
     assert measured["accuracy.velocities_by_clip"].value == [5 + 3, 22]
@@ -335,12 +339,21 @@ def test_motion_errors_stay_within_clips_and_know_the_rate():
     assert found["accuracy.acceleration_error"].value == pytest.approx(expected, 1e-2)
 
 
-def test_what_cannot_be_measured_is_not_promised():
-    few = prepare(small.motion(), 9, "seq2frame", limit=5)
-    assert set(scoring.METRICS) - set(scoring.measurable(few)) == set(scoring.MOTION)
-    whole = prepare(small.motion(), 9, "seq2frame")
-    assert scoring.measurable(whole) == scoring.METRICS
-    assert scoring.measurable(whole, every_frame=False) == scoring.measurable(few)
+def test_what_cannot_be_measured_is_not_promised(tmp_path):
+    fields = {"meters": ["accuracy"], "weights": "random", "combinations": [small.NETWORK]}
+    study = Study(name="small", title="", pipeline="seq2frame", **fields)
+    context = Context(study)
+
+    def promised(text, **evaluation):
+        settings = EvaluationSettings(data=str(small.motion_file(tmp_path)), **evaluation)
+        found = Accuracy().applies(context.under(evaluation=settings), parse(text))
+        return {metric.name for metric in found}
+
+    moving = told(MOTION) | {VELOCITIES, ACCELERATIONS}
+    assert promised(small.NETWORK) == set(small.metrics("accuracy"))
+    assert promised(small.NETWORK, windows=5) == set(small.metrics("accuracy")) - moving
+    some = context.under(pipeline="seq2seq")
+    assert {m.name for m in Accuracy().applies(some, parse(f"{small.PRUNED}:3"))}.isdisjoint(moving)
 
 
 @pytest.mark.parametrize("text", ["mixste.tiny-9+tps:5@0,3@1+tri", "mixste.tiny-9+tpc:3@2"])

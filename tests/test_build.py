@@ -6,6 +6,7 @@ import pandas
 import pytest
 
 from htpbench.errors import BenchError
+from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report import captions
 from htpbench.report.build import report_study, sweep_report, with_delta
@@ -107,7 +108,7 @@ def test_each_pipeline_has_a_table_of_its_own(tmp_path):
         row(C, "cost.flops", 1e9, conditions={"batch": 1, "pipeline": "seq2frame"}),
     ]
     asked = STUDY.model_copy(update={"meters": ["cost", "accuracy"]})
-    files = sweep_report(asked, rows, tmp_path, {}).files
+    files = sweep_report(asked, Results(rows), tmp_path).files
     assert "demo-seq2frame.md" in {file.name for file in files}
     for name, own in (("demo", A), ("demo-seq2frame", C)):
         table = pandas.read_csv(tmp_path / f"{name}.csv")
@@ -122,11 +123,11 @@ def test_a_report_after_a_kill_between_two_rows(tmp_path):
 
 def test_a_study_without_rows_names_the_remedy(tmp_path):
     with pytest.raises(BenchError, match="htpbench sweep demo"):
-        report_study(loading.load("demo"), tmp_path, tmp_path)
+        report_study(loading.load("demo"), Results.read(tmp_path), tmp_path)
 
 
 def test_a_table_of_the_paper_needs_no_rows_and_says_what_is_missing(tmp_path):
-    report = report_study(loading.load("table4"), tmp_path, tmp_path)
+    report = report_study(loading.load("table4"), Results.read(tmp_path), tmp_path)
     assert "0 of 0" in str(report.shown[0])
     assert "htpbench cost --study table4" in report.files[0].read_text()
 
@@ -136,7 +137,7 @@ def test_the_report_reads_what_the_store_holds(tmp_path):
         for one in scored("mixste.tiny-81", [50.0], [10.0]):
             writer.append(one)
         writer.append(row("mixste.tiny-81", "cost.flops", 1e9, conditions={"batch": 1}))
-    files = report_study(loading.load("demo"), tmp_path, tmp_path / "reports").files
+    files = report_study(loading.load("demo"), Results.read(tmp_path), tmp_path / "reports").files
     assert {file.suffix for file in files} >= {".md", ".csv", ".tex", ".html", ".png", ".svg"}
 
 
@@ -167,7 +168,7 @@ def test_each_figure_is_written_where_its_data_are(tmp_path):
     for meter, kind in kinds.items():
         alone = [one for one in grown() if one.metric.startswith(meter)]
         asked = mine.model_copy(update={"meters": [meter]})
-        files = sweep_report(asked, alone, tmp_path, {}).files
+        files = sweep_report(asked, Results(alone), tmp_path).files
         drawn = {file.name for file in files if file.suffix in (".png", ".svg")}
         assert drawn == ({f"demo{kind}.png", f"demo{kind}.svg"} if kind else set())
 
@@ -183,7 +184,7 @@ def test_a_report_that_was_deleted_comes_back_to_the_byte(tmp_path):
         for one in grown():
             writer.append(one)
     written = (
-        report_study(mine, tmp_path / "results", at).files
+        report_study(mine, Results.read(tmp_path / "results"), at).files
         for at in (tmp_path / "once", tmp_path / "again")
     )
     first, second = ({file.name: file.read_bytes() for file in files} for files in written)
@@ -234,7 +235,7 @@ def test_claims_stand_beside_what_was_measured(tmp_path):
     asked = study.Study(
         name="demo", title="", claims="htp", meters=["sampling"], combinations=[whole, cut]
     )
-    files = sweep_report(asked, rows, tmp_path, {}).files
+    files = sweep_report(asked, Results(rows), tmp_path).files
     told = next(file for file in files if file.name == "demo-claims.md").read_text()
     cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in told.splitlines()[2:]]
     assert [[cell[0], *cell[2:]] for cell in cells] == [

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import small
 
-from htpbench.bench.runner import Bench
 from htpbench.errors import Pruned
-from htpbench.measuring import context as setting
-from htpbench.measuring import counting
+from htpbench.measuring import counting, prediction
 from htpbench.records.rows import Row, Store
 from htpbench.search import cascade
 from htpbench.search.cascade import Cascade, ends
 from htpbench.search.sweep import sweep
 from htpbench.study.loading import load
-from htpbench.study.study import HIGHER_IS_BETTER, Study
+from htpbench.study.study import Study
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 
 FRAMES, BATCHES = 60, 6
@@ -91,7 +90,7 @@ class Drawn:
         return {metric: f"{combination} {metric}" for metric in METRICS[meter]}
 
     def measure(self, name, judge):
-        """What Bench.measure does, with drawn numbers; returns how it was given up, or None."""
+        """What Runner.measure does, with drawn numbers; returns how it was given up, or None."""
         rows = {}
         for meter, metrics in METRICS.items():
             if judge and judge(rows, meter):
@@ -114,7 +113,7 @@ class Drawn:
         allowed = [name for name in measured if self.allowed(name)]
         values = {
             name: [
-                self.true[name][m].value * (-1 if m in HIGHER_IS_BETTER else 1)
+                self.true[name][m].value * (-1 if catalogue.metric(m).better == "more" else 1)
                 for m in self.study.objectives
             ]
             for name in allowed
@@ -215,7 +214,7 @@ def real(folder, on, limit=1e9):
     study = load(str(path))
     evaluation = study.evaluation.model_copy(update={"windows": None, "stride": 3})
     study = study.model_copy(update={"evaluation": evaluation})
-    rows = sweep(Bench(study, folder / "results"))
+    rows = sweep(small.runner(study, folder / "results"))
     return {(one.combination, one.metric): one for one in rows if "control" not in one.combination}
 
 
@@ -250,20 +249,20 @@ def test_a_real_space_has_the_same_front_and_a_second_sweep_predicts_nothing(tmp
         assert spared[name, "accuracy.auc"].status == "pruned"
 
     before = len(Store(tmp_path / "cascade" / "results").read())
-    monkeypatch.setattr(setting, "predict", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(prediction, "predict", lambda *arguments: 1 / 0)
     assert real(tmp_path / "cascade", on=True) == spared
     assert len(Store(tmp_path / "cascade" / "results").read()) == before
 
 
 def test_a_constraint_on_cost_spares_the_accuracy_but_not_of_what_is_listed(tmp_path, monkeypatch):
     asked = []
-    predicted = setting.predict
+    predicted = prediction.predict
 
     def predict(lifter, *arguments, **settings):
         asked.append(lifter.schedule)
         return predicted(lifter, *arguments, **settings)
 
-    monkeypatch.setattr(setting, "predict", predict)
+    monkeypatch.setattr(prediction, "predict", predict)
     monkeypatch.setattr(counting, "measure", small.quick_cost)
     found = real(tmp_path, on=True, limit=24)
     flops = {name: one.value for (name, metric), one in found.items() if metric == "cost.flops"}

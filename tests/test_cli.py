@@ -14,9 +14,7 @@ from paths import ROOT
 from test_registry import FASTEST
 
 import htpbench
-from htpbench.bench.runner import Bench
 from htpbench.measuring import counting
-from htpbench.measuring.context import METERS
 from htpbench.network.build import build
 from htpbench.records.rows import Store
 from htpbench.search.sweep import Trials
@@ -24,7 +22,7 @@ from htpbench.study.loading import load
 from htpbench.systems import registry
 
 VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
-COUNTED = [name.partition(".")[2] for name in counting.METRICS]
+COUNTED = [name.partition(".")[2] for name in small.metrics("cost")]
 
 
 @pytest.fixture
@@ -137,9 +135,7 @@ def test_cost_in_the_other_formats(call, monkeypatch):
 def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch):
     study, counts = small.study(tmp_path, combinations=(small.NETWORK, small.UNBUILT)), []
     measure = counting.measure
-    monkeypatch.setattr(
-        METERS["cost"], "measure", lambda lifter: counts.append(1) or measure(lifter)
-    )
+    monkeypatch.setattr(counting, "measure", lambda lifter: counts.append(1) or measure(lifter))
     first = call("cost", "--study", study, "--format", "json")
     (file,) = (tmp_path / "results").rglob("*.jsonl")
     written = file.read_bytes()
@@ -147,7 +143,7 @@ def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch)
     assert first[:2] == again[:2] and len(json.loads(first[1])) == 1
     assert file.read_bytes() == written and len(counts) == 1
     rows = Store(tmp_path / "results").read()
-    assert sorted(row.metric for row in rows) == sorted(counting.METRICS)
+    assert sorted(row.metric for row in rows) == sorted(small.metrics("cost"))
     assert {row.combination for row in rows} == {small.NETWORK}
 
 
@@ -169,7 +165,7 @@ def test_run_times_by_default(call, tmp_path):
     code, out, _ = call("run", small.NETWORK)
     assert code == 0 and "forward" in out
     metrics = {row.metric for row in Store(tmp_path / "results").read()}
-    assert metrics == {*METERS["cost"].METRICS, *METERS["time"].METRICS}
+    assert metrics == {*small.metrics("cost"), *small.metrics("time")}
 
 
 def test_doctor_is_well_and_writes_nothing(call, tmp_path):
@@ -268,7 +264,7 @@ def test_imports_change_no_key_and_no_trial(tmp_path):
         path.write_text(front + path.read_text())
         study = load(str(path))
         dump = study.model_dump(exclude={"title", "imports"})
-        bench = Bench(study, tmp_path / "r")
+        bench = small.runner(study, tmp_path / "r")
         found.append(
             (
                 list(dump),

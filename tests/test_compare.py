@@ -17,9 +17,11 @@ from htpbench.errors import BenchError
 from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction
-from htpbench.records.pairing import ACTION_MEAN, difference, paired, unlike
+from htpbench.meters.accuracy import ACTION_MEAN
+from htpbench.records.pairing import difference, paired, unlike
 from htpbench.records.rows import Row
 from htpbench.records.verdicts import compare
+from htpbench.systems import catalogue
 
 CARD = {"data": "a", "detections": "cpn", "flip": True, "windows": "2 of 2", "stride": 81}
 FIRST = [50.0, 150.0], [10.0, 30.0]
@@ -93,12 +95,12 @@ def test_means_of_actions_are_paired_too():
     frames, actions = [10.0, 30.0, 5.0], [0, 0, 1]
     a = listed(rows("a", [50.0, 150.0, 90.0], frames), actions_by_clip=actions)
     b = listed(rows("b", [54.0, 150.0, 98.0], frames), actions_by_clip=actions)
-    value, low, high = difference(b, a, ACTION_MEAN)
+    value, low, high = difference(b, a, ACTION_MEAN.name)
     assert value == pytest.approx((4 * 10 / 40 + 8) / 2)
     assert (low, high) == pytest.approx((0, 8)), "draws of one clip alone"
     even = listed(rows("b", [52.0, 152.0, 92.0], frames), actions_by_clip=actions)
-    assert difference(even, a, ACTION_MEAN) == pytest.approx((2, 2, 2))
-    assert not paired(ACTION_MEAN, rows("b", [1.0, 2.0, 3.0], frames), a)
+    assert difference(even, a, ACTION_MEAN.name) == pytest.approx((2, 2, 2))
+    assert not paired(ACTION_MEAN.name, rows("b", [1.0, 2.0, 3.0], frames), a)
 
 
 def test_other_frames_are_refused():
@@ -247,7 +249,7 @@ def test_what_a_meter_tells_by_clip_is_judged_by_clip():
             combination=name,
             metric=found.metric,
             value=found.value,
-            unit=found.unit,
+            unit=catalogue.metric(found.metric).unit,
             low=found.low,
             high=found.high,
             axis=found.axis,
@@ -258,7 +260,7 @@ def test_what_a_meter_tells_by_clip_is_judged_by_clip():
         for found in scoring.measure(Prediction(rows, truth + scale * noise), evaluation)
     ]
     found = {one.metric: one for one in compare(A, B, held)[0]}
-    single = {metric for metric in scoring.METRICS if metric not in scoring.BY_CLIP}
+    single = {metric for metric in small.metrics("accuracy") if not metric.endswith("_by_clip")}
     assert found.keys() == single and {one.how for one in found.values()} == {"paired by clip"}
     for one in found.values():
         assert one.difference == pytest.approx(one.b - one.a, rel=1e-4, abs=1e-6)

@@ -15,7 +15,7 @@ from official.common import close
 from htpbench.convert.convert import convert
 from htpbench.convert.spelling import Spelling
 from htpbench.errors import BenchError, OtherLengths
-from htpbench.measuring.context import Setting
+from htpbench.measuring.context import Context
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.study.loading import load
@@ -23,13 +23,13 @@ from htpbench.study.loading import load
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory):
-    return Setting(load(str(small.study(tmp_path_factory.mktemp("study")))))
+    return Context(load(str(small.study(tmp_path_factory.mktemp("study")))))
 
 
 def poses(setting, path, golden):
     """The golden input lifted by what `--weights PATH` gives."""
     mine = setting.under(weights=str(path))
-    assert mine.lineage(golden.combination) == "same"
+    assert mine.regime(golden.combination) == "same"
     lifter = mine.lifter(golden.combination).eval()
     if golden.combination.pruner:
         lifter.pruner.noise = golden.tensors["density_noise"]

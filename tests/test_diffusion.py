@@ -10,20 +10,21 @@ import torch
 from paths import SHARED
 from small import call
 
-from htpbench.bench.runner import Bench
 from htpbench.diffusion import aggregate
 from htpbench.diffusion.graph import Graph, load_official
 from htpbench.diffusion.hypotheses import draw_noise, noised, sample
 from htpbench.diffusion.sampler import Sampling, Whole
 from htpbench.diffusion.schedule import cosine, step_back, times
 from htpbench.errors import BenchError
-from htpbench.measuring import counting, whole
+from htpbench.measuring import counting
+from htpbench.measuring import whole as predicting
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
 from htpbench.network.build import build
 from htpbench.network.contracts import View
 from htpbench.pruners.tcep import TCEP
 from htpbench.study.loading import load
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 
 NETWORK, PRUNED = "d3dp.tiny-9", "d3dp.tiny-9+tps:5@0,3@2+tri"
@@ -157,7 +158,7 @@ def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
 
 def test_a_prediction_costs_as_many_calls():
     network, how = build(PRUNED).eval(), Sampling(2, 3)
-    found = {one.metric: one.value for one in whole.measure([network], how, True, rounds=3)}
+    found = {one.metric: one.value for one in predicting.measure([network], how, True, rounds=3)}
     assert found["sampling.calls"] == 12
     one = {item.metric: item.value for item in counting.measure(network)}
     assert found["sampling.flops_published"] == 12 * one["cost.flops_published"]
@@ -179,7 +180,7 @@ def test_a_study_samples_and_says_how(tmp_path):
     text = "[sampling]\nhypotheses = 2\niterations = 2"
     path = small.study(tmp_path, text, combinations=(NETWORK, PRUNED), meters=("accuracy",))
     study = load(str(path))
-    bench = Bench(study, tmp_path / "results")
+    bench = small.runner(study, tmp_path / "results")
     with bench.writer() as writer:
         controls = bench.control(writer)
         rows = bench.measure(parse(PRUNED), writer)
@@ -234,7 +235,7 @@ def test_a_meter_that_has_nothing_to_measure_says_so(monkeypatch, capsys, tmp_pa
 def test_lifting_says_at_once_that_it_cannot_write(tmp_path, monkeypatch, capsys):
     data = small.motion_file(tmp_path)
     monkeypatch.setattr(
-        "htpbench.measuring.context.predict", lambda *_, **__: pytest.fail("lifted first")
+        "htpbench.measuring.prediction.predict", lambda *_, **__: pytest.fail("lifted first")
     )
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "poses.npz"
@@ -247,7 +248,7 @@ def test_what_takes_no_time_is_no_condition_of_time(tmp_path):
     study = load(
         str(small.study(tmp_path, combinations=(NETWORK, PRUNED), meters=("cost", "sampling")))
     )
-    base, pruned = Bench(study, tmp_path / "results"), parse(PRUNED)
+    base, pruned = small.runner(study, tmp_path / "results"), parse(PRUNED)
     other = base.under(sampling=study.sampling.model_copy(update={"rule": "j-agg"}))
     more = base.under(sampling=study.sampling.model_copy(update={"hypotheses": 7}))
     assert base.keys(pruned, "sampling") == other.keys(pruned, "sampling")
@@ -256,7 +257,7 @@ def test_what_takes_no_time_is_no_condition_of_time(tmp_path):
     assert base.keys(pruned, "accuracy") != other.keys(pruned, "accuracy")
     mixed = base.under(reference="mixste.tiny-9")
     with pytest.raises(BenchError, match="no diffusion lifter"):
-        mixed.measurements(pruned, "sampling")
+        catalogue.meter("sampling").measure(mixed.context, pruned)
     unbuilt = parse(small.UNBUILT)
     assert base.keys(unbuilt, "time") and base.keys(unbuilt, "sampling") == {}
 

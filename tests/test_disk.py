@@ -60,7 +60,7 @@ def complete(folder, names, searched=0):
     found = Counter(row.key for row in rows)
     assert store.problems == [] and set(found.values()) == {1}
     measured = Counter(row.combination for row in rows)
-    assert {measured[name] for name in names} == {len(counting.METRICS)}
+    assert {measured[name] for name in names} == {len(small.metrics("cost"))}
     states = Counter(trial.state for trial in trials(folder / "results"))
     assert states[TrialState.RUNNING] == 0
     ended = [t for t in trials(folder / "results") if t.params and t.state != TrialState.FAIL]
@@ -162,16 +162,17 @@ def test_a_full_disk_while_a_state_of_training_is_written(tmp_path, call):
 
 @pytest.mark.parametrize(
     "name",
-    ["claims.lock", "small.0.jsonl", "small.journal", "small.journal.lock", "small.trials.lock"],
+    ["../claims.lock", "small.0.jsonl", "small.journal", "small.journal.lock", "small.trials.lock"],
 )
 def test_a_folder_in_the_place_of_a_file(tmp_path, call, name):
     path = small.study(tmp_path)
     assert call("sweep", path)[0] == 0
-    (machine,) = (tmp_path / "results").iterdir()
+    machine = small.machine(tmp_path / "results")
     for file in machine.iterdir():
         file.rmdir() if file.is_dir() else file.unlink()
+    (machine / name).unlink(missing_ok=True)
     (machine / name).mkdir()
-    told(call("sweep", path), str(machine.name))
+    told(call("sweep", path), "results")
     (machine / name).rmdir()
     assert call("sweep", path)[0] == 0
     complete(tmp_path, [small.NETWORK, small.PRUNED])
@@ -189,7 +190,7 @@ def test_a_line_cut_in_the_middle_of_a_results_file_loses_its_row_alone(tmp_path
     after = file.read_bytes().split(b"\n")
     assert after[: len(lines) - 1] == lines[:-1] and len(after) == len(lines) + 1
     found = Counter(row.key for row in Store(tmp_path / "results").read())
-    assert set(found.values()) == {1} and len(found) == 2 * len(counting.METRICS)
+    assert set(found.values()) == {1} and len(found) == 2 * len(small.metrics("cost"))
 
 
 MOUNTED = """
@@ -232,5 +233,8 @@ def test_a_file_system_of_its_own(tmp_path, fault, repair, said):
     )
     code, out, err = small.finished(done)
     assert code == 0, err
-    assert out.split() == ["code", "2", "code", "0", str(1 + 2 * len(counting.METRICS))], (out, err)
+    assert out.split() == ["code", "2", "code", "0", str(1 + 2 * len(small.metrics("cost")))], (
+        out,
+        err,
+    )
     assert said in err and "--results" in err and "Traceback" not in err

@@ -18,7 +18,7 @@ FAILING = "mixste.tiny-9+tps:3@1+tri"
 STOPPED = {
     "ls": (["ls"], "htpbench.cli.listing.listing"),
     "plan": (["plan", small.NETWORK], "htpbench.cli.listing.plan_table"),
-    "cost": (["cost", small.NETWORK], "htpbench.bench.runner.count"),
+    "cost": (["cost", small.NETWORK], "htpbench.bench.costs.costs"),
     "run": (["run", small.NETWORK], "htpbench.bench.runner.run"),
     "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
     "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
@@ -124,16 +124,16 @@ def test_what_failed_in_earlier_sweeps_still_ends_with_1(call, monkeypatch):
 
 
 def test_a_control_that_succeeds_is_no_success(call, monkeypatch, tmp_path):
-    from htpbench.measuring.context import Setting
+    from htpbench.meters.accuracy import Accuracy
 
-    measurements = Setting.measurements
+    measure = Accuracy.measure
 
-    def broken(self, combination, *rest):
+    def broken(self, context, combination, *rest):
         if combination.schedule:
             raise RuntimeError("on purpose")
-        return measurements(self, combination, *rest)
+        return measure(self, context, combination, *rest)
 
-    monkeypatch.setattr(Setting, "measurements", broken)
+    monkeypatch.setattr(Accuracy, "measure", broken)
     command = ["run", FAILING, "--meter", "accuracy", "--weights", "random", "--data", "motion.npz"]
     assert call(*command)[0] == 1
     assert call(*command, small.NETWORK)[0] == 0

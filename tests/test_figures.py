@@ -11,11 +11,10 @@ import small
 from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 
-from htpbench.bench.runner import Bench
 from htpbench.errors import BenchError
-from htpbench.measuring import kept, timing
-from htpbench.measuring.context import Setting
-from htpbench.measuring.evaluation import prepare
+from htpbench.measuring import kept as selecting
+from htpbench.measuring import timing
+from htpbench.measuring.context import Context
 from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
 from htpbench.records.rows import Row, row_key
@@ -32,6 +31,7 @@ from htpbench.report.figures import (
 from htpbench.report.tables import sweep_table
 from htpbench.study.loading import load
 from htpbench.study.study import EvaluationSettings, Study
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 
 BASE = "mixste.tiny-9"
@@ -254,7 +254,8 @@ def measured(folder, **evaluation):
     settings = {"data": str(small.motion_file(folder)), **evaluation}
     names = [small.PRUNED, f"{BASE}+tpc:3@1+tri"]
     fields = {"meters": ["selection"], "weights": "random", "evaluation": settings}
-    here = Bench(Study(name="small", title="", combinations=names, **fields), folder / "results")
+    named = Study(name="small", title="", combinations=names, **fields)
+    here = small.runner(named, folder / "results")
     with here.writer() as writer:
         return [here.measure(parse(name), writer) for name in names]
 
@@ -272,10 +273,8 @@ def test_consecutive_windows_tell_all_that_they_keep(tmp_path):
 
 def test_windows_far_apart_are_not_told_and_their_conditions_stay_as_they_were(tmp_path):
     found = measured(tmp_path, windows=5)[0]
-    assert set(found) == set(kept.METRICS)
+    assert set(found) == set(small.metrics("selection"))
     assert "spread" not in found["selection.kept"].conditions
-    evaluation = prepare(small.motion(), 9, "seq2seq", limit=2)
-    assert kept.measurable(evaluation) == kept.METRICS
 
 
 def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
@@ -285,16 +284,17 @@ def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
         combinations=("mixste.tiny-9", pruned),
         meters=("cost", "selection"),
     )
-    setting = Setting(load(str(path)))
-    found = {one.metric: one for one in setting.measurements(parse(pruned), "selection")}
-    assert found.keys() == setting.keys(parse(pruned), "selection").keys()
+    setting = Context(load(str(path)))
+    selection = catalogue.meter("selection")
+    found = {one.metric: one for one in selection.measure(setting, parse(pruned))}
+    assert found.keys() == {one.name for one in selection.applies(setting, parse(pruned))}
     links, stages = found["selection.links"], found["selection.stages"]
     pairs = list(zip(map(int, links.axis), links.value, strict=True))
     assert all(0 <= i < j < 9 for i, j in pairs) and len(set(pairs)) == len(pairs)
     seen, lifter = [], setting.lifter(parse(pruned)).eval()
     look = lifter.pruner.select
     lifter.pruner.select = lambda view, r: seen.append(view) or look(view, r)
-    kept.survivors(lifter, setting.evaluation(parse(pruned)), 0)
+    selecting.survivors(lifter, setting.evaluation(parse(pruned)), 0)
     links_there = lifter.pruner.links(seen[0])[0]
     assert set(pairs) == {tuple(pair) for pair in links_there.triu().nonzero().tolist()}
     neighbours = [sum(frame in pair for pair in pairs) for frame in range(9)]
@@ -307,8 +307,8 @@ def test_a_graph_of_frames_is_told_and_drawn(drawn, tmp_path):
     assert last == found["selection.kept"].value
     for window in range(4):
         assert set(told[window, 1]) < set(told[window, 0])
-    plain = setting.keys(parse("mixste.tiny-9+tps:5@1+tri"), "selection")
-    assert not plain.keys() & {"selection.links", "selection.stages"}
+    plain = selection.applies(setting, parse("mixste.tiny-9+tps:5@1+tri"))
+    assert not {one.name for one in plain} & {"selection.links", "selection.stages"}
     rows = [row(pruned, one.metric, one.value, axis=one.axis) for one in (links, stages)]
     graph.graph(rows, tmp_path, "f", "", "")
     above, below = drawn[0].axes

@@ -21,10 +21,11 @@ from test_fuzz import MOST_MEMORY, damage, damaged, fuzz
 from htpbench.bench.claims import Claims, myself
 from htpbench.errors import BenchError
 from htpbench.gate import check, pinned
-from htpbench.measuring.context import Setting
+from htpbench.measuring.context import Context
 from htpbench.network import weights
 from htpbench.records import verdicts
 from htpbench.records.pairing import BY_CLIP, FRAMES
+from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report.build import report_study
 from htpbench.search.storage import open_journal
@@ -194,7 +195,7 @@ def test_rows_are_reported_or_skipped_by_their_line(folder, studies, found, cuts
     rows = frugal(store.read) or []
     assert all("small.0.jsonl:" in problem and len(problem) < 1000 for problem in store.problems)
     for one in studies:
-        outcome(lambda one=one: report_study(one, results, folder / "reports"))
+        outcome(lambda one=one: report_study(one, Results.read(results), folder / "reports"))
     outcome(lambda: verdicts.compare(small.NETWORK, small.PRUNED, rows))
 
 
@@ -271,9 +272,9 @@ def test_a_card_of_weights_is_told_in_rows_or_refused(folder, state, change, cut
         weights.write(path, {"backbone.x": tensors["step"]}, card)
     content = json.dumps(changed(card, change)).encode()
     path.with_suffix(".json").write_bytes(damaged(content, cuts) if cuts else content)
-    here = object.__new__(Setting)  # what the machine is does not matter
-    here.study, here.seed = loading.load("demo").model_copy(update={"weights": str(path)}), 0
-    told = outcome(lambda: (here.trained[2], here.lineage(small.parse(small.NETWORK))))
+    here = Context(loading.load("demo").model_copy(update={"weights": str(path)}))
+    network = small.parse(small.NETWORK)
+    told = outcome(lambda: (here.weights(network).conditions, here.regime(network)))
     if told:
         row = Row(**{**ROWS[3], "conditions": {**told[0], "trained": told[1]}})
         assert Row(**json.loads(json.dumps(asdict(row)))) == row

@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
+import small
 import torch
 from paths import ROOT
 from safetensors.torch import load_file
 from test_half_precision import velocity_gradients
 from test_matrix import COLUMNS, KEPT, listed, places, spelled
 
-from htpbench.bench.runner import Bench, run
+from htpbench.bench.runner import run
 from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring import scoring, timing, whole
 from htpbench.measuring.evaluation import prepare
@@ -103,7 +104,7 @@ def test_times_and_errors_come_from_the_gpu_and_training_can_go_on():
     lifters = [build(name) for name in NAMES]
     for found in timing.measure(lifters, "cuda", rounds=3, round_s=0.01):
         values = {one.metric: one.value for one in found}
-        assert set(values) == set(timing.METRICS) and values["time.forward"] > 0
+        assert set(values) == set(small.metrics("time")) and values["time.forward"] > 0
     evaluation = prepare(open_motion("synthetic"), 27, "seq2seq", limit=2)
     views, windows = evaluation.views, evaluation.windows
     there = scoring.measure(predict(lifters[0], views, windows, device="cuda"), evaluation)
@@ -122,7 +123,7 @@ def test_a_diffusion_lifter_is_sampled_from_and_timed():
 def bench(results, texts, meters):
     study = by_hand([parse(one) for one in texts], meters, "synthetic", {}, weights="random")
     study = study.model_copy(update={"timing": study.timing.model_copy(update={"rounds": 2})})
-    return Bench(study, results, "cuda")
+    return small.runner(study, results, "cuda")
 
 
 def test_a_full_memory_is_one_row_and_the_others_go_on(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report import build
 from htpbench.report.figures import grid
@@ -86,7 +87,7 @@ def written(study, rows, folder):
         warnings.simplefilter("error")
         patch.setattr(Figure, "set_layout_engine", lambda *_, **__: None)
         patch.setattr(Figure, "savefig", lambda figure, *_, **__: figure.draw_without_rendering())
-        report = build.measured_report(study, rows, folder, {})
+        report = build.measured_report(study, Results(rows), folder)
     console = Console(width=80, file=io.StringIO(), color_system=None)
     for table in report.shown:
         console.print(table)

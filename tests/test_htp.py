@@ -7,7 +7,7 @@ import torch
 from htpbench.diffusion.hypotheses import draw_noise, sample
 from htpbench.errors import BenchError
 from htpbench.measuring import whole
-from htpbench.measuring.context import Setting
+from htpbench.measuring.context import Context
 from htpbench.network.build import build
 from htpbench.network.contracts import View
 from htpbench.network.lifter import Lifter
@@ -16,6 +16,7 @@ from htpbench.pruners.htp import HTP
 from htpbench.pruners.mgptp import MGPTP
 from htpbench.pruners.tcep import TCEP
 from htpbench.study.loading import load
+from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 
 PRUNED = "d3dp.tiny-27+htp:13@0,9@2+tra"
@@ -311,11 +312,11 @@ def test_a_study_can_mask(tmp_path):
     path = small.study(
         tmp_path, "masked = true", combinations=("mixste.tiny-9", pruned), meters=("cost",)
     )
-    masking = Setting(load(str(path)))
-    whole, cut = (masking.conditions(parse(text), "cost") for text in ("mixste.tiny-9", pruned))
+    masking = Context(load(str(path)))
+    whole, cut = (masking.conditions(parse(text)) for text in ("mixste.tiny-9", pruned))
     assert "masked" not in whole and cut["masked"] is True
     flops = {}
     for masked in (True, False):
-        found = masking.under(masked=masked).measurements(parse(pruned), "cost")
+        found = catalogue.meter("cost").measure(masking.under(masked=masked), parse(pruned))
         flops[masked] = next(one.value for one in found if one.metric == "cost.flops")
     assert flops[True] > flops[False]

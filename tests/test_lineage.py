@@ -7,6 +7,7 @@ import pytest
 import small
 
 from htpbench.errors import BenchError
+from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report.build import measured_report
 from htpbench.report.figures import seeds
@@ -229,17 +230,17 @@ def test_a_study_of_one_lineage_has_a_report(tmp_path):
     card = {"data": "d", "split": "test", "detections": "cpn", "windows": "2", "weights": "w"}
     both = [(WHOLE, [50.0, 60.0]), (CUT, [51.0, 63.0])]
     rows = [row for name, errors in both for row in told(name, 0, errors, "any", **card)]
-    files = measured_report(asked, rows, tmp_path, {}).files
+    files = measured_report(asked, Results(rows), tmp_path).files
     assert {file.name for file in files} == {
         "s.md", "s.csv", "s.tex", "s.html", "s-seeds.png", "s-seeds.svg"
     }  # fmt: skip
     assert "+2.00 [+1.00, +3.00]" in (tmp_path / "s.md").read_text()
     failed = [replace(row, status="failed", value=None, axis=None, reason="x") for row in rows]
-    report = measured_report(asked, failed, tmp_path / "none", {})
+    report = measured_report(asked, Results(failed), tmp_path / "none")
     assert {file.suffix for file in report.files} == {".md", ".csv", ".tex", ".html"}
     assert (tmp_path / "none" / "s.md").read_text().count("failed: x") == 2
     some = [*rows[: len(rows) // 2], *failed[len(rows) // 2 :]]
-    measured_report(asked, some, tmp_path / "some", {})
+    measured_report(asked, Results(some), tmp_path / "some")
     lines = (tmp_path / "some" / "s.md").read_text().splitlines()
     assert [line.split("|")[1:-1] for line in lines if "failed: x" in line] == [
         [f" `{CUT}` ", " any, seed 0 ", " failed: x "]

@@ -11,13 +11,16 @@ import pytest
 from paths import ROOT
 from small import NETWORK, PRUNED, call, quick, study
 
+from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report.current import in_order
 from htpbench.report.latex import fitting, typeset, write_latex
 from htpbench.report.origin import machine, origin, published_origins, summary, sweep_origins
 from htpbench.report.page import write_page
-from htpbench.report.tables import head, published_table, side_by_side, sweep_parts, sweep_table
+from htpbench.report.paper import published_table, side_by_side
+from htpbench.report.tables import sweep_parts, sweep_table
 from htpbench.study.study import Study
+from htpbench.systems import catalogue
 
 FROZEN = ROOT / "tests" / "frozen"
 EVIL = '"><script>alert(1)</script>&'
@@ -79,7 +82,7 @@ def test_a_number_says_where_it_came_from():
     told = origin(failed, {}).splitlines()
     assert told[:2] == ["time.forward: failed", "no memory"] and "commit unknown" in told[3]
     days = [row("cost.flops", 1.0), replace(row("cost.params", 1.0), at="2026-02-01T00:00:00Z")]
-    assert summary(days, {})[-1] == "measured 2026-01-02 to 2026-02-01 at commit abc1234"
+    assert summary(days)[-1] == "measured 2026-01-02 to 2026-02-01 at commit abc1234"
 
 
 def test_cells_of_a_page_say_it_on_hover_and_empty_ones_why(tmp_path):
@@ -89,7 +92,7 @@ def test_cells_of_a_page_say_it_on_hover_and_empty_ones_why(tmp_path):
         row("time.forward", None, B, status="timeout", reason="too slow"),
         row("cost.flops", 4e9, B),
     ]
-    origins = sweep_origins(rows, A, {"e1": FACTS})
+    origins = sweep_origins(Results(rows, {"e1": FACTS}), A)
     path = write_page(sweep_parts(sweep_table(rows)), tmp_path, "p", "t", ["c"], origins)
     flops, forward, note, flops_b, forward_b, note_b = Page(path).cells
     assert flops[0] == "5.00" and "cost.flops = 5e+09 s" in flops[1]
@@ -115,7 +118,7 @@ def test_texts_of_users_are_no_markup(tmp_path):
         row("cost.flops", 5e9, f"control: {EVIL}", conditions={"data": EVIL}),
         row("time.forward", None, status="failed", reason=EVIL),
     ]
-    origins = sweep_origins(rows, A, {"e1": {**FACTS, "device": EVIL}})
+    origins = sweep_origins(Results(rows, {"e1": {**FACTS, "device": EVIL}}), A)
     parts = sweep_parts(sweep_table(rows))
     page = Page(write_page(parts, tmp_path, "p", EVIL, [EVIL], origins))
     assert "script" not in page.elements
@@ -134,10 +137,11 @@ def test_a_page_needs_its_figures_alone(tmp_path):
 
 def test_both_sides_of_a_published_table_say_where_they_are_from():
     rows = [row("cost.params", 33783811, "mixste-243", unit="1")]
-    origins = published_origins(4, rows, {})
+    origins = published_origins(4, rows)
     lines, _ = side_by_side(published_table(4, rows))
     heads = {column for _, column in origins}
-    assert heads <= {*lines.columns, *(f"{head('cost.flops_published')} {w}" for w in ["ours"])}
+    published = catalogue.metric("cost.flops_published")
+    assert heads <= {*lines.columns, f"{published.column} ours"}
     assert origins["mixste-243", "parameters (M) ours"].startswith("cost.params = 33783811\n")
     assert origins["mixste-243", "parameters (M) printed"] == "printed in Table 4 of the H2OT paper"
 

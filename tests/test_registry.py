@@ -79,7 +79,7 @@ def test_a_pruner_from_another_distribution_works_end_to_end(tmp_path):
         "import sys\n"
         "from htpbench.systems.combination import parse\n"
         "parse('mixste.tiny-27+tps:9@1+tri'); print('fastest_frames' in sys.modules)\n"
-        "from htpbench.network.lifter import build\n"
+        "from htpbench.network.build import build\n"
         "lifter = build('mixste.tiny-27+fastest~power=2~scale=1.0:9@1+tri')\n"
         "print(parse('mixste.tiny-27+fastest~power=2~scale=1.0:9@1+tri'))\n"
         "lifted = lifter(*lifter.example())\n"

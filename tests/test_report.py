@@ -16,16 +16,11 @@ from htpbench.records.verdicts import compare
 from htpbench.report.comparison import render
 from htpbench.report.console import sweep_lines
 from htpbench.report.figures.pareto import pareto
+from htpbench.report.paper import published_table, published_text, side_by_side
 from htpbench.report.published import as_printed, published, same_digit
 from htpbench.report.standing import Standing
-from htpbench.report.tables import (
-    published_table,
-    published_text,
-    side_by_side,
-    sweep_table,
-    sweep_text,
-    write,
-)
+from htpbench.report.tables import sweep_table, sweep_text
+from htpbench.report.text import write
 from htpbench.study.constraint import parse
 
 H2OT = "mixste-243+tps:121@0,81@3+tri"
@@ -200,7 +195,7 @@ def test_front_keeps_what_nothing_beats():
 def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
     rows = [*sweep(), row(HOT, "time.speedup", None, status="timeout", reason="a|b\nc")]
     table = sweep_table(rows)
-    markdown, raw = write(table, tmp_path / "new", "sweep")
+    markdown, raw = write(table, tmp_path / "new", "sweep", sweep_text)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sweep.csv", "sweep.md"]
     lines = markdown.read_text().splitlines()
     heads = [cell.strip() for cell in lines[0].split("|")[1:-1]]
@@ -218,7 +213,7 @@ def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
     read = pandas.read_csv(raw)
     assert read["forward time (s)"].tolist() == table["time.forward"].tolist()
     assert read["forward time, high (s)"].tolist() == table["time.forward.high"].tolist()
-    assert "FLOPs, papers' convention (1)" in read
+    assert "FLOPs, all counted (FLOP)" in read
 
 
 def test_small_models_keep_their_digits():
@@ -237,7 +232,7 @@ def test_published_tables_are_written(tmp_path):
 
 
 def test_nothing_measured_is_an_empty_table(tmp_path):
-    markdown, _ = write(sweep_table([]), tmp_path, "empty")
+    markdown, _ = write(sweep_table([]), tmp_path, "empty", sweep_text)
     assert markdown.read_text() == "Nothing measured.\n"
 
 
@@ -249,7 +244,7 @@ def drawn(table, folder, allowed=None):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BenchError, match="cannot write"):
-        write(sweep_table(sweep()), tmp_path / "file", "sweep")
+        write(sweep_table(sweep()), tmp_path / "file", "sweep", sweep_text)
     with pytest.raises(BenchError, match="cannot write"):
         drawn(sweep_table(sweep()), tmp_path / "file")
 
@@ -257,7 +252,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
 def test_a_refused_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
     (tmp_path / "sweep.md").mkdir()  # os.replace refuses to put a file there
     with pytest.raises(BenchError, match="cannot write"):
-        write(sweep_table(sweep()), tmp_path, "sweep")
+        write(sweep_table(sweep()), tmp_path, "sweep", sweep_text)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.md"]
 
 

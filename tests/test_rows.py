@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from htpbench.bench import environment
 from htpbench.errors import BenchError
+from htpbench.measuring import environment
 from htpbench.records.rows import Row, Store, latest, row_key
 
 MACHINE = {"id": "c41d90", "cpu": "a cpu"}
@@ -217,8 +217,8 @@ def test_commit_marks_changed_code_but_not_new_results(tmp_path, monkeypatch):
         identity = ["-c", "user.name=n", "-c", "user.email=e"]
         subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, timeout=20)
 
-    source = tmp_path / "htpbench" / "environment.py"
-    source.parent.mkdir()
+    source = tmp_path / "htpbench" / "measuring" / "environment.py"
+    source.parent.mkdir(parents=True)
     source.write_text("")
     monkeypatch.setattr(environment, "__file__", str(source))
     assert environment.commit() is None
@@ -235,7 +235,7 @@ def test_commit_marks_changed_code_but_not_new_results(tmp_path, monkeypatch):
 
 
 def test_rows_and_environment_import_neither_torch_nor_pandas():
-    code = "import sys, htpbench.records.rows, htpbench.bench.environment; print(*sys.modules)"
+    code = "import sys, htpbench.records.rows, htpbench.measuring.environment; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -9,7 +9,7 @@ import pytest
 import small
 import torch
 
-from htpbench.bench.runner import Bench
+from htpbench.bench.runner import Runner
 from htpbench.errors import BenchError
 from htpbench.measuring import additive, counting
 from htpbench.measuring.additive import Costs, ranked
@@ -69,7 +69,7 @@ def test_a_space_that_makes_no_sense_is_refused(changes, words):
 def test_a_constraint_on_what_no_meter_measures_ends_the_sweep(tmp_path):
     text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri"]\n'
     text += 'trials = 1\nconstraints = ["cost.flop <= 1"]'
-    bench = Bench(load(str(small.study(tmp_path, text))), tmp_path / "r")
+    bench = small.runner(load(str(small.study(tmp_path, text))), tmp_path / "r")
     with pytest.raises(BenchError, match=r"unknown metric of a constraint 'cost.flop'.*cost.flops"):
         sweep(bench)
 
@@ -139,17 +139,17 @@ def test_brute_force_measures_each_of_the_space_once_and_then_nothing(tmp_path, 
     text += 'sampler = "brute"\nstages = 2\nr = [5, 3]\nb = [1, 3]'
     monkeypatch.setattr(counting, "measure", small.quick_cost)
     path = small.study(tmp_path, text)
-    rows = sweep(Bench(load(str(path)), tmp_path / "r"))
+    rows = sweep(small.runner(load(str(path)), tmp_path / "r"))
     expected = {str(one) for one in space.enumerated(load(str(path)).search)}
     assert len(expected) == (4 + 1) * 2
     expected |= {small.NETWORK, small.PRUNED}
     held = Store(tmp_path / "r").read()
     assert Counter((r.combination, r.metric) for r in held) == Counter(
-        (name, metric) for name in expected for metric in counting.METRICS
+        (name, metric) for name in expected for metric in small.metrics("cost")
     )
     asked = []
-    monkeypatch.setattr(Bench, "measurements", lambda *arguments: asked.append(arguments))
-    again = sweep(Bench(load(str(path)), tmp_path / "r"))
+    monkeypatch.setattr(Runner, "outcome", lambda *arguments: asked.append(arguments))
+    again = sweep(small.runner(load(str(path)), tmp_path / "r"))
     assert again == rows and asked == []
 
 

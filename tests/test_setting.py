@@ -1,6 +1,7 @@
 """Conditions: what two rows must share, and what must not be taken for the same."""
 
-from htpbench.bench.runner import Bench
+import small
+
 from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import PRUNERS, import_file
@@ -20,7 +21,7 @@ class Mine(Pruner):
 
 def bench(results, **fields):
     fields = {"meters": ["cost"], "combinations": ["mixste.tiny-9"], **fields}
-    return Bench(Study(name="small", title="", **fields), results)
+    return small.runner(Study(name="small", title="", **fields), results)
 
 
 def mine(tmp_path, monkeypatch, positions):
@@ -54,14 +55,14 @@ def test_a_pruner_that_returns_other_frames_than_asked_fails_instead_of_being_me
 def test_a_time_of_another_environment_is_another_time(tmp_path):
     here = bench(tmp_path)
     before = here.keys(parse("mixste.tiny-9"), "time")
-    here.environment = {**here.environment, "id": "other"}
+    here.context.environment = {**here.context.environment, "id": "other"}
     assert not set(before.values()) & set(here.keys(parse("mixste.tiny-9"), "time").values())
 
 
 def test_the_pipeline_that_was_asked_for_decides(tmp_path):
     name = parse("mixste.tiny-9+tps:3@1+tri")
-    assert bench(tmp_path).pipeline(name) == "seq2seq"
-    assert bench(tmp_path, pipeline="seq2frame").pipeline(name) == "seq2frame"
+    assert bench(tmp_path).context.pipeline(name) == "seq2seq"
+    assert bench(tmp_path, pipeline="seq2frame").context.pipeline(name) == "seq2frame"
 
 
 def test_every_number_of_recovered_frames_can_be_scored(tmp_path):

@@ -5,8 +5,8 @@ import json
 import pytest
 import small
 
-from htpbench.bench.runner import Bench
-from htpbench.measuring import context as setting
+from htpbench.measuring import prediction
+from htpbench.records.results import Results
 from htpbench.records.rows import Store, Sweep
 from htpbench.report.current import current
 from htpbench.report.figures import pareto
@@ -41,7 +41,7 @@ def searching(folder, constraints, sampler=BRUTE, cascade="true", **more):
 def measured(path, folder):
     """The study, the rows of its networks' sweep, and the bench."""
     study = load(str(path))
-    bench = Bench(study, folder / "results")
+    bench = small.runner(study, folder / "results")
     rows = [one for one in sweep(bench) if not one.combination.startswith("control")]
     return study, rows, bench
 
@@ -75,7 +75,7 @@ def test_a_network_whose_constraint_is_not_known_is_on_no_front(tmp_path, monkey
     small.quick(monkeypatch)
     path = searching(tmp_path, ["accuracy.mpjpe <= 1e9"])
     path.write_text(path.read_text().replace("'accuracy.mpjpe'", "'cost.params'"))
-    monkeypatch.setattr(setting, "predict", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(prediction, "predict", lambda *_, **__: 1 / 0)
     study, rows, bench = measured(path, tmp_path)
     found = standing(study, rows)
     assert found.best == found.allowed == frozenset()
@@ -107,7 +107,7 @@ def test_a_control_takes_nobody_off_the_front(tmp_path):
     )
     path.write_text(text)
     study = load(str(path))
-    rows = sweep(Bench(study, tmp_path / "results"))
+    rows = sweep(small.runner(study, tmp_path / "results"))
     errors = {one.combination: one.value for one in rows if one.metric == "accuracy.mpjpe"}
     assert min(errors, key=errors.get) == "control: mean pose"
     best = standing(study, rows).best
@@ -198,14 +198,15 @@ def test_what_was_measured_since_the_last_sweep_counts(report, tmp_path):
     path = small.study(tmp_path, meters=["cost", "accuracy"])
     report("sweep", "small.toml")
     study, rows = load(str(path)), Store(tmp_path / "results").read()
-    last = Sweep(study="small", keys=[one.key for one in rows])
+    last = {"small": Sweep(study="small", keys=[one.key for one in rows])}
     newer = [type(one)(**{**vars(one), "key": f"new {one.key}", "at": "2999-01-01T00:00:00Z",
              "conditions": {**one.conditions, "detections": "gt"}})
              for one in rows if one.metric == "accuracy.mpjpe"]  # fmt: skip
-    shown = current(study, [*rows, *newer], last)
+    shown = current(study, Results([*rows, *newer], sweeps=last))
     assert {one.key for one in shown if one.metric == "accuracy.mpjpe"} == {o.key for o in newer}
     fewer = study.model_copy(update={"combinations": [small.NETWORK]})
-    assert small.PRUNED not in {one.combination for one in current(fewer, rows, last)}
+    kept = current(fewer, Results(rows, sweeps=last))
+    assert small.PRUNED not in {one.combination for one in kept}
 
 
 @pytest.mark.parametrize(

@@ -90,12 +90,12 @@ def test_an_import_that_turns_ctrl_c_into_another_error_is_ctrl_c_still():
 
 
 def test_a_measurement_that_was_stopped_is_no_failure():
-    from htpbench.bench.runner import because
+    from htpbench.bench.runner import failure_reason
 
     error = RuntimeError("error calling __set_name__")
     error.__cause__ = KeyboardInterrupt(143)
     with pytest.raises(KeyboardInterrupt, match="143"):
-        because(error)
+        failure_reason(error)
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from test_files import no_file
 from test_sweep import SPACE, bench
 
 from htpbench.errors import BenchError
-from htpbench.measuring import context as setting
 from htpbench.measuring import counting
 from htpbench.network import weights
-from htpbench.records.row import LISTS, Row, is_list
+from htpbench.records.row import Row
 from htpbench.records.rows import Store, read_line
 from htpbench.search.sweep import sweep
+from htpbench.systems import catalogue
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 
@@ -67,11 +67,19 @@ def test_a_row_of_systems_that_are_not_here_is_one():
 
 
 def test_which_metrics_are_lists_is_what_the_meters_measure():
-    for meter in setting.METERS.values():
-        for metric in meter.METRICS:
-            assert is_list(metric) == (metric in LISTS or metric.endswith("_by_clip"))
-    assert is_list("accuracy.mpjpe_by_clip") and is_list("time.mpjpe") is False
-    assert is_list("selection") is None
+    labels = {"selection.kept": "window 0, rank 0", "selection.stages": "window 0, stage 0"}
+    for metric in [one for name in catalogue.meters() for one in catalogue.meter(name).metrics]:
+        axis = [labels.get(metric.name, "0")]
+        for listed, values in ((True, {"value": [1.0], "axis": axis}), (False, {"value": 1.0})):
+            text = json.dumps({**GOOD, "axis": None, "metric": metric.name, **values}).encode()
+            if listed == (metric.kind != "number"):
+                assert isinstance(read_line(text), Row)
+            else:
+                with pytest.raises(ValueError, match="expected"):
+                    read_line(text)
+    for values in ({"value": [1.0], "axis": ["0"]}, {"value": 1.0, "axis": None}):
+        text = json.dumps({**GOOD, "metric": "energy.joules", **values}).encode()
+        assert isinstance(read_line(text), Row), "of a meter that is not installed"
 
 
 @pytest.fixture
@@ -126,7 +134,7 @@ def test_a_gate_file_that_is_none_exits_with_4(tmp_path, call, name):
 @pytest.mark.parametrize("name", ["fifo", "zero"])
 @pytest.mark.parametrize("ending", [".0.jsonl", ".journal", "-other.jsonl"])
 def test_results_that_are_no_files_are_refused(tmp_path, call, name, ending):
-    (machine,) = (tmp_path / "results").iterdir()
+    machine = small.machine(tmp_path / "results")
     (machine / f"small{ending}").unlink(missing_ok=True)
     no_file(machine, name, "").rename(machine / f"small{ending}")
     for verb in ("sweep",) if ending == ".journal" else ("sweep", "report"):
@@ -136,7 +144,7 @@ def test_results_that_are_no_files_are_refused(tmp_path, call, name, ending):
 
 
 def test_a_line_without_an_end_to_it_takes_little_memory(tmp_path, call):
-    (machine,) = (tmp_path / "results").iterdir()
+    machine = small.machine(tmp_path / "results")
     with (machine / "huge.jsonl").open("wb") as file:
         file.truncate(2**27)
         file.seek(2**27)
@@ -164,7 +172,7 @@ def test_results_removed_during_a_sweep_end_it_with_their_name(tmp_path, monkeyp
     with pytest.raises(BenchError, match=r"cannot write .*(removed|No such file).*--results"):
         sweep(bench(path, tmp_path / "r"))
     monkeypatch.setattr(counting, "measure", small.quick_cost)
-    assert len(sweep(bench(path, tmp_path / "r"))) >= 2 * len(counting.METRICS)
+    assert len(sweep(bench(path, tmp_path / "r"))) >= 2 * len(small.metrics("cost"))
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])

@@ -14,10 +14,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from htpbench.bench.devices import TimedOut, deadline, device_lock
-from htpbench.bench.runner import EVERY_THIRD, MEAN_POSE, Bench
+from htpbench.bench.runner import EVERY_THIRD, MEAN_POSE, Runner
 from htpbench.errors import BenchError, NotBuilt
-from htpbench.measuring import context as setting
-from htpbench.measuring import counting, kept, scoring, timing
+from htpbench.measuring import context, prediction
 from htpbench.motion.clip import Motion
 from htpbench.records.rows import Store
 from htpbench.search.sweep import sweep
@@ -34,7 +33,7 @@ trials = {}
 
 
 def bench(path, results, **changes):
-    return Bench(load(str(path)), results, **changes)
+    return small.runner(load(str(path)), results, **changes)
 
 
 def row_file(folder):
@@ -65,17 +64,19 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
 
     rows = Store(tmp_path / "results").read()
     found = Counter((row.combination, row.metric) for row in rows)
-    plain = [*counting.METRICS, *timing.METRICS, *scoring.METRICS]
-    expected = [(name, metric) for name in (MEAN_POSE, EVERY_THIRD) for metric in scoring.METRICS]
+    plain = [*small.metrics("cost"), *small.metrics("time"), *small.metrics("accuracy")]
+    expected = [
+        (name, metric) for name in (MEAN_POSE, EVERY_THIRD) for metric in small.metrics("accuracy")
+    ]
     expected += [(name, metric) for name in (small.NETWORK, small.PRUNED) for metric in plain]
-    expected += [(small.PRUNED, metric) for metric in kept.METRICS]
+    expected += [(small.PRUNED, metric) for metric in small.metrics("selection")]
     assert found == Counter(expected)
     assert all(row.status == "ok" and row.study == "small" for row in rows)
 
     before = row_file(tmp_path).read_bytes(), len(trials(tmp_path))
     asked = []
     with monkeypatch.context() as patched:
-        patched.setattr(Bench, "measurements", lambda *arguments: asked.append(arguments))
+        patched.setattr(Runner, "outcome", lambda *arguments: asked.append(arguments))
         assert small.call(monkeypatch, "sweep", path) == 0
     assert asked == [], "nothing may be measured any more"
     assert capsys.readouterr().out == out
@@ -105,7 +106,9 @@ def test_other_conditions_are_measured_anew_beside_the_old(tmp_path):
     assert after.startswith(before)
     added = [json.loads(line) for line in after[len(before) :].splitlines()]
     assert {(row["combination"], row["metric"]) for row in added} == {
-        (name, metric) for name in (small.NETWORK, EVERY_THIRD) for metric in scoring.METRICS
+        (name, metric)
+        for name in (small.NETWORK, EVERY_THIRD)
+        for metric in small.metrics("accuracy")
     }
 
 
@@ -140,7 +143,7 @@ def test_a_search_is_seeded_and_draws_valid_combinations(tmp_path):
 
 
 def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monkeypatch):
-    answered, real = [], setting.predict
+    answered, real = [], prediction.predict
 
     def evaluate(*arguments, **named):
         if len(answered) == 5:  # the control, then trials
@@ -149,7 +152,7 @@ def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monk
         return real(*arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(setting, "predict", evaluate)
+        patched.setattr(prediction, "predict", evaluate)
         with pytest.raises(KeyboardInterrupt):
             search(tmp_path, 8)
     first = trials(tmp_path / "r")
@@ -167,7 +170,7 @@ def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monk
 
 def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
     path = small.study(tmp_path, meters=("cost", "accuracy"))
-    real = setting.predict
+    real = prediction.predict
 
     def broken(lifter, *arguments, **named):
         if lifter.schedule:
@@ -175,11 +178,11 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
         return real(lifter, *arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(setting, "predict", broken)
+        patched.setattr(prediction, "predict", broken)
         rows = sweep(bench(path, tmp_path / "r"))
     failed = [row for row in rows if row.status != "ok"]
     assert {(row.combination, row.metric) for row in failed} == {
-        (small.PRUNED, metric) for metric in scoring.METRICS
+        (small.PRUNED, metric) for metric in small.metrics("accuracy")
     }
     assert {(row.status, row.value) for row in failed} == {("failed", None)}
     assert {row.reason for row in failed} == {"ZeroDivisionError: no [/x] luck"}
@@ -188,22 +191,22 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
     rows = sweep(bench(path, tmp_path / "r"))
     assert all(row.status == "ok" for row in rows)
     added = row_file(tmp_path / "r").read_bytes()[len(before) :].splitlines()
-    assert {json.loads(line)["metric"] for line in added} == set(scoring.METRICS)
-    assert len(added) == len(scoring.METRICS), "what was ok is not written again"
+    assert {json.loads(line)["metric"] for line in added} == set(small.metrics("accuracy"))
+    assert len(added) == len(small.metrics("accuracy")), "what was ok is not written again"
 
 
 def test_a_system_that_is_not_built_is_a_row_once(tmp_path, monkeypatch):
     def build(combination, *arguments):
         raise NotBuilt(f"{combination} is not built")
 
-    monkeypatch.setattr(setting, "build", build)
+    monkeypatch.setattr(context, "build", build)
     path = small.study(tmp_path, combinations=[small.NETWORK])
     for _ in range(2):
         rows = sweep(bench(path, tmp_path / "r"))
         assert {(row.status, row.reason) for row in rows} == {
             ("unsupported", f"{small.NETWORK} is not built")
         }
-    assert len(Store(tmp_path / "r").read()) == len(counting.METRICS)
+    assert len(Store(tmp_path / "r").read()) == len(small.metrics("cost"))
 
 
 def failing(path, results, **changes):
@@ -215,7 +218,7 @@ def failing(path, results, **changes):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried\nto")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(setting, "predict", predict)
+        patched.setattr(prediction, "predict", predict)
         rows = sweep(bench(path, results, **changes))
     return len(asked), {row.reason for row in rows if row.status == "failed"}
 
@@ -232,7 +235,7 @@ def test_what_failed_three_times_is_left_alone_unless_asked_for(tmp_path):
 
 def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
     path = small.study(tmp_path, meters=("accuracy",))
-    real = setting.predict
+    real = prediction.predict
 
     def slow(lifter, *arguments, **named):
         if lifter.schedule:
@@ -240,11 +243,11 @@ def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
         return real(lifter, *arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(setting, "predict", slow)
+        patched.setattr(prediction, "predict", slow)
         rows = sweep(bench(path, tmp_path / "r", timeout=3.0))
     late = [row for row in rows if row.status != "ok"]
     assert {(row.combination, row.metric) for row in late} == {
-        (small.PRUNED, metric) for metric in scoring.METRICS
+        (small.PRUNED, metric) for metric in small.metrics("accuracy")
     }
     assert {(row.status, row.reason) for row in late} == {("timeout", "took longer than 3 s")}
     assert {row.status for row in sweep(bench(path, tmp_path / "r"))} == {"ok"}
@@ -276,13 +279,13 @@ def test_until_prunes_with_its_reason_and_is_asked_again(tmp_path):
     def measure(until=None):
         here = bench(path, tmp_path / "r")
         with here.writer() as writer:
-            return here.measure(parse(small.PRUNED), writer, until=until)
+            return here.measure(parse(small.PRUNED), writer, stop_rule=until)
 
     found = measure(until)
     told = {(row.metric.split(".")[0], row.status) for row in found.values()}
     assert told == {("cost", "ok"), ("accuracy", "pruned")}
     assert {row.reason for row in found.values() if row.status == "pruned"} == {"too dear"}
-    assert seen == [("cost", []), ("accuracy", sorted(counting.METRICS))]
+    assert seen == [("cost", []), ("accuracy", sorted(small.metrics("cost")))]
     before = row_file(tmp_path / "r").read_bytes()
     assert measure(until) == found and seen[2:] == seen[1:2]
     assert row_file(tmp_path / "r").read_bytes() == before, "it has been said"
@@ -349,7 +352,7 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
         for key in planned.keys(parse(name), meter).values()
     }
     control = {row.key for row in rows if row.combination.startswith("control")}
-    assert len(control) == 2 * len(scoring.METRICS)
+    assert len(control) == 2 * len(small.metrics("accuracy"))
     assert Counter(row.key for row in rows if row.status == "ok") == Counter(expected | control)
     assert all(row.status == "ok" for row in rows)
     states = Counter(trial.state for trial in trials(tmp_path / "results"))
@@ -379,5 +382,5 @@ def test_a_sweep_that_failed_lets_the_next_one_start(tmp_path, monkeypatch):
         patched.setattr("htpbench.search.sweep.Trials", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError) as held:  # its traceback keeps the frames alive
             sweep(bench(path, tmp_path / "r"))
-    assert len(sweep(bench(path, tmp_path / "r"))) == 2 * len(counting.METRICS)
+    assert len(sweep(bench(path, tmp_path / "r"))) == 2 * len(small.metrics("cost"))
     assert held.type is ZeroDivisionError

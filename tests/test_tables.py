@@ -6,8 +6,10 @@ import small
 from paths import ROOT
 
 from htpbench.measuring import additive
+from htpbench.records.results import Results
 from htpbench.records.rows import Store
 from htpbench.report.build import report_study
+from htpbench.report.paper import published_table
 from htpbench.report.published import (
     as_printed,
     built,
@@ -17,7 +19,6 @@ from htpbench.report.published import (
     same_digit,
     saving,
 )
-from htpbench.report.tables import published_table
 from htpbench.study import loading
 from htpbench.systems import cards
 from htpbench.systems.combination import parse
@@ -122,7 +123,7 @@ def test_studies_hold_all_that_is_built_in_the_order_of_the_table(table):
 @pytest.mark.parametrize("table", TABLES)
 def test_the_committed_report_is_what_the_committed_rows_say(table, tmp_path):
     mine = loading.load(f"table{table}")
-    report = report_study(mine, ROOT / "results", tmp_path)
+    report = report_study(mine, Results.read(ROOT / "results"), tmp_path)
     text, files = str(report.shown[0]), report.files
     equal, count = CELLS[table]
     assert text.startswith(f"{equal} of {count} computed cells")

@@ -68,7 +68,7 @@ def test_costs_are_whole_at_any_width(width):
         {"combination": name, "note": None, **dict.fromkeys(names, 123.456e9)}
         for name in ("mixste-243", "mixste-243+tps:121@0,81@3+tri", "mixste-243+tps:9@0+tra")
     ]
-    said = printed(cost.render(rows, list(names), "table"), width)
+    said = printed(cost.render(rows, "table"), width)
     assert max(map(len, said.splitlines())) <= width
     assert said.count("123456.00") == 3 and said.count("123.46") == 12
     assert ("…+tps:9@0" in said) == (width < 240) == ("mixste-243+tps:9@0+tra" not in said)
@@ -127,8 +127,13 @@ def test_a_sweep_says_first_how_long_it_takes(tmp_path, monkeypatch, capsys):
     assert said() == "small: 2 combinations, meters cost; all of it is measured"
     small.study(tmp_path, combinations=[small.NETWORK, small.PRUNED, "mixste.tiny-9+tps:5@0+tri"])
     assert said().endswith("; about 10 seconds, as it took here")
+    timed = {"name": "timed", "meters": ("time",)}
+    path = small.study(tmp_path, **timed)
+    said()
     monkeypatch.setenv("HTPBENCH_MACHINE", "another")
     assert said().endswith("; about 10 seconds, as it took on another machine")
+    path = small.study(tmp_path)
+    assert said().endswith("all of it is measured"), "costs are the same on all machines"
 
 
 def test_the_shipped_demo_says_it_in_a_fresh_clone():

@@ -14,7 +14,6 @@ from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file
 
 from htpbench.backbones.mixste import MixSTE
-from htpbench.bench.runner import Bench
 from htpbench.measuring.prediction import predict
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
@@ -148,10 +147,12 @@ def test_one_any_schedule_file_serves_every_pruner_and_recoverer(data, tmp_path)
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["schedule"] == "any" and card["recipe"]["combination"] == small.NETWORK
     tensors = load_file(path)
-    bench = Bench(load(str(small.study(tmp_path))).with_overrides(None, str(path)), tmp_path / "r")
+    bench = small.runner(
+        load(str(small.study(tmp_path))).with_overrides(None, str(path)), tmp_path / "r"
+    )
     for part in ("", "+tps:5@0,3@2+tri", "+tps:3@1+tra", "+tpc:7@1,2@2+tri", "+tpc:5@0+tra"):
         combination = parse(small.NETWORK + part)
-        lifter = bench.lifter(combination).eval()
+        lifter = bench.context.lifter(combination).eval()
         assert lifter.backbone.frame_code.equal(tensors["backbone.frame_code"])
         if "tra" in part:
             assert lifter.recoverer.queries.equal(tensors["recoverer.tra.queries"])

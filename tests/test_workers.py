@@ -15,7 +15,6 @@ from test_sweep import LONG, SPACE, bench, trials
 
 from htpbench.cli import workers
 from htpbench.errors import BenchError
-from htpbench.measuring import scoring
 from htpbench.records.rows import Store
 from htpbench.systems.combination import parse
 
@@ -38,7 +37,7 @@ def clean(path, results, names):
     assert store.problems == []
     counted = Counter(row.key for row in rows if row.status == "ok")
     control = {row.key for row in rows if row.combination.startswith("control")}
-    assert len(control) == 2 * len(scoring.METRICS)
+    assert len(control) == 2 * len(small.metrics("accuracy"))
     assert counted.keys() - control >= planned(path, results, names)
     assert set(counted.values()) == {1}, "measured twice"
     assert list(results.rglob("claims/*")) == []

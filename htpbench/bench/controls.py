@@ -9,9 +9,11 @@ from htpbench.bench.job import Job, job, made
 from htpbench.measuring import scoring
 from htpbench.measuring.context import Context
 from htpbench.measuring.controls import every_third, mean_pose
+from htpbench.measuring.prediction import Prediction
 from htpbench.meters.accuracy import RULED, told
 from htpbench.records.measurement import Measurement
 from htpbench.systems.catalogue import meter
+from htpbench.systems.combination import Combination
 
 MEAN_POSE = "control: mean pose"
 EVERY_THIRD = "control: unpruned, every third frame"
@@ -41,6 +43,13 @@ def controls(context: Context) -> list[tuple[Job, Ask]]:
         (network, partial(meter(METER).measure, here, base)),
         (
             made(here, EVERY_THIRD, METER, metrics, thirds),
-            lambda: scoring.measure(every_third(here, base), evaluation),
+            lambda: scoring.measure(slow(here, base), evaluation),
         ),
     ]
+
+
+def slow(context: Context, combination: Combination) -> Prediction:
+    """What a combination says of every third frame."""
+    lifter, evaluation = context.lifter(combination), context.evaluation(combination)
+    flip = context.study.evaluation.flip
+    return every_third(lifter, evaluation, flip, context.device, context.sampling)

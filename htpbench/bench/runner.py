@@ -84,6 +84,10 @@ class Runner:
         """The key of each metric that a meter has for a combination."""
         return job(self.context, combination, name).keys
 
+    def conditions(self, combination: Combination, name: str) -> dict[str, Any]:
+        """How a meter measures a combination: what two rows must share to be compared."""
+        return job(self.context, combination, name).conditions
+
     def measure(
         self,
         combination: Combination,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from htpbench.measuring.context import Context
+from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction, predict
 from htpbench.motion.views import downsample
 from htpbench.motion.windows import Windows, cut
-from htpbench.systems.combination import Combination
+from htpbench.network.lifter import Lifter
 
 STEP = 3
 
@@ -20,13 +20,18 @@ def mean_pose(evaluation: Evaluation) -> Prediction:
     return Prediction(rows, np.repeat(evaluation.mean_pose[None], len(rows), axis=0))
 
 
-def every_third(context: Context, combination: Combination) -> Prediction:
-    """The combination at a third of the frame rate, poses interpolated linearly in between.
+def every_third(
+    lifter: Lifter,
+    evaluation: Evaluation,
+    augment: bool,
+    device: str,
+    sampling: Sampling | None = None,
+) -> Prediction:
+    """The lifter at a third of the frame rate, poses interpolated linearly in between.
 
     Its windows are F frames of the slower video, so that it costs a third for a second of motion.
     Frames after a view's last third take the pose of that one.
     """
-    lifter, evaluation = context.lifter(combination), context.evaluation(combination)
     rows, views = evaluation.rows, evaluation.views
     slow = downsample(views, STEP)
     view = views.view_of(rows)  # (n,)
@@ -35,14 +40,7 @@ def every_third(context: Context, combination: Combination) -> Prediction:
     after = np.minimum(before + 1, slow.stop[view] - 1)
     windows = cut(slow, evaluation.windows.index.shape[1], evaluation.card["pipeline"])
     windows = scoring(windows, np.union1d(before, after))
-    known = predict(
-        lifter,
-        slow,
-        windows,
-        context.study.evaluation.flip,
-        context.device,
-        sampling=context.sampling,
-    )
+    known = predict(lifter, slow, windows, augment, device, sampling=sampling)
     first, second = (known.poses[np.searchsorted(known.rows, at)] for at in (before, after))
     part = (place % 1.0).astype(np.float32)[:, None, None]
     return Prediction(rows, (1 - part) * first + part * second)

@@ -26,7 +26,6 @@ import numpy as np
 import torch
 
 from htpbench import metrics
-from htpbench.bench.job import job
 from htpbench.errors import Pruned
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.records.front import dominates, keeps, less_is_better
@@ -82,7 +81,7 @@ class Cascade:
         told = {
             meter: {
                 name: value
-                for name, value in job(self.runner.context, combination, meter).conditions.items()
+                for name, value in self.runner.conditions(combination, meter).items()
                 if name not in SYSTEM
             }
             for meter in self.meters
