@@ -13,12 +13,12 @@ FLOORS = [
     {"cli", "testing", "__main__"},
     {"training", "search", "gate"},
     {"bench"},
+    {"htpbench", "protocols", "registry", "selection"},  # the public names
     {"meters"},
     {"measuring"},
     {"report", "convert"},
     {"records"},
     {"diffusion", "backbones", "pruners", "recoverers"},
-    {"htpbench", "protocols", "registry", "selection"},  # the public names
     {"network"},
     {"study", "motion", "metrics"},
     {"systems"},

@@ -13,10 +13,18 @@ from htpbench.network.build import build, build_pruner
 from htpbench.network.contracts import Backbone, Pruner, Recoverer
 from htpbench.systems import cards
 from htpbench.systems.combination import parse
-from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS, describe, import_file
+from htpbench.systems.registry import (
+    BACKBONES,
+    METERS,
+    METRICS,
+    PRUNERS,
+    RECOVERERS,
+    describe,
+    import_file,
+)
 from htpbench.testing import PrunerContract
 
-REGISTRIES = [BACKBONES, PRUNERS, RECOVERERS]
+REGISTRIES = [BACKBONES, METERS, METRICS, PRUNERS, RECOVERERS]
 
 FASTEST = '''
 from htpbench.network.contracts import Pruner

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from htpbench.measuring.context import Context, foreign_code
 from htpbench.records.rows import row_key
-from htpbench.systems.catalogue import meter
+from htpbench.systems.catalogue import meter, metric
 from htpbench.systems.combination import Combination
 from htpbench.systems.registry import METERS
 
@@ -41,6 +41,9 @@ def made(
     """A job of these metrics, each with the key of its row."""
     asked = meter(meter_name)
     machine = context.machine if asked.exclusive else None
-    version = asked.version
-    keys = {one: row_key(name, one, conditions, version, machine) for one in metrics}
+    keys = {}
+    for one in metrics:
+        code = metric(one).code  # one that is edited gives new numbers, as an edited pruner does
+        version = f"{asked.version} {code}" if code else asked.version
+        keys[one] = row_key(name, one, conditions, version, machine)
     return Job(name, meter_name, keys, conditions)

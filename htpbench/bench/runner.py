@@ -96,27 +96,62 @@ class Runner:
         stop_rule: StopRule | None = None,
         wait: bool = True,
         watch: Watch | None = None,
+        many: bool = True,
     ) -> dict[str, Row]:
         """All metrics of a combination, from the store or measured now; a failure is a row too.
 
         Before each meter the stop rule is asked, with the rows so far and the meter's name; the
         reason that it may return makes the meter's metrics `pruned`. `watch` gets poses as they
         come and may raise Pruned. What another worker measures at this moment is waited for, or
-        with `wait` off raises Busy.
+        with `wait` off raises Busy. `many` off leaves out the meters that take many combinations.
         """
         found: dict[str, Row] = {}
         for name in self.meters():
             wanted = job(self.context, combination, name)
-            if not self.settled(wanted.keys):
+            together = meter(name).takes_many()
+            if not self.settled(wanted.keys) and (many or not together):
                 tell(f"{combination}: {name}")
-                ask = partial(meter(name).measure, self.context, combination, watch)
-                self.write(writer, wanted, ask, stop_rule and partial(stop_rule, found, name), wait)
-            found |= {one: self.held[key] for one, key in wanted.keys.items() if key in self.held}
+                stopped = stop_rule and partial(stop_rule, found, name)
+                if together:
+                    self.together(name, [combination], writer, tell, lambda _, s=stopped: s and s())
+                else:
+                    ask = partial(meter(name).measure, self.context, combination, watch)
+                    self.write(writer, wanted, ask, stopped, wait)
+            found |= self.known(wanted)
         return found
 
-    def meters(self) -> list[str]:
-        """The study's meters in their turn."""
-        return [name for name in meters() if name in self.study.meters]
+    def together(
+        self,
+        name: str,
+        combinations: Iterable[Combination],
+        writer: Writer,
+        tell: Tell,
+        stopped: Callable[[Combination], str | None] = lambda combination: None,
+    ) -> None:
+        """All that a meter measures of many combinations, but those that are stopped."""
+        from htpbench.bench.together import measure_together
+
+        wanted = []
+        for one in combinations:
+            if reason := stopped(one):
+                self.keep(writer, job(self.context, one, name), ({}, "pruned", reason))
+            else:
+                wanted.append(one)
+        measure_together(self, name, wanted, writer, tell)
+
+    def known(self, wanted: Job) -> dict[str, Row]:
+        """The rows that hold for a job, by metric."""
+        return {one: self.held[key] for one, key in wanted.keys.items() if key in self.held}
+
+    def rows(self, combination: Combination) -> dict[str, Row]:
+        """The rows that hold for a combination, by metric."""
+        found = (self.known(job(self.context, combination, name)) for name in self.meters())
+        return {metric: row for rows in found for metric, row in rows.items()}
+
+    def meters(self, many: bool | None = None) -> list[str]:
+        """The study's meters in their turn; those that take many combinations, or the others."""
+        asked = [name for name in meters() if name in self.study.meters]
+        return [name for name in asked if many in (None, meter(name).takes_many())]
 
     def write(
         self,
@@ -256,14 +291,17 @@ def failure_reason(error: Exception) -> str:
 
 
 def run(runner: Runner, combinations: Sequence[Combination], tick: Tick) -> list[Row]:
-    """Measure combinations one after the other."""
+    """Measure combinations one after the other, then together where a meter takes many."""
     with runner.writer() as writer:
         rows = runner.control(writer, partial(tick, 0, len(combinations)))
         for done, combination in enumerate(combinations):
             tell = partial(tick, done, len(combinations))
-            rows += runner.measure(combination, writer, tell).values()
+            runner.measure(combination, writer, tell, many=False)
             tick(done + 1, len(combinations), str(combination))
-    return rows
+        for name in runner.meters(many=True):
+            tell = partial(tick, len(combinations), len(combinations))
+            runner.together(name, combinations, writer, tell)
+    return rows + [row for one in combinations for row in runner.rows(one).values()]
 
 
 def succeeded(study: Study, rows: Iterable[Row]) -> bool:

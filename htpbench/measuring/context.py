@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from htpbench.diffusion.sampler import Sampling
-from htpbench.errors import BenchError
 from htpbench.measuring.environment import check_device, environment, machine_name
 from htpbench.measuring.evaluation import Evaluation, prepare
 from htpbench.motion import open_motion
@@ -23,7 +20,7 @@ from htpbench.network.lifter import Lifter
 from htpbench.records.conditions import beyond
 from htpbench.study.study import Study
 from htpbench.systems.combination import Combination
-from htpbench.systems.registry import BACKBONES, Registry
+from htpbench.systems.registry import BACKBONES, Registry, digest
 
 T = TypeVar("T")
 
@@ -157,11 +154,7 @@ def opened(name: str, seed: int) -> Weights:
         return Weights({}, {"schedule": "random"}, drawn)
     path = weights.find(name)
     tensors, card = weights.read(path)
-    if card.get("schedule") not in ("any", "same"):
-        raise BenchError(
-            f"weights {path}: the card does not say for which schedules they were trained; "
-            "expected the weights.safetensors of `htpbench train`"
-        )
+    weights.schedule(path, card)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     conditions = {"weights": path.stem, "weights_sha256": digest}
     recipe = card.get("recipe", {})
@@ -181,9 +174,3 @@ def foreign_code(systems: list[tuple[Registry, str]]) -> dict[str, str]:
         for registry, name in systems
         if name not in registry.shipped
     }
-
-
-def digest(cls: type) -> str:
-    """12 hex digits of the file that a class comes from."""
-    source = Path(inspect.getfile(cls)).read_bytes()
-    return hashlib.sha256(source).hexdigest()[:12]

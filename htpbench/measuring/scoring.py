@@ -6,18 +6,25 @@ were scored on the same clips can be compared clip by clip.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from htpbench import metrics
 from htpbench.diffusion.aggregate import RULES, settle
+from htpbench.errors import Faulty
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction
 from htpbench.motion.clip import Clip
 from htpbench.records.intervals import mean_interval
 from htpbench.records.measurement import Measurement
+from htpbench.systems.registry import METRICS
+
+OF_POSES = ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc")
 
 
 def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]:
@@ -28,10 +35,7 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
     rows, views = prediction.rows, evaluation.views
     clip = views.clip[views.view_of(rows)]  # (n,)
     poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.poses3d[rows])
-    errors = {
-        name: (getattr(metrics, name)(poses, targets).numpy(), clip)
-        for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc")
-    }
+    errors = {name: (of(poses, targets), clip) for name, of in functions().items()}
     if prediction.hypotheses is not None:
         for rule in RULES:
             settled = torch.from_numpy(settle(rule, prediction.hypotheses, rows, views))
@@ -52,6 +56,30 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
         *over_actions(errors["mpjpe"][0], clip, views.clips),
         *(count(name, clip, views.clips) for name, clip in counted.items()),
     ]
+
+
+def functions() -> dict[str, Callable[[Tensor, Tensor], np.ndarray]]:
+    """Name -> errors (n,) of poses and targets (n, J, 3), ours and those of METRICS."""
+    ours = {name: partial(_array, getattr(metrics, name)) for name in OF_POSES}
+    others = {name: METRICS.load(name)() for name in METRICS.names()}
+    return ours | {name: partial(_checked, name, one.errors) for name, one in others.items()}
+
+
+def _array(error: Callable[[Tensor, Tensor], Tensor], poses: Tensor, targets: Tensor) -> np.ndarray:
+    return error(poses, targets).numpy()
+
+
+def _checked(
+    name: str, error: Callable[[Tensor, Tensor], Any], poses: Tensor, targets: Tensor
+) -> np.ndarray:
+    """What a metric of another says, once it is a finite number for each pose."""
+    found = torch.as_tensor(error(poses.clone(), targets.clone()))
+    if found.shape != (len(poses),) or not found.isfinite().all():
+        shape = tuple(found.shape)
+        raise Faulty(
+            f"the metric {name} returned {shape}; expected ({len(poses)},): a finite number a pose"
+        )
+    return found.double().numpy()
 
 
 def averaged(

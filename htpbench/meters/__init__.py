@@ -31,9 +31,14 @@ class Meter(ABC):
     of_some: ClassVar[bool] = False  # some networks have none of it: compare does not miss it
     exclusive: ClassVar[bool] = False  # measures on a device alone; its numbers are the machine's
 
+    @classmethod
+    def declared(cls) -> tuple[Metric, ...]:
+        """All metrics; a meter that others may add some to overrides this."""
+        return cls.metrics
+
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """The metrics that a combination has; () where there is nothing to measure."""
-        return tuple(metric for metric in self.metrics if not metric.derived)
+        return tuple(metric for metric in self.declared() if not metric.derived)
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """How it measures a combination, beside what holds for all meters (`Context.conditions`).

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from htpbench.errors import BenchError
 from htpbench.meters import Meter, Watch
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
 from htpbench.systems.metric import Metric, by_clip
+from htpbench.systems.registry import METRICS, digest
 
 if TYPE_CHECKING:
     from htpbench.measuring.context import Context
@@ -100,6 +103,14 @@ class Accuracy(Meter):
         *map(counted, (FRAMES, VELOCITIES, ACCELERATIONS, ACTIONS)),
     )
 
+    @classmethod
+    def declared(cls) -> tuple[Metric, ...]:
+        """See Meter; those of METRICS are measured as well."""
+        return (
+            *cls.metrics,
+            *further(tuple((name, METRICS.load(name)) for name in METRICS.names())),
+        )
+
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter; what needs hypotheses, or three frames that follow each other, may not."""
         evaluation = context.evaluation(combination)
@@ -129,9 +140,23 @@ class Accuracy(Meter):
         from htpbench.measuring import scoring
         from htpbench.measuring.prediction import predicted
 
-        return scoring.measure(
-            predicted(context, combination, watch), context.evaluation(combination)
-        )
+        evaluation = context.evaluation(combination)
+        return scoring.measure(predicted(context, combination, watch), evaluation)
+
+
+@cache
+def further(named: tuple[tuple[str, type], ...]) -> tuple[Metric, ...]:
+    """The metrics of METRICS, single and by clip; BenchError for a name that is taken."""
+    found = []
+    for name, cls in named:
+        if any(f"accuracy.{name}" == metric.name for metric in Accuracy.metrics):
+            raise BenchError(
+                f"the metric name {name!r} is taken by htpbench itself; choose another"
+            )
+        fields = {"head": cls.head, "unit": cls.unit, "better": cls.better}
+        one = error(name, **fields, decimals=cls.decimals, code=digest(cls))
+        found += [one, by_clip(one)]
+    return tuple(found)
 
 
 def told(metrics: tuple[Metric, ...]) -> set[str]:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -113,6 +113,17 @@ def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
         except SafetensorError as error:
             raise OSError(None, str(error)) from error
         beside.write(json.dumps(card, indent=1).encode() + b"\n")
+
+
+def schedule(path: Path, card: dict[str, Any]) -> str:
+    """For which schedules weights were trained: "any" or "same"; BenchError where none is told."""
+    found = card.get("schedule")
+    if found not in ("any", "same"):
+        raise BenchError(
+            f"weights {path}: the card does not say for which schedules they were trained; "
+            "expected the weights.safetensors of `htpbench train`"
+        )
+    return found
 
 
 def load_into(lifter: Lifter, combination: Combination, tensors: dict[str, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and lines that are added to one."""
 
 from __future__ import annotations
 
@@ -39,3 +39,18 @@ def write_file(path: Path, content: bytes, remedy: str = REMEDY) -> Path:
     with draft(path, remedy) as file:
         file.write(content)
     return path
+
+
+def append_line(path: Path, text: str, remedy: str = REMEDY) -> None:
+    """Append a line that is on the disk when this returns; one that a kill cut stays apart."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                text = text if file.read(1) == b"\n" else f"\n{text}"
+            file.write(f"{text}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error

@@ -47,7 +47,7 @@ def sweep(
     """
     check_objectives(runner.study)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    listed = space.listed(runner.study)
+    listed, many = space.listed(runner.study), runner.meters(many=True)
     total = len(listed) + space.asked(runner.study)
     rows: dict[Combination | None, list[Row]] = {}
     with runner.writer() as writer, talking(storage):
@@ -61,12 +61,28 @@ def sweep(
                 return
             judge = cascade.judge(combination)
             watch = judge and judge.watch
-            found = runner.measure(combination, writer, tell, judge, wait=False, watch=watch)
+            alone = {"wait": False, "watch": watch, "many": False}
+            found = runner.measure(combination, writer, tell, judge, **alone)
             rows[combination] = list(found.values())
-            trials.note(combination, found)
+            if not many:
+                trials.note(combination, found)
             tick(len(rows.keys() - {None}), total, str(combination))
 
+        def together(combinations: list[Combination]) -> None:
+            for name in many:
+                tell = partial(tick, len(rows.keys() - {None}), total)
+                runner.together(name, combinations, writer, tell, partial(stopped, name))
+            for combination in combinations if many else ():
+                found = runner.rows(combination)
+                rows[combination] = list(found.values())
+                trials.note(combination, found)
+
+        def stopped(name: str, combination: Combination) -> str | None:
+            judge = cascade.judge(combination)
+            return judge and judge(runner.rows(combination), name)
+
         in_turn([None, *listed], work)
+        together(listed)
         for done, trial in trials.wanted():
             tell = partial(tick, len(listed) + done, total)
             tell("searching")
@@ -79,7 +95,9 @@ def sweep(
                 trials.answer(trial, found)
             rows[combination] = list(found.values())
             tick(len(listed) + done + 1, total, str(combination))
-        in_turn([each for each in trials.searched() if each not in rows], work)  # of other workers
+        others = [each for each in trials.searched() if each not in rows]
+        in_turn(others, work)
+        together(others)
     ordered = dict.fromkeys([None, *listed, *rows])
     return list({row.key: row for place in ordered for row in rows[place]}.values())
 

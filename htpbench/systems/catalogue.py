@@ -21,14 +21,14 @@ def meters() -> list[str]:
 
 
 @cache
-def _declared(cls: type) -> dict[str, Metric]:
-    return {metric.name: metric for metric in cls.metrics}  # type: ignore[attr-defined]
+def _by_name(metrics: tuple[Metric, ...]) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
 
 
 def declared(name: str) -> Metric | None:
     """A metric by its name; None where no meter here declares it."""
     who = name.partition(".")[0]
-    return _declared(METERS.load(who)).get(name) if who in METERS.names() else None
+    return _by_name(METERS.load(who).declared()).get(name) if who in METERS.names() else None
 
 
 def metric(name: str, unit: str = "1") -> Metric:
@@ -56,7 +56,7 @@ def tabled(named: Iterable[tuple[str, str]] = ()) -> list[Metric]:
 
     named: metrics of rows and their units.
     """
-    known = [each for name in meters() for each in METERS.load(name).metrics]
+    known = [each for name in meters() for each in METERS.load(name).declared()]
     found = {each.name: each for each in known if each.kind == "number" and each.head}
     for name, unit in named:
         if declared(name) is None:

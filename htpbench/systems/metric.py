@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Metric:
     terminal: bool = False  # in the table that a terminal shows
     bounded: bool = False  # printed with its interval
 
+    code: str = ""  # of one that does not come with htpbench: a digest of its source
+
     labels: str = ".*"  # of a list: the pattern of its axis
     of_frames: bool = False  # of a list: its values are numbers of frames
 
@@ -51,6 +54,28 @@ class Metric:
         return (f"{self.name}.low", f"{self.name}.high") if self.bounded else ()
 
 
+class PoseMetric(ABC):
+    """An error of each pose, which the meter accuracy averages over frames and by clip.
+
+    Registered as NAME in METRICS it is measured as accuracy.NAME.
+    """
+
+    head: ClassVar[str]  # above its column
+    unit: ClassVar[str] = "mm"
+    better: ClassVar[Literal["less", "more"]] = "less"
+    decimals: ClassVar[int] = 1
+
+    @abstractmethod
+    def errors(self, poses: Any, targets: Any) -> Any:
+        """(n,) of poses and targets (n, 17, 3): float32 tensors, mm, camera axes, pelvis at 0."""
+
+
 def by_clip(metric: Metric) -> Metric:
     """The metric that holds a number's mean of each clip."""
-    return Metric(name=metric.paired_by[0], unit=metric.unit, kind="by_clip", better=metric.better)
+    return Metric(
+        name=metric.paired_by[0],
+        unit=metric.unit,
+        kind="by_clip",
+        better=metric.better,
+        code=metric.code,
+    )

@@ -19,6 +19,7 @@ from htpbench.errors import BenchError, NotBuilt, unknown
 from htpbench.systems import cards
 
 T = TypeVar("T")
+IMPORTED = "htpbench_import_"  # begins the names of modules of imported files
 
 
 class Registry(Generic[T]):
@@ -35,6 +36,8 @@ class Registry(Generic[T]):
     @cached_property
     def shipped(self) -> Mapping[str, str | None]:
         """Name -> "module:attribute" of what comes with htpbench; None: not built yet."""
+        if self.kind not in cards.FOLDERS:
+            return {}
         return {name: card.implementation for name, card in cards.shipped(self.kind).items()}
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
@@ -169,7 +172,7 @@ def import_file(path: Path) -> None:
         raise BenchError(f"--import {path}: {error.strerror}") from error
     place = str(path.resolve())
     digest = hashlib.sha256(place.encode() + content)  # two files may have one stem
-    name = f"htpbench_import_{path.stem}_{digest.hexdigest()[:8]}"
+    name = f"{IMPORTED}{path.stem}_{digest.hexdigest()[:8]}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, place)
@@ -190,7 +193,20 @@ def import_file(path: Path) -> None:
         raise BenchError(f"--import {path}, line {line}: {kind}: {error}; mend it") from error
 
 
+def imported_files() -> list[str]:
+    """The files that `import_file` has run, for a process that is to know the same."""
+    known = [module for name, module in sys.modules.items() if name.startswith(IMPORTED)]
+    return [str(module.__file__) for module in known]
+
+
+def digest(cls: type) -> str:
+    """12 hex digits of the file that a class comes from."""
+    source = Path(inspect.getfile(cls)).read_bytes()
+    return hashlib.sha256(source).hexdigest()[:12]
+
+
 BACKBONES: Registry = Registry("backbone")
 PRUNERS: Registry = Registry("pruner")
 RECOVERERS: Registry = Registry("recoverer")
 METERS: Meters = Meters("meter")
+METRICS: Registry = Registry("metric")

@@ -7,8 +7,15 @@ class TestMine(PrunerContract):
 """
 
 from htpbench.testing.backbones import BackboneContract
+from htpbench.testing.meters import MeterContract
 from htpbench.testing.motion import DatasetContract
 from htpbench.testing.pruners import PrunerContract
 from htpbench.testing.recoverers import RecovererContract
 
-__all__ = ["BackboneContract", "DatasetContract", "PrunerContract", "RecovererContract"]
+__all__ = [
+    "BackboneContract",
+    "DatasetContract",
+    "MeterContract",
+    "PrunerContract",
+    "RecovererContract",
+]

@@ -1,0 +1,199 @@
+"""Many combinations measured at once, in processes of their own: one death costs one combination.
+
+The parent holds the claim of the meter and writes the rows; each child holds the device and says
+what it works at and what it found, a JSON line each. What a child found counts once it is through:
+its lines are appended to results/<machine>/together/<meter>.lines, and a run that was killed takes
+them from there, under the same environment and commit. Rows are written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from htpbench.bench.job import Job, job
+from htpbench.bench.runner import Outcome, Runner, Tell, checked, failure
+from htpbench.errors import BenchError
+from htpbench.outside import files
+from htpbench.outside.drafts import append_line
+from htpbench.records.measurement import Measurement
+from htpbench.records.rows import Writer
+from htpbench.systems.catalogue import meter
+from htpbench.systems.combination import Combination
+from htpbench.systems.registry import imported_files
+
+MOST_BYTES = 2**28  # of a file of lines
+CHILD = [sys.executable, "-P", "-m", "htpbench.bench.child"]
+
+
+@dataclass
+class Child:
+    """What a process found, and what became of it."""
+
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)  # combination -> its line
+    begun: str | None = None  # the combination that it named last
+    until: float | None = None  # when, on the clock, its next line must be there
+    ended: str = ""  # why it did not come to its end
+
+
+def measure_together(
+    runner: Runner,
+    name: str,
+    combinations: Sequence[Combination],
+    writer: Writer,
+    tell: Tell = lambda text: None,
+) -> None:
+    """Measure with a meter that takes many at once; each key gets its row, a failure too.
+
+    Only one process does this at a time for a device and a meter. A combination at which a child
+    dies or stays longer than the runner's time limit gets no number, and the others go on.
+    """
+    with runner.claims.hold(f"{name} together on {runner.context.device}"):
+        runner.index.refresh()  # whoever held the claim before may have measured them
+        wanted = {str(one): job(runner.context, one, name) for one in combinations}
+        left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
+        if left:
+            for one, outcome in Run(runner, name, left, tell).outcomes():
+                runner.keep(writer, left[one], outcome)
+
+
+class Run:
+    """One meter's processes, one after the other."""
+
+    def __init__(self, runner: Runner, name: str, jobs: dict[str, Job], tell: Tell) -> None:
+        self.runner, self.name, self.jobs, self.tell = runner, name, jobs, tell
+        self.path = runner.folder / "together" / f"{name}.lines"
+        self.failed: dict[str, Outcome] = {}
+
+    def outcomes(self) -> Iterator[tuple[str, Outcome]]:
+        """What becomes of each combination, in the order given."""
+        parts = [self.process(number) for number in range(meter(self.name).processes)]
+        for one, wanted in self.jobs.items():
+            if one in self.failed:
+                yield one, self.failed[one]
+                continue
+            try:
+                each = [[Measurement(**m) for m in part[one]["measured"]] for part in parts]
+                yield one, (checked(wanted, meter(self.name).joined(each)), "ok", None)
+            except Exception as error:
+                yield one, failure(error)
+
+    def process(self, number: int) -> dict[str, dict[str, Any]]:
+        """The lines of one process for all that has not failed, of earlier runs or made now."""
+        known = self.known(number)
+        while left := [one for one in self.jobs if one not in known and one not in self.failed]:
+            child = self.child(left)
+            if child.ended:
+                status = "timeout" if child.ended.startswith("took longer") else "failed"
+                lost = [child.begun] if child.begun else left  # before the first it is all of them
+                self.failed |= {one: ({}, status, child.ended) for one in lost}
+                continue
+            for one in left:
+                line = child.found.get(one, {"status": "failed", "reason": "the meter left it out"})
+                if "status" in line:
+                    self.failed[one] = ({}, line["status"], line["reason"])
+                else:
+                    known[one] = line
+                    append_line(self.path, json.dumps({**self.place(one, number), **line}))
+        return known
+
+    def place(self, one: str, number: int) -> dict[str, Any]:
+        """What a line is of: lines of other code, machines and conditions are not taken for it."""
+        return {
+            "claim": hashlib.sha256(self.jobs[one].claim.encode()).hexdigest()[:16],
+            "process": number,
+            "environment": self.runner.context.environment["id"],
+            "commit": self.runner.commit,
+        }
+
+    def known(self, number: int) -> dict[str, dict[str, Any]]:
+        """The lines that earlier runs left of a process."""
+        if not self.path.exists():
+            return {}
+        lines = []
+        for text in files.content(self.path, MOST_BYTES).splitlines():
+            try:
+                lines.append(files.parse_json(text))
+            except ValueError:  # cut by a kill
+                continue
+        found = {}
+        for one in self.jobs:
+            place = self.place(one, number)
+            mine = [x for x in lines if isinstance(x, dict) and place.items() <= x.items()]
+            if mine and isinstance(mine[-1].get("measured"), list):
+                found[one] = mine[-1]
+        return found
+
+    def child(self, left: list[str]) -> Child:
+        """Measure these in a fresh process."""
+        context = self.runner.context
+        asked = {
+            "study": context.study.model_dump(mode="json"),
+            "imports": imported_files(),
+            "device": context.device,
+            "seed": context.seed,
+            "threads": torch.get_num_threads(),
+            "environment": context.environment,
+            "machine": context.machine,
+            "meter": self.name,
+            "combinations": left,
+        }
+        found = Child()
+        pipe = subprocess.PIPE  # a session of its own: Ctrl-C is for the parent, which ends it
+        started = subprocess.Popen(CHILD, stdin=pipe, stdout=pipe, start_new_session=True)
+        try:
+            started.stdin.write(json.dumps(asked).encode() + b"\n")  # type: ignore[union-attr]
+            started.stdin.flush()  # type: ignore[union-attr]
+            found.ended = self.follow(started, found)
+        finally:
+            if started.poll() is None:
+                started.kill()
+            started.communicate()
+        if not found.ended and started.returncode:
+            found.ended = f"its process ended with code {started.returncode} (out of memory?)"
+        return found
+
+    def follow(self, process: subprocess.Popen, found: Child) -> str:
+        """Read what a child says until it ends; why it was stopped, if it was."""
+        limit = self.runner.timeout
+        for line in spoken(process, found):
+            if line is None:
+                return f"took longer than {limit:g} s"
+            if "stop" in line:
+                raise BenchError(line["stop"])
+            if limit:  # it holds the device from its first line on: waiting does not count
+                found.until = time.monotonic() + limit
+            if "begin" in line:
+                found.begun = line["begin"]
+                self.tell(f"{found.begun}: {self.name}")
+            elif "combination" in line:
+                found.found[line.pop("combination")] = line
+        return ""
+
+
+def spoken(process: subprocess.Popen, child: Child) -> Iterator[dict | None]:
+    """The lines of a child as they come; None where none came in time."""
+    pipe, rest = process.stdout, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)  # type: ignore[arg-type]
+        while True:
+            end = child.until
+            if not selector.select(max(0.0, end - time.monotonic()) if end else None):
+                yield None
+                return
+            read = os.read(pipe.fileno(), 2**16)  # type: ignore[union-attr]
+            if not read:
+                return
+            *lines, rest = (rest + read).split(b"\n")
+            for text in lines:
+                yield json.loads(text)

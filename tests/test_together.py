@@ -1,0 +1,188 @@
+"""Meters that measure many combinations at once: deaths, limits and kills cost what they must."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import small
+from test_registry import registries_as_before  # noqa: F401
+
+from htpbench.bench.job import job
+from htpbench.errors import BenchError
+from htpbench.records.rows import Store
+from htpbench.study.loading import load
+from htpbench.systems.registry import import_file
+
+KILLS = int(os.environ.get("HTPBENCH_KILLS", "2"))  # 20 of each kind were tried
+METER = '''
+import os, signal, time
+from pathlib import Path
+
+from htpbench import METERS, Measurement, Meter, Metric
+from htpbench.errors import BenchError, Faulty
+
+
+@METERS.register("rounds")
+class Rounds(Meter):
+    """Rounds of all, as a clock would."""
+
+    exclusive = True
+    processes = 2
+    metrics = (Metric(name="rounds.kept"), Metric(name="rounds.of", exact=True))
+
+    def measure(self, context, combination, watch=None):
+        raise NotImplementedError
+
+    def together(self, context, combinations, begin):
+        print("a meter may print")
+        folder = Path("children")
+        folder.mkdir(exist_ok=True)
+        (folder / str(os.getpid())).touch()
+        for _ in range(3):
+            for one in combinations:
+                begin(one)
+                time.sleep({pause})
+                kept = one.schedule[0][0] if one.schedule else 9
+                {fault}
+        for one in combinations:
+            kept = one.schedule[0][0] if one.schedule else 9
+            found = [Measurement("rounds.kept", kept), Measurement("rounds.of", len(combinations))]
+            yield one, {answer}
+
+    def joined(self, found):
+        return [found[0][0]._replace(value=sum(part[0].value for part in found)), found[0][1]]
+'''
+NAMES = [small.NETWORK, *(f"mixste.tiny-9+tps:{r}@1+tri" for r in (3, 5, 7))]
+FAULTS = {  # of the combination that keeps 5 frames: what its row says
+    "os.kill(os.getpid(), signal.SIGKILL) if kept == 5 else 0": ("failed", "code -9"),
+    "os._exit(3) if kept == 5 else 0": ("failed", "code 3"),
+    "time.sleep(60) if kept == 5 else 0": ("timeout", "took longer than 2 s"),
+}
+ANSWERS = {
+    "found if kept != 5 else RuntimeError('on purpose')": ("failed", "RuntimeError: on purpose"),
+    "found if kept != 5 else found[:1]": ("failed", "rounds did not measure rounds.of"),
+    "found if kept != 5 else Faulty('a fault')": ("failed", "a fault"),
+}
+
+
+def meter(folder, fault="pass", answer="found", pause=0.01):
+    """Write the meter; returns its path."""
+    path = Path(folder) / "rounds.py"
+    filled = METER.replace("{fault}", fault).replace("{answer}", answer)
+    path.write_text(filled.replace("{pause}", str(pause)))
+    return path
+
+
+def study(folder):
+    return small.study(folder, meters=("cost", "rounds"), combinations=NAMES)
+
+
+def measured(folder, **changes):
+    """The rows of the meter by combination and metric, measured here."""
+    runner = small.runner(load(str(study(folder))), Path(folder) / "results", **changes)
+    with runner.writer() as writer:
+        runner.together("rounds", runner.study.parsed(), writer, lambda text: None)
+    return {name: runner.rows(one) for name, one in zip(NAMES, runner.study.parsed(), strict=True)}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [*(("fault", text) for text in FAULTS), *(("answer", a) for a in ANSWERS)]
+)
+def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text):
+    import_file(meter(tmp_path, **{kind: text}))
+    rows = measured(tmp_path, timeout=2.0)
+    for name, kept in zip(NAMES, (9, 3, 5, 7), strict=True):
+        row = rows[name]["rounds.kept"]
+        if kept == 5:
+            status, reason = (FAULTS | ANSWERS)[text]
+            assert row.status == status and reason in row.reason
+        else:
+            assert (row.status, row.value) == ("ok", 2 * kept)
+
+
+def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
+    import_file(meter(tmp_path))
+    first, again = measured(tmp_path), measured(tmp_path)
+    assert first == again and {row.status for rows in first.values() for row in rows.values()} == {
+        "ok"
+    }
+    assert len(list(Path("children").iterdir())) == 2, "two processes, none the second time"
+    assert {rows["rounds.of"].value for rows in first.values()} == {len(NAMES)}
+
+
+def test_an_error_of_the_user_ends_the_run_with_its_words(tmp_path):
+    import_file(meter(tmp_path, fault="raise BenchError('mend your disk')"))
+    with pytest.raises(BenchError, match="mend your disk"):
+        measured(tmp_path)
+    assert Store(tmp_path / "results").read() == []
+
+
+def test_a_process_that_cannot_begin_is_one_failure_for_all(tmp_path):
+    import_file(meter(tmp_path, answer="found"))
+    path = tmp_path / "rounds.py"
+    path.write_text(
+        path.read_text() + "\nimport os, sys\n'child' in sys.orig_argv[-1] and os._exit(7)\n"
+    )
+    rows = measured(tmp_path)
+    assert all("code 7" in one["rounds.kept"].reason for one in rows.values())
+
+
+def children():
+    """The processes of the meter that still live."""
+    return [int(path.name) for path in Path("children").glob("*") if alive(int(path.name))]
+
+
+def alive(process):
+    try:
+        return "child" in Path(f"/proc/{process}/cmdline").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("victim", ["child", "parent"])
+def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
+    """The numbers of the others stay, and the same command ends well."""
+    import_file(meter(tmp_path, pause=0.05))
+    path, rng = study(tmp_path), random.Random(victim)
+    command = ["-m", "htpbench", "--import", "rounds.py", "sweep", path.name]
+    for kill in range(KILLS):
+        results = f"results{kill}"
+        process = small.started(*command, "--results", results, cwd=tmp_path)
+        wanted = len(list(Path("children").glob("*"))) + rng.choice([1, 1, 2])
+        while len(list(Path("children").glob("*"))) < wanted and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.7))
+        targets = [process.pid] if victim == "parent" else children()
+        for target in targets:
+            os.kill(target, signal.SIGKILL)
+        small.finished(process)
+        for _ in range(100):
+            if not children():
+                break
+            time.sleep(0.05)
+        assert not children(), "a child outlives its parent"
+        last = small.finished(small.started(*command, "--results", results, cwd=tmp_path))
+        assert last[0] == 0, last
+        rows = Store(tmp_path / results).read()
+        ok = Counter((row.combination, row.metric) for row in rows if row.status == "ok")
+        assert set(ok.values()) == {1}, "an ok row twice"
+        runner = small.runner(load(str(path)), tmp_path / results)
+        asked = {
+            (str(one), name)
+            for one in runner.study.parsed()
+            for name in job(runner.context, one, "rounds").keys
+        }
+        assert asked <= set(ok), "a killed child is tried again, the others' numbers are kept"
+        for line in (tmp_path / results).rglob("*.lines"):
+            for text in line.read_text().splitlines():
+                assert json.loads(text)["process"] in (0, 1)
