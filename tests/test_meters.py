@@ -1,11 +1,13 @@
 """Meters and metrics: those that come with the package, and what third parties bring."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 import small
 import torch
+from paths import ROOT
 from test_registry import distribution, registries_as_before  # noqa: F401
 
 from htpbench.bench.job import job
@@ -26,32 +28,8 @@ from htpbench.systems.registry import METERS, METRICS, import_file
 from htpbench.testing import MeterContract
 
 ERRORS = "(poses - targets).norm(dim=-1).median(dim=-1).values"
-METER = '''
-from htpbench import METERS, Measurement, Meter, Metric
-
-
-@METERS.register("width")
-class Width(Meter):
-    """How wide the network is."""
-
-    metrics = (Metric(name="width.tokens", unit="channel", head="width", better=None, first=True),)
-
-    def measure(self, context, combination, watch=None):
-        return [Measurement("width.tokens", context.built(combination).backbone.width)]
-'''
-METRIC = '''
-from htpbench import METRICS, PoseMetric
-
-
-@METRICS.register("median")
-class Median(PoseMetric):
-    """The error of the joint in the middle."""
-
-    head = "median joint error"
-
-    def errors(self, poses, targets):
-        return (poses - targets).norm(dim=-1).median(dim=-1).values
-'''
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "meters.md").read_text(), re.DOTALL)
+METRIC, METER, CONTRACT = BLOCKS  # what the documentation shows is what is tried
 DECORATORS = ('@METERS.register("width")\n', '@METRICS.register("median")\n')
 
 
@@ -173,6 +151,13 @@ def test_a_meter_and_a_metric_of_ones_own(tmp_path, way):
     assert "paired by clip" in run(
         "compare", small.NETWORK, small.PRUNED, "--metric", "accuracy.median"
     )
+
+
+def test_the_contract_as_the_documentation_shows_it(tmp_path):
+    exec(METER, found := {})
+    exec(CONTRACT, found)
+    found["TestWidth"]().test_it_measures_what_applies()
+    assert found["TestWidth"].name == "width" and "Width" in found
 
 
 def test_a_metric_of_ones_own_that_is_edited_has_another_key(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import marshal
 import os
 import re
 import sys
@@ -200,8 +201,12 @@ def imported_files() -> list[str]:
 
 
 def digest(cls: type) -> str:
-    """12 hex digits of the file that a class comes from."""
-    source = Path(inspect.getfile(cls)).read_bytes()
+    """12 hex digits of the file that a class comes from; typed in, of its functions."""
+    try:
+        source = Path(inspect.getfile(cls)).read_bytes()
+    except (OSError, TypeError):  # a notebook, or a prompt
+        functions = [each for each in vars(cls).values() if inspect.isfunction(each)]
+        source = b"".join(marshal.dumps(each.__code__) for each in functions)
     return hashlib.sha256(source).hexdigest()[:12]
 
 
