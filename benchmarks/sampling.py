@@ -11,9 +11,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 import numpy as np
 import torch
 
-from htpbench.diffusion.sampler import Sampling, Whole
+from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.measuring import timing
-from htpbench.measuring.whole import call
+from htpbench.measuring.predicting import call
 from htpbench.network.build import build
 
 GRID = [(hypotheses, iterations) for hypotheses in (1, 5, 20) for iterations in (1, 5, 10)]
@@ -46,7 +46,7 @@ def by_number(name):
     print(f"{name}: H, K, calls, seconds a clip, milliseconds a frame")
     for hypotheses, iterations in GRID:
         how = Sampling(hypotheses, iterations)
-        taken, _ = seconds_of([Whole(lifter, how)], rounds=3)
+        taken, _ = seconds_of([HypothesisSampler(lifter, how)], rounds=3)
         seconds, told = np.median(taken), f"{hypotheses:3} {iterations:3} {how.calls(True):4}"
         print(f"{told} {seconds:8.2f} {seconds / lifter.frames * 1e3:8.2f}")
 
@@ -55,7 +55,9 @@ def pruned(name):
     """Print the speed-up of a whole prediction, H = K = 5, beside what operations promise."""
     base = build(name)
     lifters = [base, *(build(f"{name}+{text}", masked=masked) for text, masked in PRUNED)]
-    taken, shares = seconds_of([Whole(lifter, Sampling(5, 5)) for lifter in lifters], rounds=3)
+    taken, shares = seconds_of(
+        [HypothesisSampler(lifter, Sampling(5, 5)) for lifter in lifters], rounds=3
+    )
     names = ["unpruned", *(text + ", masked" * masked for text, masked in PRUNED)]
     whole = call(base)
     print(

@@ -63,7 +63,7 @@ class Teacher(torch.nn.Module):
         self.frames, self.offset = frames, offset
         self.centre = (index.shape[1] - 1) // 2
 
-    def forward(self, poses2d, selection=None):
+    def forward(self, poses2d, replay=None):
         targets = np.stack([self.known[clip.numpy().tobytes()] for clip in poses2d])
         frames = torch.arange(targets.shape[1]) if self.frames is None else self.frames
         poses = torch.from_numpy(targets)[:, frames] / 1000.0  # (B, f, J, 3) m
@@ -190,7 +190,7 @@ class Halves(torch.nn.Module):
     backbone = SimpleNamespace(channels=2, inputs=("poses2d",))
     centred = False
 
-    def forward(self, poses2d, selection=None):
+    def forward(self, poses2d, replay=None):
         poses = torch.zeros(*poses2d.shape[:3], 3)
         poses[..., 1, 0] = 1.0
         return Lifted(poses, torch.arange(poses.shape[1]).expand(len(poses), -1), ())
@@ -208,9 +208,9 @@ def test_the_mirrored_pass_keeps_the_same_frames_only_where_poses_come_out_there
     lifter, asked = build(text).eval(), []
     forward = lifter.forward
 
-    def spy(poses2d, selection=None):
-        asked.append(selection)
-        return forward(poses2d, selection=selection)
+    def spy(poses2d, replay=None):
+        asked.append(replay)
+        return forward(poses2d, replay=replay)
 
     monkeypatch.setattr(lifter, "forward", spy)
     lift(lifter, noise(2, 9, 17, 2), augment=True)

@@ -87,7 +87,7 @@ def the(findings, place):
 def test_a_weight_that_moved_is_a_regression(study, before, tmp_path):
     others = tiny_weights(tmp_path / "b", moved=1e-2)
     after, findings = again(study, before, weights=others, meters=["accuracy"])
-    assert check.verdict(findings) == check.REGRESSION
+    assert check.exit_code(findings) == check.REGRESSION
     found = the(findings, MPJPE)
     assert found.state == "worse" and found.why == "worse by more than 0.0001 mm"
     change = after.rows[MPJPE].value - before.rows[MPJPE].value
@@ -102,7 +102,7 @@ def test_a_frame_kept_elsewhere_is_a_regression(study, before, monkeypatch):
     )
     _, findings = again(study, before, meters=["selection"])
     assert states(findings, "worse") == {KEPT}
-    assert check.verdict(findings) == check.REGRESSION
+    assert check.exit_code(findings) == check.REGRESSION
     said = ("4", "5", "window 0, rank 1; 2 of 3 in common", "another frame")
     assert the(findings, KEPT)[2:] == said
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_compared_is_named(before):
     ]
     for one, other, words in cases:
         findings = check.compare(one, other, {})
-        assert check.verdict(findings) == check.INCOMPLETE
+        assert check.exit_code(findings) == check.INCOMPLETE
         (place,) = states(findings, "missing")
         assert words in the(findings, place).why
         *_, summary = check.report(findings, one, other)
@@ -169,16 +169,16 @@ def test_what_cannot_be_compared_is_named(before):
 
 def test_a_regression_outranks_what_is_missing_and_nothing_measured_is_no_pass(before):
     worse = with_row(before, MPJPE, value=1e3)
-    assert check.verdict(check.compare(before, without(worse, KEPT), {})) == check.REGRESSION
+    assert check.exit_code(check.compare(before, without(worse, KEPT), {})) == check.REGRESSION
     nothing = replace(before, rows={})
-    assert check.verdict(check.compare(before, nothing, {})) == check.INCOMPLETE
-    assert check.verdict(check.compare(nothing, nothing, {})) == check.INCOMPLETE
+    assert check.exit_code(check.compare(before, nothing, {})) == check.INCOMPLETE
+    assert check.exit_code(check.compare(nothing, nothing, {})) == check.INCOMPLETE
 
 
 def test_what_got_better_is_a_note(before):
     after = with_row(before, MPJPE, value=before.rows[MPJPE].value - 0.4)
     findings = check.compare(before, after, {})
-    assert check.verdict(findings) == 0
+    assert check.exit_code(findings) == 0
     note, _ = check.report(findings, before, after)
     assert "is better by more than the rule (-0.4000 mm): --pin it" in note
 
@@ -186,10 +186,10 @@ def test_what_got_better_is_a_note(before):
 def test_other_metrics_are_gated_when_asked(before):
     place = small.NETWORK, "accuracy.pck"
     after = with_row(before, place, value=before.rows[place].value - 1)
-    assert check.verdict(check.compare(before, after, {})) == 0
+    assert check.exit_code(check.compare(before, after, {})) == 0
     for limit, code in (("0.5", check.REGRESSION), ("2", 0)):
         asked = tolerance.parse_rules([f"accuracy.pck:+{limit}%"], {"accuracy.pck": "%"})
-        assert check.verdict(check.compare(before, after, asked)) == code
+        assert check.exit_code(check.compare(before, after, asked)) == code
 
 
 def test_kept_frames_of_another_machine_may_differ_a_little_unless_the_pruner_is_static(before):

@@ -13,11 +13,10 @@ from small import call
 from htpbench.diffusion import aggregate
 from htpbench.diffusion.graph import Graph, load_official
 from htpbench.diffusion.hypotheses import draw_noise, noised, sample
-from htpbench.diffusion.sampler import Sampling, Whole
+from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.diffusion.schedule import cosine, step_back, times
 from htpbench.errors import BenchError
-from htpbench.measuring import counting
-from htpbench.measuring import whole as predicting
+from htpbench.measuring import counting, predicting
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
 from htpbench.network.build import build
@@ -163,7 +162,7 @@ def test_a_prediction_costs_as_many_calls():
     one = {item.metric: item.value for item in counting.measure(network)}
     assert found["sampling.flops_published"] == 12 * one["cost.flops_published"]
     with torch.inference_mode(), counting.everything_counter() as counter:
-        whole = Whole(network, how)
+        whole = HypothesisSampler(network, how)
         whole(*whole.example())
     assert found["sampling.flops"] == counter.get_total_flops()
     # Backward: twice the products of forward, less those towards the inputs.

@@ -165,7 +165,7 @@ def folder(tmp_path_factory):
     """A folder with a study and one that trains its own networks; no figures are drawn in it."""
     with pytest.MonkeyPatch.context() as patch:
         small.quick(patch)
-        for name in ("lineages.lineages", "seeds.seeds"):
+        for name in ("regimes.regimes", "seeds.seeds"):
             patch.setattr(f"htpbench.report.figures.{name}", lambda *_: ())
         folder = tmp_path_factory.mktemp("text")
         (folder / "results").mkdir()

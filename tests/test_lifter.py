@@ -92,8 +92,8 @@ def test_a_replayed_selection_is_kept_whatever_the_input():
     assert not all(
         a.equal(b) for a, b in zip(lifted.kept, lifter(*second).kept, strict=True)
     )  # else there is nothing to replay
-    assert lifter(*first, selection=lifted.kept).poses.equal(lifted.poses)
-    replayed = lifter(*second, selection=lifted.kept)
+    assert lifter(*first, replay=lifted.kept).poses.equal(lifted.poses)
+    replayed = lifter(*second, replay=lifted.kept)
     assert all(a.equal(b) for a, b in zip(lifted.kept, replayed.kept, strict=True))
 
 

@@ -32,7 +32,7 @@ from benchmarks.gpu.common import (
     tables,
     walls,
 )
-from htpbench.diffusion.sampler import Sampling, Whole
+from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.measuring.timing import SPANS, Clock
 from htpbench.network.build import build
 from htpbench.systems.combination import parse
@@ -83,7 +83,9 @@ class Timed:
         with torch.device(on):
             lifter = build(case.text).eval()
         if case.hypotheses:
-            lifter = Whole(lifter, Sampling(case.hypotheses, case.hypotheses), augment=False)
+            lifter = HypothesisSampler(
+                lifter, Sampling(case.hypotheses, case.hypotheses), augment=False
+            )
             lifter.rows = case.hypotheses
         self.lifter = lifter.to(torch.bfloat16) if case.dtype == "bfloat16" else lifter
         self.inputs = tuple(

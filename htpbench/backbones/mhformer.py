@@ -58,12 +58,12 @@ class Hypotheses(Block):
         self.drop_path = DropPath(drop_path, dropout)
 
     @abstractmethod
-    def attend(self, tokens: Tensor, keys: Tensor | None) -> list[Tensor]:
+    def attend(self, tokens: Tensor, allowed: Tensor | None) -> list[Tensor]:
         """(B, f, S, C) -> S times (B, f, C)."""
 
-    def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, allowed: Tensor | None = None) -> Tensor:
         """See Block."""
-        x = torch.cat(self.attend(tokens, keys), dim=-1)  # (B, f, S C)
+        x = torch.cat(self.attend(tokens, allowed), dim=-1)  # (B, f, S C)
         x = x + self.drop_path(self.mlp(self.norm2(x)))
         return x.unflatten(-1, (HYPOTHESES, -1))  # (B, f, S, C)
 
@@ -78,10 +78,10 @@ class Refinement(Hypotheses):
         self.norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-6) for _ in range(HYPOTHESES))
         self.attentions = nn.ModuleList(Attention(width, heads) for _ in range(HYPOTHESES))
 
-    def attend(self, tokens: Tensor, keys: Tensor | None) -> list[Tensor]:
+    def attend(self, tokens: Tensor, allowed: Tensor | None) -> list[Tensor]:
         """See Hypotheses."""
         parts = zip(tokens.unbind(dim=2), self.norms, self.attentions, strict=True)
-        return [x + self.drop_path(attention(norm(x), keys)) for x, norm, attention in parts]
+        return [x + self.drop_path(attention(norm(x), allowed)) for x, norm, attention in parts]
 
     def received(self, tokens: Tensor) -> Tensor:
         """See Block; mean over hypotheses."""
@@ -119,12 +119,12 @@ class Interaction(Hypotheses):
         super().__init__(width, hidden, drop_path, dropout)
         self.attentions = nn.ModuleList(Talk(width, heads) for _ in range(HYPOTHESES))
 
-    def attend(self, tokens: Tensor, keys: Tensor | None) -> list[Tensor]:
+    def attend(self, tokens: Tensor, allowed: Tensor | None) -> list[Tensor]:
         """See Hypotheses; later ones see the earlier ones as already changed."""
         x = list(tokens.unbind(dim=2))
         for own, attention in enumerate(self.attentions):
             first, second = (other for other in range(HYPOTHESES) if other != own)
-            x[own] = x[own] + self.drop_path(attention(x[first], x[second], x[own], keys))
+            x[own] = x[own] + self.drop_path(attention(x[first], x[second], x[own], allowed))
         return x
 
 

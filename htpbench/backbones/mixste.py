@@ -30,11 +30,11 @@ class Pair(Block):
         """The spatial half: (B, f, J, C) -> (B, f, J, C)."""
         return tokens if self.spatial is None else over_joints(self.spatial, self.norms[0], tokens)
 
-    def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, allowed: Tensor | None = None) -> Tensor:
         """See Block."""
         batch, _, joints, _ = tokens.shape
         x = fold(self.enter(tokens))  # (B J, f, C)
-        x = self.norms[1](self.temporal(x, repeat(keys, joints)))
+        x = self.norms[1](self.temporal(x, repeat(allowed, joints)))
         return x.unflatten(0, (batch, joints)).transpose(1, 2)  # (B, f, J, C)
 
     def received(self, tokens: Tensor) -> Tensor:

@@ -24,19 +24,19 @@ def skeleton() -> Tensor:
     return torch.tensor(rows)
 
 
-def nearest(x: Tensor, count: int, keys: Tensor | None) -> Tensor:
+def nearest(x: Tensor, count: int, allowed: Tensor | None) -> Tensor:
     """(N, L, C) -> (N, L, L): row i is 1 at the positions most like i by dot product.
 
     They are `count`, and more on ties; the position itself may not be among them.
-    keys (N, 1 or L, L) bool: positions to choose from, as in Block.
+    allowed (N, 1 or L, L) bool: positions to choose from, as in Block.
     """
     with torch.no_grad():
         scores = x @ x.transpose(1, 2)  # (N, L, L)
-        if keys is not None:
-            scores = scores.masked_fill(~keys, float("-inf"))
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, float("-inf"))
         least = scores.topk(min(count, x.shape[1])).values[..., -1:]  # (N, L, 1)
         near = scores >= least
-        return (near if keys is None else near & keys).to(x.dtype)
+        return (near if allowed is None else near & allowed).to(x.dtype)
 
 
 class Graph(nn.Module):
@@ -55,18 +55,18 @@ class Graph(nn.Module):
         if neighbours is None:
             self.register_buffer("skeleton", skeleton(), persistent=False)
 
-    def adjacency(self, x: Tensor, keys: Tensor | None) -> Tensor:
+    def adjacency(self, x: Tensor, allowed: Tensor | None) -> Tensor:
         """(N, L, L), divided by the roots of the row sums on both sides."""
         if self.neighbours is None:
             edges = self.skeleton.to(x.dtype).expand(len(x), -1, -1)  # type: ignore[operator]
         else:
-            edges = nearest(x, self.neighbours, keys)
+            edges = nearest(x, self.neighbours, allowed)
         scale = edges.sum(dim=-1).rsqrt()  # (N, L)
         return scale[:, :, None] * edges * scale[:, None, :]
 
-    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
         """(N, L, C) -> (N, L, C)."""
-        heard = self.adjacency(x, keys) @ self.others(x)  # (N, L, C)
+        heard = self.adjacency(x, allowed) @ self.others(x)  # (N, L, C)
         return torch.relu(x + self.norm(heard + self.own(x)))
 
 
@@ -83,9 +83,9 @@ class ScaledLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.scale2 = nn.Parameter(torch.full((width,), 1e-5))
 
-    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
         """(N, L, C) -> (N, L, C)."""
-        x = x + self.scale1 * self.mixer(self.norm1(x), keys)
+        x = x + self.scale1 * self.mixer(self.norm1(x), allowed)
         return x + self.scale2 * self.mlp(self.norm2(x))
 
     def received(self, x: Tensor) -> Tensor:

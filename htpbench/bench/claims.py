@@ -26,7 +26,7 @@ from htpbench.errors import BenchError
 from htpbench.outside import files
 from htpbench.outside.waiting import PAUSE_S, Waiting
 
-Unit = TypeVar("Unit")
+Job = TypeVar("Job")
 OTHERS = "what another process measures"
 ELSEWHERE_S = 24 * 3600.0  # a claim of another host that is older than this is free
 
@@ -162,7 +162,7 @@ class Claims:
             return 0
 
     def renew(self, what: str) -> None:
-        """Say that a long unit is still worked at."""
+        """Say that a long job is still worked at."""
         key = hashlib.sha256(what.encode()).hexdigest()[:16]
         if (self.folder / key).exists():
             os.utime(self.folder / key)
@@ -198,16 +198,16 @@ def _read(path: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def in_turn(units: Iterable[Unit], work: Callable[[Unit], None]) -> None:
-    """Work at every unit; one that is Busy is tried again after the others."""
-    left, passed, waiting = deque(units), 0, Waiting(OTHERS)
+def in_turn(jobs: Iterable[Job], work: Callable[[Job], None]) -> None:
+    """Work at every job; one that is Busy is tried again after the others."""
+    left, passed, waiting = deque(jobs), 0, Waiting(OTHERS)
     while left:
-        unit = left.popleft()
+        job = left.popleft()
         try:
-            work(unit)
+            work(job)
             passed, waiting = 0, Waiting(OTHERS)
         except Busy as busy:
-            left.append(unit)
+            left.append(job)
             passed += 1
             if passed >= len(left):
                 waiting.look(partial(list, [busy.process]))

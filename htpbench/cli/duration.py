@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from htpbench.bench.runner import Runner
 
 PAUSE = timedelta(hours=1)  # a longer time between two rows was not spent on the second
-Unit = tuple[str, str]  # a combination and a meter
+Job = tuple[str, str]  # a combination and a meter
 UNKNOWN = ""  # the combination of a unit that a search has yet to choose
 
 
@@ -40,7 +40,7 @@ def announced(runner: Runner) -> str:
     return f"{told}; nothing like it was measured yet, so how long it takes is not known"
 
 
-def unmeasured(runner: Runner) -> list[Unit]:
+def unmeasured(runner: Runner) -> list[Job]:
     """What a sweep has yet to measure; a search may find that less is to do."""
     study = runner.study
     listed = [
@@ -52,9 +52,9 @@ def unmeasured(runner: Runner) -> list[Unit]:
     return listed + [(UNKNOWN, meter) for meter in study.meters] * space.asked(study)
 
 
-def durations(rows: Iterable[Row]) -> dict[Unit, float]:
+def durations(rows: Iterable[Row]) -> dict[Job, float]:
     """Seconds that each unit took: from the row before it in the store to its last."""
-    found: dict[Unit, float] = defaultdict(float)
+    found: dict[Job, float] = defaultdict(float)
     for before, row in pairwise(rows):
         spent = moment(row) - moment(before)
         if timedelta() <= spent <= PAUSE:
@@ -70,7 +70,7 @@ def moment(row: Row) -> datetime:
         return datetime.min
 
 
-def estimate(units: Sequence[Unit], known: dict[Unit, float]) -> float | None:
+def estimate(units: Sequence[Job], known: dict[Job, float]) -> float | None:
     """Seconds that units will take, those that are not known as long as others of their meter."""
     by_meter: dict[str, list[float]] = defaultdict(list)
     for (_, meter), seconds in known.items():

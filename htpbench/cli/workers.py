@@ -41,7 +41,7 @@ def measured(
     """The rows of a study, measured by `count` processes of which this is one."""
     if runner.study.training:
         check_storage(storage)
-        from htpbench.training.lineage import sweep as train_and_measure
+        from htpbench.training.regimes import sweep as train_and_measure
 
         sweep = partial(train_and_measure, runner, runs / runner.study.name, tick)
     else:

@@ -1,6 +1,6 @@
 """An official checkpoint as weights of a combination: every key finds its place, or nothing does.
 
-What comes out serves `--weights`: lineage `same` for the combination itself, `transferred` for
+What comes out serves `--weights`: regime `same` for the combination itself, `transferred` for
 others, since official checkpoints were trained for one schedule.
 """
 

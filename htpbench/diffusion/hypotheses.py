@@ -82,7 +82,7 @@ def estimate(
     poses = lifted.poses
     if augment:
         kept = lifted.kept if replay else None
-        poses = (poses + flip(lifter(flip(poses2d), flip(x), when, selection=kept).poses)) / 2
+        poses = (poses + flip(lifter(flip(poses2d), flip(x), when, replay=kept).poses)) / 2
     return poses.clamp(-LIMIT, LIMIT)
 
 

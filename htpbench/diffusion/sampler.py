@@ -38,7 +38,7 @@ def denoises(lifter: Lifter) -> bool:
     return "noisy3d" in lifter.backbone.inputs
 
 
-class Whole(nn.Module):
+class HypothesisSampler(nn.Module):
     """Clips (B, F, J, channels) and noise -> (B, H, F, J, 3) metres: a lifter that is sampled from.
 
     It stands where a lifter stands when time is measured.

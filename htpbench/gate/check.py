@@ -49,7 +49,7 @@ def check(path: Path, fail: list[str], tick: Tick) -> tuple[int, list[Table | st
     asked = parse_rules(fail, units)
     after = measure(load("gate"), tick)
     findings = compare(before, after, asked)
-    return verdict(findings), report(findings, before, after)
+    return exit_code(findings), report(findings, before, after)
 
 
 def measure(study: Study, tick: Tick = lambda done, total, text: None) -> Rows:
@@ -119,7 +119,7 @@ def software(facts: dict[str, Any]) -> list:
     return [str(facts.get("python")).split(".")[:2], *(facts.get(name) for name in SOFTWARE)]
 
 
-def verdict(findings: list[Finding]) -> int:
+def exit_code(findings: list[Finding]) -> int:
     """The exit code: a regression first, then what could not be compared."""
     states = {finding.state for finding in findings}
     if "worse" in states:

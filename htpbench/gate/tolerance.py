@@ -18,7 +18,7 @@ GRAMMAR = re.compile(
 )
 
 
-class Verdict(NamedTuple):
+class Ruling(NamedTuple):
     """What a rule says of a pinned and a found number, in words where they are not the same."""
 
     state: Literal["same", "worse", "better"]
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 class Rule(Protocol):
     """How a metric is judged; `str` says it to the user."""
 
-    def judge(self, pinned: Row, found: Row) -> Verdict:
+    def judge(self, pinned: Row, found: Row) -> Ruling:
         """Compare two rows of one metric that were measured alike."""
         ...
 
@@ -42,9 +42,9 @@ class Exact:
     def __str__(self) -> str:
         return "any change; if it is meant, less or more, --pin it"
 
-    def judge(self, pinned: Row, found: Row) -> Verdict:
+    def judge(self, pinned: Row, found: Row) -> Ruling:
         """See Rule."""
-        return told("same" if found.value == pinned.value else "worse", pinned, found)
+        return ruled("same" if found.value == pinned.value else "worse", pinned, found)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class NoWorse:
     def __str__(self) -> str:
         return f"worse by more than {self.limit:g} {self.unit}".removesuffix(" 1")
 
-    def judge(self, pinned: Row, found: Row) -> Verdict:
+    def judge(self, pinned: Row, found: Row) -> Ruling:
         """See Rule."""
         before, after = number(pinned), number(found)
         more = catalogue.metric(pinned.metric).better == "more"
@@ -68,7 +68,7 @@ class NoWorse:
         of_pinned = self.unit == "%" != pinned.unit
         limit = self.limit / 100 * abs(before) if of_pinned else self.limit
         state = "worse" if worse > limit else "better" if worse < -limit else "same"
-        return told(state, pinned, found)
+        return ruled(state, pinned, found)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SameFrames:
             return "another frame"
         return f"under {self.share:.0%} in common in a window"
 
-    def judge(self, pinned: Row, found: Row) -> Verdict:
+    def judge(self, pinned: Row, found: Row) -> Ruling:
         """See Rule."""
         after = windows(found)
         for window, frames in windows(pinned).items():
@@ -92,8 +92,8 @@ class SameFrames:
             if now != frames and not enough:
                 rank = next(i for i, frame in enumerate(frames) if frame != now[i])
                 place = f"{window}, rank {rank}; {common} of {len(frames)} in common"
-                return Verdict("worse", f"{frames[rank]:g}", f"{now[rank]:g}", place)
-        return Verdict("same")
+                return Ruling("worse", f"{frames[rank]:g}", f"{now[rank]:g}", place)
+        return Ruling("same")
 
 
 def default_rule(metric: str, alike: bool, static: bool) -> Rule | None:
@@ -146,15 +146,15 @@ def number(row: Row) -> float:
     return row.value
 
 
-def told(state: Literal["same", "worse", "better"], pinned: Row, found: Row) -> Verdict:
-    """A verdict on single numbers."""
+def ruled(state: Literal["same", "worse", "better"], pinned: Row, found: Row) -> Ruling:
+    """A ruling on single numbers."""
     before, after, unit = number(pinned), number(found), pinned.unit.removeprefix("1")
     values = (
         f"{value:,}" if isinstance(value, int) else f"{value:.4f}" for value in (before, after)
     )
     change = after - before
     difference = f"{change:+,}" if isinstance(change, int) else f"{change:+.4f}"
-    return Verdict(state, *(f"{value} {unit}".strip() for value in (*values, difference)))
+    return Ruling(state, *(f"{value} {unit}".strip() for value in (*values, difference)))
 
 
 def windows(row: Row) -> dict[str, list[float]]:

@@ -38,13 +38,13 @@ def measure(
     if not lifter.schedule:
         return []
     lifter, graph = lifter.eval().to(device), has_graph(type(lifter.pruner))
-    trail = survivors(lifter, evaluation, seed)
-    kept = trail[-1]
+    kept_per_stage = survivors(lifter, evaluation, seed)
+    kept = kept_per_stage[-1]
     found = [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
     if "spread" in evaluation.card:
         found.append(all_kept(kept))
     if graph:
-        found += [each_stage(trail), linked(lifter, evaluation, seed)]
+        found += [each_stage(kept_per_stage), linked(lifter, evaluation, seed)]
     return found
 
 
@@ -100,14 +100,16 @@ def first_kept(kept: np.ndarray) -> Measurement:
     return Measurement("selection.kept", value, samples=len(first), axis=axis)
 
 
-def each_stage(trail: list[np.ndarray]) -> Measurement:
+def each_stage(kept_per_stage: list[np.ndarray]) -> Measurement:
     """The frames that each stage keeps of the first windows."""
     axis, value = [], []
-    for stage, kept in enumerate(trail):
+    for stage, kept in enumerate(kept_per_stage):
         part = kept[:SHOWN]
         axis += [f"window {w}, stage {stage}" for w, _ in np.ndindex(part.shape)]
         value += part.flatten().astype(float).tolist()
-    return Measurement("selection.stages", value, samples=min(len(trail[0]), SHOWN), axis=axis)
+    return Measurement(
+        "selection.stages", value, samples=min(len(kept_per_stage[0]), SHOWN), axis=axis
+    )
 
 
 def all_kept(kept: np.ndarray) -> Measurement:

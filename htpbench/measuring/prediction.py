@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from htpbench.diffusion.aggregate import settle
-from htpbench.diffusion.sampler import Sampling, Whole, denoises
+from htpbench.diffusion.sampler import HypothesisSampler, Sampling, denoises
 from htpbench.measuring.context import Context
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.motion.skeleton import flip
@@ -49,7 +49,7 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
     """Poses (B, f, J, 3) in mm, root 0, and their frame numbers (B, f).
 
     With `augment` the mean of the clip and its mirror image; where poses come out at kept frames
-    only, the mirrored pass replays the selection of the first, as the official TPC test does.
+    only, the mirrored pass replays what the first kept, as the official TPC test does.
     """
     lifted: Lifted = lifter(poses2d)
     check_kept(lifter, lifted)
@@ -57,13 +57,13 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
         raise ValueError(f"{type(lifter.recoverer).__name__} lost the centre frame")
     poses = lifted.poses
     if augment:
-        selection = lifted.kept if lifter.centred else None
-        poses = (poses + flip(lifter(flip(poses2d), selection=selection).poses)) / 2
+        replay = lifted.kept if lifter.centred else None
+        poses = (poses + flip(lifter(flip(poses2d), replay=replay).poses)) / 2
     poses = (poses - poses[..., :1, :]) * 1000.0  # metres to mm, root to 0
     return poses, lifted.frames
 
 
-def draw(whole: Whole, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tensor]:
+def draw(whole: HypothesisSampler, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tensor]:
     """Hypotheses (B, F, H, J, 3) in mm, root 0, and the frame numbers (B, F)."""
     noise = whole.noise(clips.tolist()).to(poses2d.device)
     poses = whole(poses2d, noise).transpose(1, 2)  # (B, F, H, J, 3)
@@ -87,7 +87,7 @@ def predict(
     """
     lifter = lifter.eval().to(device)
     sampling = sampling or Sampling()
-    whole = Whole(lifter, sampling, augment) if denoises(lifter) else None
+    whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
     rows, poses = [], []
     for first in range(0, len(windows.index), BATCH):
         index = windows.index[first : first + BATCH]  # (B, F)

@@ -94,7 +94,7 @@ class Sampling(Meter):
         self, context: Context, combination: Combination, watch: Watch | None = None
     ) -> list[Measurement]:
         """See Meter."""
-        from htpbench.measuring import whole
+        from htpbench.measuring import predicting
 
         reference, *_ = timed = beside(context, combination)
         if not context.sampled(reference):
@@ -104,4 +104,4 @@ class Sampling(Meter):
             )
         lifters, study = [context.built(one) for one in timed], context.study
         how = context.sampling, study.evaluation.flip, context.device
-        return whole.measure(lifters, *how, **study.timing.model_dump())
+        return predicting.measure(lifters, *how, **study.timing.model_dump())

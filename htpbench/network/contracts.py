@@ -22,10 +22,10 @@ class Block(nn.Module, ABC):
     """One place in a backbone's stack before which frames can be pruned."""
 
     @abstractmethod
-    def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, allowed: Tensor | None = None) -> Tensor:
         """(B, f, S, C) -> (B, f, S, C).
 
-        keys (B, 1 or f, f) bool: the frames that temporal attention may look at, the same for all
+        allowed (B, 1 or f, f) bool: frames that temporal attention may look at, the same for all
         (1) or of each frame its own (f).
         """
 

@@ -26,9 +26,9 @@ class Attention(nn.Module):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return q, k, v
 
-    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """(N, L, C) -> (N, L, C); keys (N, 1 or L, L) bool: positions that may be attended to."""
-        mask = None if keys is None else keys[:, None]  # (N, 1, 1 or L, L)
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """(N, L, C) -> (N, L, C); allowed (N, 1 or L, L) bool: what may be attended to."""
+        mask = None if allowed is None else allowed[:, None]  # (N, 1, 1 or L, L)
         mixed = functional.scaled_dot_product_attention(*self.split(x), attn_mask=mask)
         return self.projection(mixed.transpose(1, 2).flatten(2))  # (N, L, C)
 
@@ -112,9 +112,9 @@ class Layer(nn.Module):
         self.mlp = mlp(width, int(width * mlp_ratio), dropout)
         self.drop_path = DropPath(drop_path, dropout)
 
-    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
         """(N, L, C) -> (N, L, C)."""
-        x = x + self.drop_path(self.attention(self.norm1(x), keys))
+        x = x + self.drop_path(self.attention(self.norm1(x), allowed))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
     def received(self, x: Tensor) -> Tensor:
@@ -135,15 +135,15 @@ def fold(tokens: Tensor) -> Tensor:
     return tokens.transpose(1, 2).flatten(0, 1)
 
 
-def repeat(keys: Tensor | None, joints: int) -> Tensor | None:
+def repeat(allowed: Tensor | None, joints: int) -> Tensor | None:
     """(B, 1 or f, f) -> (B J, 1 or f, f): every joint looks at the same frames."""
-    return None if keys is None else keys.repeat_interleave(joints, dim=0)
+    return None if allowed is None else allowed.repeat_interleave(joints, dim=0)
 
 
 class Stream(nn.Module):
     """A layer over the joints of each frame, then one over the frames of each joint.
 
-    frames_first: the other order. Layers map (N, L, C), and keys (N, 1 or L, L) or None, to
+    frames_first: the other order. Layers map (N, L, C), and allowed (N, 1 or L, L) or None, to
     (N, L, C).
     """
 
@@ -157,17 +157,17 @@ class Stream(nn.Module):
         """(B, f, J, C) -> (B, f, J, C)."""
         return self.spatial(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
 
-    def over_frames(self, tokens: Tensor, keys: Tensor | None) -> Tensor:
+    def over_frames(self, tokens: Tensor, allowed: Tensor | None) -> Tensor:
         """(B, f, J, C) -> (B, f, J, C)."""
         batch, _, joints, _ = tokens.shape
-        x = self.temporal(fold(tokens), repeat(keys, joints))  # (B J, f, C)
+        x = self.temporal(fold(tokens), repeat(allowed, joints))  # (B J, f, C)
         return x.unflatten(0, (batch, joints)).transpose(1, 2)  # (B, f, J, C)
 
-    def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, allowed: Tensor | None = None) -> Tensor:
         """(B, f, J, C) -> (B, f, J, C)."""
         if self.frames_first:
-            return self.over_joints(self.over_frames(tokens, keys))
-        return self.over_frames(self.over_joints(tokens), keys)
+            return self.over_joints(self.over_frames(tokens, allowed))
+        return self.over_frames(self.over_joints(tokens), allowed)
 
     def received(self, tokens: Tensor) -> Tensor:
         """(B, f): attention that each frame receives, mean over joints."""
@@ -204,10 +204,10 @@ class TwoStreams(Block):
         self.fusion = Fusion(width)
         self.closing = closing
 
-    def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, allowed: Tensor | None = None) -> Tensor:
         """See Block."""
         first, second = self.streams
-        tokens = self.fusion(first(tokens, keys), second(tokens, keys))
+        tokens = self.fusion(first(tokens, allowed), second(tokens, allowed))
         for norm in self.closing:
             tokens = norm(tokens)
         return tokens

@@ -84,8 +84,8 @@ class Lifter(nn.Module):
             self.masked,
         )
 
-    def forward(self, *inputs: Tensor, selection: tuple[Tensor, ...] | None = None) -> Lifted:
-        """Lift a clip; `selection` replays the `kept` of another pass (flip, hypotheses).
+    def forward(self, *inputs: Tensor, replay: tuple[Tensor, ...] | None = None) -> Lifted:
+        """Lift a clip; `replay`: keep the frames of another pass, its `kept` (flip, hypotheses).
 
         A graph of links is not replayed: it is that of the clip at hand.
         """
@@ -96,32 +96,32 @@ class Lifter(nn.Module):
         early: Tensor | None = None
         places = {block for _, block in self.schedule}
         needed = self.recoverer is not None and "early" in self.recoverer.needs
-        trail: list[Tensor] = []
+        kept_per_stage: list[Tensor] = []
         for index, block in enumerate(self.backbone.blocks):
-            if needed and not trail:
+            if needed and not kept_per_stage:
                 early = present.tokens  # else nothing holds what is pruned
             if index in places:
-                replayed = selection[len(trail)] if selection is not None else None
-                present = self.prune(present, trail, inputs[0], index, replayed)
-            present = present._replace(tokens=block(present.tokens, present.keys))
-        present = unmasked(present, trail)
-        return self.finish(present, tuple(trail), early)
+                replayed = replay[len(kept_per_stage)] if replay is not None else None
+                present = self.prune(present, kept_per_stage, inputs[0], index, replayed)
+            present = present._replace(tokens=block(present.tokens, present.allowed))
+        present = unmasked(present, kept_per_stage)
+        return self.finish(present, tuple(kept_per_stage), early)
 
     def prune(
         self,
         present: Present,
-        trail: list[Tensor],
+        kept_per_stage: list[Tensor],
         poses2d: Tensor,
         block: int,
         replayed: Tensor | None,
     ) -> Present:
-        """What enters a block before which frames are pruned; appends them, (B, r), to the trail.
+        """What enters a block before which frames are pruned; appends those kept, (B, r).
 
         replayed (B, r): the original numbers of the frames to keep, instead of the pruner's.
         """
-        stage, r = len(trail), self.schedule[len(trail)][0]
+        stage, r = len(kept_per_stage), self.schedule[len(kept_per_stage)][0]
         with self.span("prune"):
-            present = unmasked(present, trail)
+            present = unmasked(present, kept_per_stage)
             view = self.view(present, poses2d, block, stage)
             if replayed is None:
                 positions = self.pruner.select(view, r)  # type: ignore[union-attr]
@@ -130,10 +130,10 @@ class Lifter(nn.Module):
                 positions = torch.searchsorted(view.kept.contiguous(), replayed)
             links = self.links(view)
             tokens = chosen(present.tokens, positions)  # (B, r, S, C)
-            trail.append(view.kept.gather(1, positions))
+            kept_per_stage.append(view.kept.gather(1, positions))
         if self.recoverer is not None:
             with self.span("recover"):
-                tokens = self.recoverer.mark(tokens, trail[-1], stage)
+                tokens = self.recoverer.mark(tokens, kept_per_stage[-1], stage)
         if self.masked and stage == 0:
             return masked(tokens, present, positions, links)
         return gathered(tokens, view.kept, positions, links)
@@ -147,11 +147,13 @@ class Lifter(nn.Module):
             return None
         return links | itself(links)
 
-    def finish(self, present: Present, trail: tuple[Tensor, ...], early: Tensor | None) -> Lifted:
+    def finish(
+        self, present: Present, kept_per_stage: tuple[Tensor, ...], early: Tensor | None
+    ) -> Lifted:
         """Recover before or after the head, as the recoverer declares."""
         tokens, kept = present.tokens, present.frames
         if self.recoverer is None:
-            return Lifted(self.head(tokens), kept, trail)
+            return Lifted(self.head(tokens), kept, kept_per_stage)
         wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
         if self.centred:
             centre = torch.full((1,), self.centre, device=wanted.device)
@@ -165,7 +167,7 @@ class Lifter(nn.Module):
             poses = self.head(tokens)
             with self.span("recover"):
                 poses = self.recoverer(poses, kept, wanted, **more)  # (B, f, J, 3)
-        return Lifted(poses, wanted.expand(len(poses), -1), trail)
+        return Lifted(poses, wanted.expand(len(poses), -1), kept_per_stage)
 
     def head(self, tokens: Tensor) -> Tensor:
         """Poses (B, f, J, 3) of tokens (B, f, S, C), in the precision of the parameters."""

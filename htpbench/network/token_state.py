@@ -13,7 +13,7 @@ class Present(NamedTuple):
 
     tokens: Tensor  # (B, f, S, C)
     frames: Tensor  # (B, f), original frame numbers
-    keys: Tensor | None = None  # (B, 1 or f, f) bool, see Block; None: all may look at all
+    allowed: Tensor | None = None  # (B, 1 or f, f) bool, see Block; None: all may look at all
     masked: bool = False
 
 
@@ -40,18 +40,19 @@ def masked(
 ) -> Present:
     """Kept tokens (B, r, S, C) put back among all (B, n, S, C): only they are looked at."""
     kept = torch.ones_like(positions, dtype=torch.bool)  # (B, r)
-    keys = torch.zeros_like(before.frames, dtype=torch.bool).scatter(1, positions, kept)[:, None]
+    allowed = torch.zeros_like(before.frames, dtype=torch.bool).scatter(1, positions, kept)[:, None]
     if links is not None:
-        keys = links & keys | itself(links)  # a pruned frame without links must not give NaN
+        allowed = links & allowed | itself(links)  # a pruned frame without links must not give NaN
     whole = before.tokens.scatter(1, widen(positions, before.tokens), tokens)  # (B, n, S, C)
-    return Present(whole, before.frames, keys, masked=True)
+    return Present(whole, before.frames, allowed, masked=True)
 
 
-def unmasked(present: Present, trail: list[Tensor]) -> Present:
-    """Without the frames that are merely masked; trail: the frames that each pruning kept."""
+def unmasked(present: Present, kept_per_stage: list[Tensor]) -> Present:
+    """Without the frames that are merely masked, given those that each pruning kept."""
     if not present.masked:
         return present
-    return Present(chosen(present.tokens, trail[-1]), trail[-1])  # all F: numbers are positions
+    kept = kept_per_stage[-1]  # of all F: numbers are positions
+    return Present(chosen(present.tokens, kept), kept)
 
 
 def itself(links: Tensor) -> Tensor:

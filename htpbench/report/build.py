@@ -22,23 +22,23 @@ from htpbench.report.current import current, in_order
 from htpbench.report.drawn import Drawn, Figure, drawn
 from htpbench.report.finding import finding
 from htpbench.report.latex import write_latex
-from htpbench.report.lineages import (
-    agreement_table,
-    failure_table,
-    lineage_table,
-    scored,
-    scores,
-    write_lineages,
-)
 from htpbench.report.origin import (
-    lineage_origins,
     published_origins,
+    regime_origins,
     summary,
     sweep_origins,
 )
 from htpbench.report.page import write_page
 from htpbench.report.paper import published_table, published_text, side_by_side
 from htpbench.report.published import built, remarks_shown
+from htpbench.report.regimes import (
+    agreement_table,
+    failure_table,
+    regime_table,
+    scored,
+    scores,
+    write_regimes,
+)
 from htpbench.report.seeds import difference_table, differences
 from htpbench.report.standing import Standing, standing
 from htpbench.report.tables import axes_of, sweep_parts, sweep_table, sweep_text
@@ -84,42 +84,42 @@ def measured_report(study: Study, results: Results, folder: Path) -> Report:
     """Write what the study's kind of report is; without any MPJPE networks are not set apart."""
     results = results.only(in_order(study, results))
     if study.training and scored(results):
-        return lineage_report(study, results, folder)
+        return regime_report(study, results, folder)
     return sweep_report(study, results, folder)
 
 
-def lineage_report(study: Study, rows: Results, folder: Path) -> Report:
+def regime_report(study: Study, rows: Results, folder: Path) -> Report:
     """Weights trained for each schedule, for all, and transferred, side by side."""
     found, reference = scores(rows), str(study.reference_combination())
     apart = differences(rows, reference)
     every = [
-        lineage_table(found, rows),
+        regime_table(found, rows),
         difference_table(apart),
         agreement_table(found),
         failure_table(rows),
     ]
     parts = [part for part in every if not part.empty]
     report = Report(shown=[plain_lines(part) for part in parts])
-    report.files += write_lineages(found, parts, folder, study.name)
+    report.files += write_regimes(found, parts, folder, study.name)
     parts = texts(parts)
     report.files.append(write_latex(parts, folder, study.name))
     captions = [scored_on(rows), *summary(rows)]
-    origins = lineage_origins(rows)
+    origins = regime_origins(rows)
     page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
-    report.draw(page, lineage_figures(study, found, apart, scored_on(rows), folder))
+    report.draw(page, regime_figures(study, found, apart, scored_on(rows), folder))
     return report
 
 
-def lineage_figures(
+def regime_figures(
     study: Study, found: pandas.DataFrame, apart: pandas.DataFrame, told: str, folder: Path
 ) -> Iterator[Figure]:
     """The figures of a study that trained its own networks."""
-    from htpbench.report.figures.lineages import lineages
+    from htpbench.report.figures.regimes import regimes
     from htpbench.report.figures.seeds import seeds
 
     name, title = study.name, study.title
     if len(set(found["lineage"])) > 1:
-        yield name, partial(lineages, found, folder, name, title, told)
+        yield name, partial(regimes, found, folder, name, title, told)
     reference = study.reference_combination()
     below = f"{told}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
     yield f"{name}-seeds", partial(seeds, found, apart, folder, f"{name}-seeds", title, below)

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from htpbench.records.pairing import BY_CLIP
 from htpbench.records.results import Environments, Results
 from htpbench.records.rows import Row
-from htpbench.report.lineages import scored
 from htpbench.report.paper import COUNTED, closest
 from htpbench.report.published import published
+from htpbench.report.regimes import scored
 from htpbench.systems.catalogue import metric as metric_of
 
 Cells = dict[tuple[str, str], str]  # (combination, column head) -> text
@@ -92,8 +92,8 @@ def published_origins(table: int, rows: Iterable[Row]) -> Cells:
     return cells
 
 
-def lineage_origins(rows: Iterable[Row]) -> Cells:
-    """The origins of each cell of a `lineage_table`, one for each seed."""
+def regime_origins(rows: Iterable[Row]) -> Cells:
+    """The origins of each cell of a `regime_table`, one for each seed."""
     rows = Results.of(rows)
     cells: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in scored(rows):

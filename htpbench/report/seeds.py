@@ -10,7 +10,7 @@ import pandas
 
 from htpbench.records.pairing import BY_CLIP, apart, difference, labelled, paired
 from htpbench.records.rows import Row
-from htpbench.report.lineages import ERROR, ORDER, digest, networks
+from htpbench.report.regimes import ERROR, ORDER, digest, networks
 
 MEAN = "mean"  # stands in the column of seeds
 
@@ -18,45 +18,45 @@ MEAN = "mean"  # stands in the column of seeds
 def differences(rows: Iterable[Row], reference: str) -> pandas.DataFrame:
     """MPJPE minus the reference's of the same seed, with its 95 % interval, paired clip by clip.
 
-    Columns combination, lineage, seed, difference, low, high; mm. The seed "mean" pairs each clip's
+    Columns combination, regime, seed, difference, low, high; mm. The seed "mean" pairs each clip's
     means over seeds, of which there must be two: its interval is of clips, and knows nothing of
     further seeds. Pairs that were not measured alike are left out.
     """
     found = networks(rows)
     lines: list[tuple] = []
-    for name, lineage in sorted(
+    for name, regime in sorted(
         dict.fromkeys(key[:2] for key in found), key=lambda one: ORDER.index(one[1])
     ):
-        seeds = sorted(seed for *other, seed in found if other == [name, lineage])
+        seeds = sorted(seed for *other, seed in found if other == [name, regime])
         pairs = {
-            seed: (found[name, lineage, seed], base)
+            seed: (found[name, regime, seed], base)
             for seed in seeds
-            if (base := base_of(found, name, lineage, seed, reference))
+            if (base := base_of(found, name, regime, seed, reference))
         }
-        lines += [(name, lineage, str(seed), *difference(*pair)) for seed, pair in pairs.items()]
+        lines += [(name, regime, str(seed), *difference(*pair)) for seed, pair in pairs.items()]
         if len(pairs) > 1:
             mine, bases = zip(*pairs.values(), strict=True)
             whole = difference(over_seeds(mine), over_seeds(bases))
-            lines.append((name, lineage, MEAN, *whole))
+            lines.append((name, regime, MEAN, *whole))
     columns = ["combination", "lineage", "seed", "difference", "low", "high"]
     return pandas.DataFrame(lines, columns=columns)
 
 
 def base_of(
-    found: Mapping[tuple, dict[str, Row]], name: str, lineage: str, seed: int, reference: str
+    found: Mapping[tuple, dict[str, Row]], name: str, regime: str, seed: int, reference: str
 ) -> dict[str, Row]:
     """The rows of the reference that a network is set beside; {} where none can be.
 
     Where one network serves all schedules the reference is served by that very network: it is the
     one that was trained unpruned for `transferred`.
     """
-    mine = found[name, lineage, seed]
-    base = found.get((reference, lineage, seed), {})
-    if lineage == "transferred":
+    mine = found[name, regime, seed]
+    base = found.get((reference, regime, seed), {})
+    if regime == "transferred":
         base = base or found.get((reference, "same", seed), {})
     if name == reference or not paired(ERROR, mine, base) or apart(mine, base):
         return {}
-    other = lineage != "same" and digest(mine[BY_CLIP]) != digest(base[BY_CLIP])
+    other = regime != "same" and digest(mine[BY_CLIP]) != digest(base[BY_CLIP])
     return {} if other else base
 
 
@@ -69,11 +69,11 @@ def over_seeds(networks: Iterable[dict[str, Row]]) -> dict[str, Row]:
 
 
 def difference_table(table: pandas.DataFrame) -> pandas.DataFrame:
-    """`differences` as texts: one line per combination and lineage, one column a seed."""
+    """`differences` as texts: one line per combination and regime, one column a seed."""
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for one in table.to_dict("records"):
-        name, lineage, seed = one["combination"], one["lineage"], one["seed"]
-        line = lines.setdefault((name, lineage), {"combination": name, "weights": lineage})
+        name, regime, seed = one["combination"], one["lineage"], one["seed"]
+        line = lines.setdefault((name, regime), {"combination": name, "weights": regime})
         cell = f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
         line["mean, interval of clips (mm)" if seed == MEAN else f"seed {seed} (mm)"] = cell
     texts = pandas.DataFrame(lines.values()).fillna("")

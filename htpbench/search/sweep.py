@@ -210,13 +210,13 @@ class Trials:
         """Tell Optuna the objectives, or that the trial was pruned or failed."""
         for text, excess in excesses(self.study.search, found).items():
             trial.set_constraint(text, excess)
-        state, values = verdict(found, self.study)
+        state, values = trial_state(found, self.study)
         self.all.tell(trial, values, state)
         self.failed += state == TrialState.FAIL
 
     def note(self, combination: Combination, found: dict[str, Row]) -> None:
         """Add a combination that the search did not choose, for dashboards, unless it is there."""
-        state, values = verdict(found, self.study)
+        state, values = trial_state(found, self.study)
         if str(combination) in self.told:
             return
         with self.lock:
@@ -236,7 +236,7 @@ def owner(trial: FrozenTrial) -> int:
     return here(trial.user_attrs.get("worker") or {})
 
 
-def verdict(found: dict[str, Row], study: Study) -> tuple[TrialState, list[float] | None]:
+def trial_state(found: dict[str, Row], study: Study) -> tuple[TrialState, list[float] | None]:
     """A trial's state, and its values where all that decides was measured.
 
     A constraint that is not known is not kept, and Optuna takes it for kept.

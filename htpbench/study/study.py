@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AliasChoices, BaseModel, Field, model_validator
 
 from htpbench.errors import BenchError, unknown
 from htpbench.outside.models import LISTED, Count, Seed, Strict
@@ -58,13 +58,15 @@ class TimingSettings(Strict):
 
 
 class Training(Strict):
-    """Networks that the study trains on its own data, once for each lineage and seed.
+    """Networks that the study trains on its own data, once for each regime and seed.
 
     How weights come to a schedule: `same`, trained with it; `any`, trained once for all schedules;
     `transferred`, trained unpruned. What is not said stands in the backbone's recipe.
     """
 
-    lineages: list[Literal["same", "any", "transferred"]] = Field(min_length=1)
+    regimes: list[Literal["same", "any", "transferred"]] = Field(
+        min_length=1, validation_alias=AliasChoices("regimes", "lineages")
+    )
     seeds: list[Seed] = Field(min_length=1)
     steps: Count
     batch: Count | None = None

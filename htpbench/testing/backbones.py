@@ -117,7 +117,7 @@ class BackboneContract:
 
     @torch.no_grad()
     def test_masked_frames_are_not_looked_at(self) -> None:
-        """Kept rows of a block with `keys` equal the block on the kept frames alone.
+        """Kept rows of a block with `allowed` equal the block on the kept frames alone.
 
         Blocks that serve one length: they are the same whatever the other frames hold.
         """
@@ -125,11 +125,11 @@ class BackboneContract:
         tokens = backbone.embed(*self.inputs())
         kept = some(self.frames, self.kept, seed=2)
         there = torch.zeros(BATCH, self.frames, dtype=torch.bool).scatter(1, kept, True)
-        keys = there[:, None]  # (B, 1, F)
+        allowed = there[:, None]  # (B, 1, F)
         for index, block in enumerate(backbone.blocks[self.first :], self.first):
-            masked = block(tokens, keys)
+            masked = block(tokens, allowed)
             if backbone.per_length:
-                other = block(torch.where(there[..., None, None], tokens, 9.0), keys)
+                other = block(torch.where(there[..., None, None], tokens, 9.0), allowed)
                 expected = chosen(other, kept)
             else:
                 expected = block(chosen(tokens, kept))
@@ -137,14 +137,14 @@ class BackboneContract:
 
     @torch.no_grad()
     def test_each_frame_looks_where_it_may(self) -> None:
-        """With `keys` that let a frame look back alone, later frames change nothing."""
+        """With `allowed` that let a frame look back alone, later frames change nothing."""
         backbone = self.build().backbone
         tokens = backbone.embed(*self.inputs())
         late = torch.arange(self.frames) >= self.frames // 2
-        keys = torch.ones(self.frames, self.frames).tril().bool().expand(BATCH, -1, -1)
+        allowed = torch.ones(self.frames, self.frames).tril().bool().expand(BATCH, -1, -1)
         for index, block in enumerate(backbone.blocks[self.first :], self.first):
             other = torch.where(late[:, None, None], 9.0, tokens)
-            found, changed = block(tokens, keys), block(other, keys)
+            found, changed = block(tokens, allowed), block(other, allowed)
             close(found[:, ~late], changed[:, ~late], f"block {index}")
 
     @torch.no_grad()

@@ -37,7 +37,7 @@ def run_tpc_mhformer(case, tensors, state):
     weights.load_official(lifter, parse("mhformer-351+tpc:117@1"), state)
     lifted = check_selection(lifter, tensors)
     close(lifted.poses, tensors["output"])
-    replayed = lifter(tensors["input_second"], selection=lifted.kept)
+    replayed = lifter(tensors["input_second"], replay=lifted.kept)
     close(replayed.poses, tensors["output_with_given_indices"])
 
 

@@ -51,7 +51,7 @@ def run_tpc_mixste(case, tensors, state):
     weights.load_official(lifter, parse("mixste-243+tpc:81@3"), state)
     lifted = check_selection(lifter, tensors)
     close(lifted.poses, tensors["output"])
-    replayed = lifter(tensors["input_second"], selection=lifted.kept)
+    replayed = lifter(tensors["input_second"], replay=lifted.kept)
     close(replayed.poses, tensors["output_with_given_indices"])
 
 

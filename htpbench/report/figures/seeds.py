@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from htpbench.report.figures.style import legend_below, save, titled
-from htpbench.report.lineages import ORDER
+from htpbench.report.regimes import ORDER
 from htpbench.report.seeds import MEAN
 
 MARKERS = "osD^vPX"
@@ -24,7 +24,7 @@ def seeds(
     title: str,
     subtitle: str,
 ) -> tuple[Path, Path]:
-    """Write <name>.png and <name>.svg of `scores` and `differences`, a line of panels a lineage.
+    """Write <name>.png and <name>.svg of `scores` and `differences`, a line of panels a regime.
 
     Left: a point is the MPJPE of one network. Right: its difference to the reference of the same
     seed; the bar is the 95 % interval of the mean over seeds, from clips.
@@ -33,7 +33,7 @@ def seeds(
 
 
 def _draw(found: pandas.DataFrame, apart: pandas.DataFrame, title: str, subtitle: str) -> Figure:
-    present = [lineage for lineage in ORDER if lineage in set(found["lineage"])]
+    present = [regime for regime in ORDER if regime in set(found["lineage"])]
     names = list(dict.fromkeys(found["combination"]))
     figure = titled((0.7 + 0.2 * len(names)) * len(present) + 0.2, title, subtitle)
     panels = figure.subplots(len(present), 2, squeeze=False, sharex="col", sharey=True)
@@ -44,15 +44,15 @@ def _draw(found: pandas.DataFrame, apart: pandas.DataFrame, title: str, subtitle
         for index, (seed, colour) in enumerate(zip(numbers, colours, strict=True))
     }
     texts = found.assign(seed=found["seed"].astype(str))
-    for lineage, (left, right) in zip(present, panels, strict=True):
-        mine = apart.loc[apart["lineage"] == lineage]
-        _points(left, texts.loc[texts["lineage"] == lineage], "mpjpe", names, looks)
+    for regime, (left, right) in zip(present, panels, strict=True):
+        mine = apart.loc[apart["lineage"] == regime]
+        _points(left, texts.loc[texts["lineage"] == regime], "mpjpe", names, looks)
         _points(right, mine, "difference", names, looks)
         mean = mine.loc[mine["seed"] == MEAN]
         at = [names.index(name) for name in mean["combination"]]
         right.hlines(at, mean["low"], mean["high"], color="0.7", linewidth=4, zorder=1)
         right.axvline(0, color="0.4", linewidth=1, linestyle=":")
-        left.set_title(f"weights: {lineage}")
+        left.set_title(f"weights: {regime}")
         left.set_yticks(range(len(names)), names)
         left.set_ylim(len(names) - 0.5, -0.5)
     panels[-1, 0].set_xlabel("MPJPE (mm)")

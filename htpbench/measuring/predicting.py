@@ -9,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from htpbench.diffusion.sampler import Sampling, Whole
+from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.measuring import timing
 from htpbench.measuring.counting import everything_counter, freeze, published_counter
 from htpbench.network.lifter import Lifter
@@ -27,7 +27,7 @@ def measure(
     """
     calls, lifter = sampling.calls(augment), lifters[-1]
     published, flops = call(lifter)
-    wholes = [Whole(one, sampling, augment) for one in lifters]
+    wholes = [HypothesisSampler(one, sampling, augment) for one in lifters]
     timed = timing.measure(wholes, device, **settings)[-1]  # type: ignore[arg-type]
     return [
         Measurement("sampling.calls", calls),

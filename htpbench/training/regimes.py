@@ -40,9 +40,9 @@ def networks(study: Study) -> list[Network]:
     assert training is not None
     found: dict[Recipe, Network] = {}
     for seed in training.seeds:
-        for lineage in training.lineages:
+        for regime in training.regimes:
             for combination in study.parsed():
-                source = combination if lineage == "same" else combination.unpruned
+                source = combination if regime == "same" else combination.unpruned
                 recipe = Recipe.of(
                     str(source),
                     (study.evaluation.data,),
@@ -50,7 +50,7 @@ def networks(study: Study) -> list[Network]:
                     batch=training.batch,
                     rate=training.rate,
                     detections=study.evaluation.detections,
-                    any_schedule=lineage == "any",
+                    any_schedule=regime == "any",
                     seed=seed,
                 )
                 served = found.setdefault(recipe, Network(recipe)).serves

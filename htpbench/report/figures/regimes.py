@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from htpbench.report.figures.style import save, titled
-from htpbench.report.lineages import means
+from htpbench.report.regimes import means
 from htpbench.systems.combination import parse
 
 MARKERS = {"same": "o", "any": "s", "transferred": "^"}
 
 
-def lineages(
+def regimes(
     found: pandas.DataFrame, folder: Path, name: str, title: str, subtitle: str
 ) -> tuple[Path, ...]:
-    """Write <name>.png and <name>.svg of `htpbench.report.lineages.scores`; () without pruning.
+    """Write <name>.png and <name>.svg of `htpbench.report.regimes.scores`; () without pruning.
 
     Left: MPJPE against the frames that the last stage keeps; a line joins the means over seeds of
     the single-stage schedules before one block, points are seeds. Right: each schedule's mean
@@ -51,15 +51,15 @@ def _draw(found: pandas.DataFrame, block: int, title: str, subtitle: str) -> Fig
 
 def _against_kept(axes: Axes, found: pandas.DataFrame, block: int, colours: dict) -> None:
     """Seeds as points; hollow: more stages than one, or another block."""
-    for lineage, marker in MARKERS.items():
-        mine = found.loc[found["lineage"] == lineage]
+    for regime, marker in MARKERS.items():
+        mine = found.loc[found["lineage"] == regime]
         usual, others = mine.loc[mine["usual"]], mine.loc[~mine["usual"]]
         if mine.empty:
             continue
-        style = {"color": colours[lineage], "marker": marker, "linestyle": "none", "markersize": 5}
+        style = {"color": colours[regime], "marker": marker, "linestyle": "none", "markersize": 5}
         line = usual.groupby("kept")["mpjpe"].mean().to_dict()
-        axes.plot([*line], [*line.values()], color=colours[lineage], linewidth=1.2)
-        axes.plot(usual["kept"], usual["mpjpe"], label=lineage, **style)
+        axes.plot([*line], [*line.values()], color=colours[regime], linewidth=1.2)
+        axes.plot(usual["kept"], usual["mpjpe"], label=regime, **style)
         axes.plot(others["kept"], others["mpjpe"], fillstyle="none", **style)
     axes.set_xscale("log")
     axes.set_xticks(sorted(found["kept"].unique()))
@@ -72,17 +72,17 @@ def _against_kept(axes: Axes, found: pandas.DataFrame, block: int, colours: dict
 
 def _against_same(axes: Axes, found: pandas.DataFrame, colours: dict) -> None:
     """Points above the diagonal are worse than with weights trained for the schedule."""
-    parts = {str(lineage): means(part) for lineage, part in found.groupby("lineage")}
+    parts = {str(regime): means(part) for regime, part in found.groupby("lineage")}
     same = parts.pop("same", {})
     if not same or not parts:
         axes.text(0.5, 0.5, "nothing to compare", transform=axes.transAxes, ha="center")
         return
     ends = [min(same.values()), max(same.values())]
     axes.plot(ends, ends, color="0.6", linewidth=1)
-    for lineage, mine in parts.items():
+    for regime, mine in parts.items():
         pairs = [(same[name], mine[name]) for name in mine if name in same]
-        style = {"color": colours[lineage], "marker": MARKERS[lineage], "linestyle": "none"}
-        axes.plot(*zip(*pairs, strict=True), label=lineage, **style)
+        style = {"color": colours[regime], "marker": MARKERS[regime], "linestyle": "none"}
+        axes.plot(*zip(*pairs, strict=True), label=regime, **style)
     axes.set_xlabel("MPJPE with weights trained for the schedule (mm)")
     axes.set_ylabel("MPJPE with other weights (mm)")
     axes.legend(title="weights")

@@ -17,7 +17,7 @@ from htpbench.systems.combination import parse
 ORDER = ["same", "any", "transferred"]
 ERROR = "accuracy.mpjpe"
 COSTS = ("cost.flops_published", "cost.flops")
-Network = tuple[str, str, int]  # combination, lineage, seed
+Network = tuple[str, str, int]  # combination, regime, seed
 
 
 def networks(rows: Iterable[Row]) -> dict[Network, dict[str, Row]]:
@@ -59,13 +59,13 @@ def scored(rows: Iterable[Row]) -> list[Row]:
 
 
 def scores(rows: Iterable[Row]) -> pandas.DataFrame:
-    """One line per combination, lineage and seed, with its MPJPE in mm."""
+    """One line per combination, regime and seed, with its MPJPE in mm."""
     lines = [(*network(row), row.value) for row in scored(rows)]
     return pandas.DataFrame(lines, columns=["combination", "lineage", "seed", "mpjpe"])
 
 
-def lineage_table(found: pandas.DataFrame, rows: Iterable[Row] = ()) -> pandas.DataFrame:
-    """One line per combination, in order of appearance; "mean (seed, seed, ...)" per lineage.
+def regime_table(found: pandas.DataFrame, rows: Iterable[Row] = ()) -> pandas.DataFrame:
+    """One line per combination, in order of appearance; "mean (seed, seed, ...)" per regime.
 
     The costs of `rows` come first.
     """
@@ -79,12 +79,12 @@ def lineage_table(found: pandas.DataFrame, rows: Iterable[Row] = ()) -> pandas.D
         if row.metric in COSTS and row.status == "ok"
     }
     counted = [metric for metric in COSTS if any(metric == key[1] for key in costs)]
-    present = [lineage for lineage in ORDER if lineage in set(found["lineage"])]
+    present = [regime for regime in ORDER if regime in set(found["lineage"])]
     lines = [
         {
             "combination": name,
             **{metric_of(metric).column: costs.get((name, metric), "") for metric in counted},
-            **{f"{lineage} (mm)": cells.get((name, lineage), "") for lineage in present},
+            **{f"{regime} (mm)": cells.get((name, regime), "") for regime in present},
         }
         for name in dict.fromkeys(found["combination"])
     ]
@@ -98,15 +98,15 @@ def means(found: pandas.DataFrame) -> dict[str, float]:
 
 
 def agreement(found: pandas.DataFrame) -> pandas.DataFrame:
-    """How well other lineages and other seeds order the pruned schedules as `same` does.
+    """How well other regimes and other seeds order the pruned schedules as `same` does.
 
     Columns of, with, schedules, rank correlation (Spearman, of two schedules or more) and mean
     difference in mm. Without `same`, or without a schedule in common, there is nothing to compare.
     """
     pruned = found.loc[[parse(name).pruner is not None for name in found["combination"]]]
-    parts = {str(lineage): part for lineage, part in pruned.groupby("lineage")}
+    parts = {str(regime): part for regime, part in pruned.groupby("lineage")}
     same = parts.pop("same", pruned.iloc[:0])
-    pairs = [(lineage, means(parts[lineage]), "same", means(same)) for lineage in sorted(parts)]
+    pairs = [(regime, means(parts[regime]), "same", means(same)) for regime in sorted(parts)]
     seeds = {f"same, seed {seed}": means(part) for seed, part in same.groupby("seed")}
     pairs += [(b, seeds[b], a, seeds[a]) for a, b in combinations(seeds, 2)]
     lines = []
@@ -144,7 +144,7 @@ def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:
     return pandas.DataFrame(lines, columns=["combination", "of", "why"])
 
 
-def write_lineages(
+def write_regimes(
     found: pandas.DataFrame, parts: Iterable[pandas.DataFrame], folder: Path, name: str
 ) -> list[Path]:
     """Write <name>.md, the tables, and <name>.csv, the scores."""

@@ -1,4 +1,4 @@
-"""Studies that train their own networks: what is trained for whom, and how lineages agree."""
+"""Studies that train their own networks: what is trained for whom, and how regimes agree."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report.build import measured_report
 from htpbench.report.figures import seeds
-from htpbench.report.lineages import agreement, lineage_table, scores
+from htpbench.report.regimes import agreement, regime_table, scores
 from htpbench.report.seeds import difference_table, differences
 from htpbench.study import loading, study
-from htpbench.training import lineage
+from htpbench.training import regimes
 
 OTHER = "mixste.tiny-9+tps:5@1+tri"
 TRAINING = (
@@ -29,8 +29,8 @@ def trained_study(folder, text=TRAINING):
     return path
 
 
-def test_an_unpruned_network_serves_two_lineages(tmp_path):
-    planned = lineage.networks(loading.load(str(trained_study(tmp_path))))
+def test_an_unpruned_network_serves_two_regimes(tmp_path):
+    planned = regimes.networks(loading.load(str(trained_study(tmp_path))))
     told = {network.folder: [str(one) for one in network.serves] for network in planned}
     every = [small.NETWORK, small.PRUNED, OTHER]
     first = {name: served for name, served in told.items() if name.endswith("seed0")}
@@ -64,7 +64,7 @@ def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkey
     assert digests[small.PRUNED, "any"] == digests[OTHER, "any"]
     assert len(set(digests.values())) == 4
 
-    monkeypatch.setattr(lineage, "train", lambda *arguments: pytest.fail("trained again"))
+    monkeypatch.setattr(regimes, "train", lambda *arguments: pytest.fail("trained again"))
     before = sorted(
         file.read_bytes() for file in (tmp_path / "reports" / "local" / "small").iterdir()
     )
@@ -121,15 +121,15 @@ def test_agreement_counts_orders_and_distances():
     assert agreed.loc[("any", "same"), "mean difference (mm)"] == pytest.approx(1)
     assert agreed.loc[("transferred", "same"), "rank correlation"] == pytest.approx(-0.8)
     assert agreed.loc[("same, seed 1", "same, seed 0"), "schedules"] == 4
-    table = lineage_table(found).set_index("combination")
+    table = regime_table(found).set_index("combination")
     assert table.loc[names[0], "any (mm)"] == "91.5 (91.0, 92.0)"
     assert table.loc["mixste.tiny-81", "transferred (mm)"] == ""
 
 
-def told(name, seed, errors, lineage="same", weights="", at=0, **card):
+def told(name, seed, errors, regime="same", weights="", at=0, **card):
     """The rows of one network's clips of 10 frames each."""
-    card = {"trained": lineage, "training_seed": seed, "flip": True, **card}
-    card["weights_sha256"] = weights or f"{lineage} {seed}"
+    card = {"trained": regime, "training_seed": seed, "flip": True, **card}
+    card["weights_sha256"] = weights or f"{regime} {seed}"
     facts = {
         "study": "s",
         "combination": name,
@@ -225,7 +225,7 @@ def test_a_study_of_one_lineage_has_a_report(tmp_path):
         title="",
         meters=["accuracy"],
         combinations=[WHOLE, CUT],
-        training=study.Training(lineages=["any"], seeds=[0], steps=1),
+        training=study.Training(regimes=["any"], seeds=[0], steps=1),
     )
     card = {"data": "d", "split": "test", "detections": "cpn", "windows": "2", "weights": "w"}
     both = [(WHOLE, [50.0, 60.0]), (CUT, [51.0, 63.0])]
