@@ -15,7 +15,7 @@ from htpbench.measuring.context import Context
 from htpbench.measuring.controls import every_third, mean_pose
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction, flip, lift, predict
-from htpbench.meters.accuracy import ACCELERATIONS, MOTION, VELOCITIES, Accuracy, told
+from htpbench.meters.accuracy import ACCELERATIONS, MOTION, VELOCITIES, Accuracy, names_of
 from htpbench.network.build import build
 from htpbench.network.contracts import Lifted
 from htpbench.records.intervals import mean_interval
@@ -297,7 +297,7 @@ def test_measurements_weigh_frames_and_name_clips(evaluation):
     by_clip, frames = measured["accuracy.mpjpe_by_clip"], measured["accuracy.frames_by_clip"]
     assert by_clip.value == pytest.approx([1.0, 4.0], 1e-4) and frames.value == [2.0, 1.0]
     assert by_clip.axis == frames.axis == [clip.name for clip in evaluation.views.clips]
-    assert not set(measured) & told(MOTION), "no three frames follow each other"
+    assert not set(measured) & names_of(MOTION), "no three frames follow each other"
 
 
 def test_every_mean_is_that_of_its_clips(evaluation):
@@ -349,7 +349,7 @@ def test_what_cannot_be_measured_is_not_promised(tmp_path):
         found = Accuracy().applies(context.under(evaluation=settings), parse(text))
         return {metric.name for metric in found}
 
-    moving = told(MOTION) | {VELOCITIES, ACCELERATIONS}
+    moving = names_of(MOTION) | {VELOCITIES, ACCELERATIONS}
     assert promised(small.NETWORK) == set(small.metrics("accuracy"))
     assert promised(small.NETWORK, windows=5) == set(small.metrics("accuracy")) - moving
     some = context.under(pipeline="seq2seq")

@@ -68,7 +68,7 @@ def test_a_table_optuna_and_the_cascade_have_one_front(
     assert bool(found.best) == (limit > 1)
     over = sum(value > limit for value in flops.values())
     told = f"{over} of {len(flops)} violate cost.flops <= {limit}"
-    assert [text for text in found.told if not text.startswith("*")] == [told] * bool(over)
+    assert [text for text in found.remarks if not text.startswith("*")] == [told] * bool(over)
 
 
 def test_a_network_whose_constraint_is_not_known_is_on_no_front(tmp_path, monkeypatch):
@@ -79,7 +79,7 @@ def test_a_network_whose_constraint_is_not_known_is_on_no_front(tmp_path, monkey
     study, rows, bench = measured(path, tmp_path)
     found = standing(study, rows)
     assert found.best == found.allowed == frozenset()
-    assert found.told == ["6 of 6 have no value for accuracy.mpjpe <= 1e+09"]
+    assert found.remarks == ["6 of 6 have no value for accuracy.mpjpe <= 1e+09"]
     assert Trials(bench, None, 0).all.best_trials == []
 
 

@@ -10,7 +10,7 @@ from htpbench.measuring import scoring
 from htpbench.measuring.context import Context
 from htpbench.measuring.controls import every_third, mean_pose
 from htpbench.measuring.prediction import Prediction
-from htpbench.meters.accuracy import RULED, told
+from htpbench.meters.accuracy import RULED, names_of
 from htpbench.records.measurement import Measurement
 from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination
@@ -32,7 +32,7 @@ def controls(context: Context) -> list[tuple[Job, Ask]]:
     here = context.under(pipeline=context.pipeline(reference))
     base = reference.unpruned
     evaluation, network = here.evaluation(base), job(here, base, METER)
-    metrics = [name for name in network.keys if name not in told(RULED)]
+    metrics = [name for name in network.keys if name not in names_of(RULED)]
     blind = {**evaluation.card, "control": "mean pose"}
     thirds = {**network.conditions, "control": "every third frame"}
     return [

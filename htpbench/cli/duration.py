@@ -25,19 +25,19 @@ def announced(runner: Runner) -> str:
     """What a sweep is about to do, and for about how long, in one line."""
     study = runner.study
     count = len(space.listed(study)) + space.asked(study)
-    told = f"{study.name}: {count} combinations, meters {', '.join(study.meters)}"
+    announcement = f"{study.name}: {count} combinations, meters {', '.join(study.meters)}"
     if study.training:
-        return f"{told}; networks that are not there are trained first"
+        return f"{announcement}; networks that are not there are trained first"
     waiting = unmeasured(runner)
     if not waiting:
-        return f"{told}; all of it is measured"
+        return f"{announcement}; all of it is measured"
     here = Store(runner.folder).read(study.name)
     elsewhere = Store(runner.folder.parent).read(study.name)
     for rows, whose in ((here, "here"), (elsewhere, "on another machine")):
         seconds = estimate(waiting, durations(rows))
         if seconds is not None:
-            return f"{told}; about {spoken(seconds)}, as it took {whose}"
-    return f"{told}; nothing like it was measured yet, so how long it takes is not known"
+            return f"{announcement}; about {spoken(seconds)}, as it took {whose}"
+    return f"{announcement}; nothing like it was measured yet, so how long it takes is not known"
 
 
 def unmeasured(runner: Runner) -> list[Job]:

@@ -156,5 +156,5 @@ def report(findings: list[Finding], before: Rows, after: Rows) -> list[Table | s
 
 def weights(rows: Rows) -> str:
     """The digests of the weights that rows were measured with."""
-    told = {row.conditions.get("weights_sha256") for row in rows.rows.values()}
-    return ", ".join(sorted(filter(None, told))) or "none"
+    digests = {row.conditions.get("weights_sha256") for row in rows.rows.values()}
+    return ", ".join(sorted(filter(None, digests))) or "none"

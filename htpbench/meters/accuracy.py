@@ -116,9 +116,9 @@ class Accuracy(Meter):
         evaluation = context.evaluation(combination)
         seq2frame = context.pipeline(combination) == "seq2frame"
         every = seq2frame or combination.recovered is None
-        left_out = set() if context.sampled(combination) else told(RULED)
+        left_out = set() if context.sampled(combination) else names_of(RULED)
         if not (every and evaluation.following(evaluation.rows, 2).any()):
-            left_out |= told(MOTION) | {VELOCITIES, ACCELERATIONS}
+            left_out |= names_of(MOTION) | {VELOCITIES, ACCELERATIONS}
         return tuple(m for m in super().applies(context, combination) if m.name not in left_out)
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
@@ -159,6 +159,6 @@ def further(named: tuple[tuple[str, type], ...]) -> tuple[Metric, ...]:
     return tuple(found)
 
 
-def told(metrics: tuple[Metric, ...]) -> set[str]:
+def names_of(metrics: tuple[Metric, ...]) -> set[str]:
     """The names of metrics and of those that hold them by clip."""
     return {name for metric in metrics for name in (metric.name, metric.paired_by[0])}

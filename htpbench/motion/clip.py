@@ -61,9 +61,9 @@ def fingerprint(clips: tuple[Clip, ...]) -> str:
     """First 12 hex digits of the SHA-256 over all that clips hold; BenchError for broken text."""
     digest = hashlib.sha256()
     for clip in clips:
-        told = (clip.name, clip.subject, clip.action, clip.split)
+        labels = (clip.name, clip.subject, clip.action, clip.split)
         try:
-            digest.update("\0".join(told).encode() + b"\0")
+            digest.update("\0".join(labels).encode() + b"\0")
         except UnicodeEncodeError:  # half a surrogate pair, or a file name that is not UTF-8
             raise BenchError(
                 f"clip {clip.name!r} of subject {clip.subject!r} doing {clip.action!r}: expected "

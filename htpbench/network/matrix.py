@@ -107,11 +107,11 @@ def drawn(
     for pruner, recoverer in dict.fromkeys((p, r) for _, p, r in cells):
         row = [cells[backbone, pruner, recoverer] for backbone in BACKBONES.names()]
         system = pruner if recoverer is None else f"{pruner}+{recoverer}"
-        table.add_row(system, *(told(one, notes, brief) for one in row))
+        table.add_row(system, *(spelled(one, notes, brief) for one in row))
     return table
 
 
-def told(cell: Cell, notes: list[tuple[str, str]], brief: bool = False) -> str:
+def spelled(cell: Cell, notes: list[tuple[str, str]], brief: bool = False) -> str:
     """`works (1 3)`, or `+ 1 3`: the state, and the numbers of the notes on it."""
     numbers = " ".join(str(notes.index(note) + 1) for note in cell.refusals.items())
     if brief:

@@ -52,13 +52,13 @@ def bar(console: Console, small: bool = False) -> Iterator[Tick]:
 
 def lines(console: Console, small: bool) -> Tick:
     """A tick that prints a line whenever more is done than in the last one."""
-    told = 0
+    printed = 0
 
     def tick(done: int, total: int, text: str) -> None:
-        nonlocal told
+        nonlocal printed
         step = max(total // LINES, 1) if small else 1
-        if done // step > told // step or done == total > told:
-            told = done
+        if done // step > printed // step or done == total > printed:
+            printed = done
             said = f"{done}/{total} {text}"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
 

@@ -41,8 +41,8 @@ def difference(
     """
     found = apart(mine, base)
     if found:
-        told = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
-        raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {told}")
+        differing = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
+        raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {differing}")
     if not paired(metric, mine, base):
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: other clips")
     values, weights, *actions = catalogue.metric(metric).paired_by

@@ -111,8 +111,8 @@ def _check_axis(row: Row) -> None:
     if not isinstance(row.value, list):
         return
     if len(row.value) != len(axis) or len(axis) > MOST_VALUES:
-        told = f"axis of {len(axis)}; expected as many, up to {MOST_VALUES}"
-        raise ValueError(f"{row.metric}: {len(row.value)} values, {told}")
+        expected = f"axis of {len(axis)}; expected as many, up to {MOST_VALUES}"
+        raise ValueError(f"{row.metric}: {len(row.value)} values, {expected}")
     if None in row.value:
         raise ValueError(f"{row.metric}: None is not a finite Python number")
     label = re.compile(known.labels if known else ".*", re.DOTALL)

@@ -75,11 +75,11 @@ def compare(
             continue
         if pairs:
             fields = differ(*pairs[0]).items()
-            told = "; ".join(f"{field} is {y!r} for A, {x!r} for B" for field, (x, y) in fields)
-            why = f"the conditions differ: {told}"
+            said = "; ".join(f"{name} is {y!r} for A, {x!r} for B" for name, (x, y) in fields)
+            why = f"the conditions differ: {said}"
         else:
-            told = filter(None, (lacking(metric, name, rows) for name in (a, b)))
-            why = "; ".join(told) or "measured in part, for a sweep was stopped"
+            missing = filter(None, (lacking(metric, name, rows) for name in (a, b)))
+            why = "; ".join(missing) or "measured in part, for a sweep was stopped"
         refused.setdefault(why, []).append(metric)
     if not found and not refused:
         none = " and ".join(name for name, held in ((a, base), (b, mine)) if not held)
@@ -97,8 +97,8 @@ def cards(rows: Iterable[Row], name: str) -> list[Card]:
     groups: dict[str, dict[str, Row]] = {}
     for row in sorted(rows, key=lambda row: row.at):  # of two versions of a meter the newest counts
         if row.combination == name and row.status == "ok":
-            told = json.dumps([row.metric.partition(".")[0], row.conditions], sort_keys=True)
-            groups.setdefault(told, {})[row.metric] = row
+            alike = json.dumps([row.metric.partition(".")[0], row.conditions], sort_keys=True)
+            groups.setdefault(alike, {})[row.metric] = row
     whole = {BY_CLIP, FRAMES}  # a sweep that was killed left less: measured again, not compared
     return [g for g in groups.values() if whole <= g.keys() or "accuracy.mpjpe" not in g]
 

@@ -111,7 +111,7 @@ def regime_report(study: Study, rows: Results, folder: Path) -> Report:
 
 
 def regime_figures(
-    study: Study, found: pandas.DataFrame, apart: pandas.DataFrame, told: str, folder: Path
+    study: Study, found: pandas.DataFrame, apart: pandas.DataFrame, caption: str, folder: Path
 ) -> Iterator[Figure]:
     """The figures of a study that trained its own networks."""
     from htpbench.report.figures.regimes import regimes
@@ -119,9 +119,9 @@ def regime_figures(
 
     name, title = study.name, study.title
     if len(set(found["lineage"])) > 1:
-        yield name, partial(regimes, found, folder, name, title, told)
+        yield name, partial(regimes, found, folder, name, title, caption)
     reference = study.reference_combination()
-    below = f"{told}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
+    below = f"{caption}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
     yield f"{name}-seeds", partial(seeds, found, apart, folder, f"{name}-seeds", title, below)
 
 
@@ -187,22 +187,22 @@ def figures(
 
     error, clock, title = scored_on(mine), timed(mine), study.title
 
-    def figure(kind: str, draw: Callable, *data: object, told: str) -> Figure:
+    def figure(kind: str, draw: Callable, *data: object, caption: str) -> Figure:
         called = f"{name}{kind}"
-        return called, partial(draw, *data, folder, called, title, told)
+        return called, partial(draw, *data, folder, called, title, caption)
 
-    told = f"{error}; bars: 95 % of the difference to the reference"
-    yield figure("", pareto, table, stand.allowed, told=told)
+    caption = f"{error}; bars: 95 % of the difference to the reference"
+    yield figure("", pareto, table, stand.allowed, caption=caption)
     anchor, flops = str(study.reference_combination()), axes_of(table)[0]
     base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, flops, "ok")]
     if base and isinstance(base[-1], int | float):
-        told = f"{clock}; bars: 95 % of the measured ratio"
-        yield figure("-speedup", speedup, table, base[-1], told=told)
-    told = f"{clock}; medians, measured one after the other: the speed-up is what is paired"
-    yield figure("-time", breakdown, mine, told=told)
-    yield figure("-grid", grid, table, told=f"{error}; reference {anchor}")
-    yield figure("-kept", kept, mine, told=chosen(mine))
-    yield figure("-graph", graph, mine, told=linked(mine))
+        caption = f"{clock}; bars: 95 % of the measured ratio"
+        yield figure("-speedup", speedup, table, base[-1], caption=caption)
+    caption = f"{clock}; medians, measured one after the other: the speed-up is what is paired"
+    yield figure("-time", breakdown, mine, caption=caption)
+    yield figure("-grid", grid, table, caption=f"{error}; reference {anchor}")
+    yield figure("-kept", kept, mine, caption=chosen(mine))
+    yield figure("-graph", graph, mine, caption=linked(mine))
 
 
 def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> pandas.DataFrame:
@@ -216,18 +216,18 @@ def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> 
         try:
             table.loc[index, columns] = difference(mine, base)
         except BenchError as error:
-            told = [table.loc[index, "note"], str(error)]
-            table.loc[index, "note"] = "; ".join(filter(None, told))
+            notes = [table.loc[index, "note"], str(error)]
+            table.loc[index, "note"] = "; ".join(filter(None, notes))
     return table
 
 
 def published_report(study: Study, rows: Results, folder: Path) -> Report:
     """Write ours beside the paper's table."""
     assert study.table is not None
-    comparison, told = published_table(study.table, rows, built), remarks_shown(study.table)
-    files = [*write(comparison, folder, study.name, lambda one: published_text(one, told))]
+    comparison, remarks = published_table(study.table, rows, built), remarks_shown(study.table)
+    files = [*write(comparison, folder, study.name, lambda one: published_text(one, remarks))]
     origins = published_origins(study.table, rows)
-    parts, captions = texts([*side_by_side(comparison), told]), summary(rows)
+    parts, captions = texts([*side_by_side(comparison), remarks]), summary(rows)
     files.append(write_latex(parts, folder, study.name))
     files.append(write_page(parts, folder, study.name, study.title, captions, origins))
     done = [said for said in comparison["equal"] if said]

@@ -32,8 +32,8 @@ def chosen(rows: Iterable[Row]) -> str:
 def linked(rows: Iterable[Row]) -> str:
     """Of which windows the graph and the stages are; "" where no pruner has a graph."""
     card = last(rows, "selection.links", *SOURCE, "windows")
-    told = "the graph of the first window, the frames of the first four"
-    return f"{data(card)}, {card['windows']} windows: {told}), {source(card)}" if card else ""
+    of = "the graph of the first window, the frames of the first four"
+    return f"{data(card)}, {card['windows']} windows: {of}), {source(card)}" if card else ""
 
 
 def timed(rows: Iterable[Row]) -> str:
@@ -48,8 +48,8 @@ def timed(rows: Iterable[Row]) -> str:
 
 def last(rows: Iterable[Row], metric: str, *fields: str) -> dict[str, Any]:
     """Conditions of the last row of a metric that has these fields; {} if none has."""
-    told = [row.conditions for row in rows if row.metric == metric]
-    return next((card for card in reversed(told) if {*fields} <= card.keys()), {})
+    conditions = [row.conditions for row in rows if row.metric == metric]
+    return next((card for card in reversed(conditions) if {*fields} <= card.keys()), {})
 
 
 def data(card: dict[str, Any]) -> str:

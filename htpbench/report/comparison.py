@@ -34,10 +34,10 @@ def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
         frame[["samples_a", "samples_b"]] = frame.pop("samples").to_list()
         return frame.to_csv(index=False).rstrip("\n")
     frame = pandas.DataFrame([line(verdict) for verdict in verdicts])
-    told = notes(verdicts, a, b)
+    remarks = notes(verdicts, a, b)
     if format == "markdown":
-        return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in told)])
-    return Fitting(*(plain_lines(each, told) for each in (frame, frame.drop(columns=SPARED))))
+        return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in remarks)])
+    return Fitting(*(plain_lines(each, remarks) for each in (frame, frame.drop(columns=SPARED))))
 
 
 def line(verdict: Verdict) -> dict[str, str]:
@@ -63,7 +63,7 @@ def line(verdict: Verdict) -> dict[str, str]:
 
 def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
     """Who is who, what the words mean, and in what the compared systems differ."""
-    told = [
+    remarks = [
         f"A: {a}",
         f"B: {b}",
         f"same: the 95 % interval lies within {100 * FLOOR} % of A; better, worse: wholly outside",
@@ -71,11 +71,11 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
         if {"data", "split", "detections"} <= verdict.conditions.keys():
-            told += [f"{meter}: {on_what(verdict.conditions)}"]
-        told += [
+            remarks += [f"{meter}: {on_what(verdict.conditions)}"]
+        remarks += [
             f"{meter}: {k} is {x!r} for A, {y!r} for B" for k, (x, y) in verdict.differing.items()
         ]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(remarks))
 
 
 def on_what(card: dict[str, Any]) -> str:

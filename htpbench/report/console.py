@@ -26,16 +26,16 @@ def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fi
     standing = standing or Standing()
     best = [name in standing.best for name in table["combination"]]
     noted = table.loc[table["note"] != ""]
-    told = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
-    told = [*standing.told, *told]
+    remarks = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
+    remarks = [*standing.remarks, *remarks]
     shown = [metric for metric in metrics_of(table) if metric.terminal]
     measured = [metric for metric in shown if not table[metric.name].dropna().empty]
     fewer = [metric for metric in measured if metric.exact or metric.bounded]
     names, backbone = short(table["combination"])
     brief = table.assign(combination=names)
-    noted = [*told, f"{CUT} {backbone}"] if backbone else told
+    noted = [*remarks, f"{CUT} {backbone}"] if backbone else remarks
     return Fitting(
-        _lines(table, best, told, measured, True),
+        _lines(table, best, remarks, measured, True),
         *(
             _lines(brief, best, noted, *variant)
             for variant in ((measured, True), (measured, False), (fewer, False))
@@ -44,13 +44,17 @@ def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fi
 
 
 def _lines(
-    table: pandas.DataFrame, best: list[bool], told: list[str], metrics: list[Metric], bounds: bool
+    table: pandas.DataFrame,
+    best: list[bool],
+    remarks: list[str],
+    metrics: list[Metric],
+    bounds: bool,
 ) -> Table:
     """The columns of metrics, those beside the reference with their intervals where asked.
 
     Numbers never break.
     """
-    lines = _empty(told)
+    lines = _empty(remarks)
     lines.add_column("")
     lines.add_column("combination", overflow="fold")
     for metric in metrics:
@@ -63,9 +67,9 @@ def _lines(
     return lines
 
 
-def plain_lines(table: pandas.DataFrame, told: Iterable[str] = ()) -> Table:
+def plain_lines(table: pandas.DataFrame, remarks: Iterable[str] = ()) -> Table:
     """A table of texts and numbers as it is; what is told stands below."""
-    lines = _empty(told)
+    lines = _empty(remarks)
     for column in table:
         cells = [str(cell) for cell in table[column]]
         words = " ".join([str(column), *cells]).split()
@@ -75,12 +79,12 @@ def plain_lines(table: pandas.DataFrame, told: Iterable[str] = ()) -> Table:
     return lines
 
 
-def _empty(told: Iterable[str]) -> Table:
+def _empty(remarks: Iterable[str]) -> Table:
     """A table without columns, notes below."""
     return Table(
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption=escape("\n".join(told)) or None,
+        caption=escape("\n".join(remarks)) or None,
         caption_justify="left",
     )

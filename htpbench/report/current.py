@@ -67,9 +67,9 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
 
 def beside(control: Row, card: Mapping[str, Any]) -> bool:
     """Whether a control was measured on a network's windows, and sampled as it was, if at all."""
-    told = control.conditions
-    sampled = told.get("sampling") in (None, card.get("sampling"))
-    return sampled and told.get("windows") == card.get("windows")
+    conditions = control.conditions
+    sampled = conditions.get("sampling") in (None, card.get("sampling"))
+    return sampled and conditions.get("windows") == card.get("windows")
 
 
 def in_order(study: Study, rows: Iterable[Row]) -> list[Row]:

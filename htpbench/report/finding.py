@@ -39,26 +39,26 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
         if as_good
         else min(best, key=lambda line: (line[MPJPE], line[flops]))
     )
-    told = f"finding: of {len(best)} on the front {one['combination']} takes "
-    told += f"{shown(one, flops)} GFLOPs"
+    sentence = f"finding: of {len(best)} on the front {one['combination']} takes "
+    sentence += f"{shown(one, flops)} GFLOPs"
     if one is not base and not math.isnan(base.get(flops, math.nan)):
         share = f"{100 * one[flops] / base[flops]:.0f} %"
-        told += f", {share} of the {shown(base, flops)} of {base['combination']}"
+        sentence += f", {share} of the {shown(base, flops)} of {base['combination']}"
     if one is not base and not math.isnan(one[speedup]):
-        told += f", is {shown(one, speedup)} times as fast"
-    told += f" and {errs(one)}"
+        sentence += f", is {shown(one, speedup)} times as fast"
+    sentence += f" and {errs(one)}"
     if not math.isnan(limit):
-        told += (
+        sentence += (
             "; the unpruned network on every third frame, at a third of the operations, "
             f"{errs(control)}"
         )
-    return told
+    return sentence
 
 
 def errs(line: Line) -> str:
     """The error of a network, and how far it lies from the reference's."""
-    told = f"has an MPJPE of {amount(line[MPJPE], metric_of(MPJPE))} mm"
-    return told if math.isnan(line[DELTA]) else f"{told} ({shown(line, DELTA, '+')} mm)"
+    sentence = f"has an MPJPE of {amount(line[MPJPE], metric_of(MPJPE))} mm"
+    return sentence if math.isnan(line[DELTA]) else f"{sentence} ({shown(line, DELTA, '+')} mm)"
 
 
 def shown(line: Line, metric: str, sign: str = "") -> str:

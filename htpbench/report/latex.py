@@ -39,14 +39,14 @@ def write_latex(parts: Iterable[pandas.DataFrame], folder: Path, name: str) -> P
 def typeset(part: pandas.DataFrame) -> str:
     """A table; what does not fit a line goes below, the first column again before it."""
     columns = part.drop(columns="note", errors="ignore")
-    told = [r"{\footnotesize\frenchspacing\setlength{\tabcolsep}{3pt}%"]
+    lines = [r"{\footnotesize\frenchspacing\setlength{\tabcolsep}{3pt}%"]
     for names in fitting(columns):
-        told += [r"\noindent", tabular(columns.loc[:, names]), r"\par\medskip"]
+        lines += [r"\noindent", tabular(columns.loc[:, names]), r"\par\medskip"]
     for line in part.to_dict("records"):
         if line.get("note"):
             name = cell(str(line["combination"]), code=True)
-            told.append(rf"\noindent\raggedright {name}: {escape(str(line['note']))}\par")
-    return "\n".join([*told, "}\n"])
+            lines.append(rf"\noindent\raggedright {name}: {escape(str(line['note']))}\par")
+    return "\n".join([*lines, "}\n"])
 
 
 def fitting(columns: pandas.DataFrame) -> list[list[str]]:
@@ -141,8 +141,8 @@ def minus(text: str) -> str:
 def escape(text: str) -> str:
     """Any text as LaTeX prints it; a power stands above, a line break becomes a space."""
     parts = re.split(r"\^(\d+)", shown(" ".join(text.split())))  # texts and powers in turn
-    told = ["".join(SPECIAL.get(sign, sign) for sign in part) for part in parts]
-    told = [part.replace("--", "-{}-") for part in told]  # it would become a dash
+    escaped = ["".join(SPECIAL.get(sign, sign) for sign in part) for part in parts]
+    escaped = [part.replace("--", "-{}-") for part in escaped]  # it would become a dash
     return "".join(
-        rf"\textsuperscript{{{part}}}" if index % 2 else part for index, part in enumerate(told)
+        rf"\textsuperscript{{{part}}}" if index % 2 else part for index, part in enumerate(escaped)
     )

@@ -30,8 +30,9 @@ def origin(row: Row, environments: Environments) -> str:
         number += f", {row.samples} samples"
     conditions = (f"{k} {v}" for k, v in row.conditions.items() if k not in TOLD_ONCE)
     when = f"{row.at}, commit {row.commit or 'unknown'}"
-    told = [number, row.reason, machine(row.environment, environments), when, ", ".join(conditions)]
-    return "\n".join(filter(None, told))
+    where = machine(row.environment, environments)
+    parts = [number, row.reason, where, when, ", ".join(conditions)]
+    return "\n".join(filter(None, parts))
 
 
 def machine(name: str, environments: Environments) -> str:
@@ -39,12 +40,12 @@ def machine(name: str, environments: Environments) -> str:
     facts = environments.get(name)
     if facts is None:
         return f"environment {name}, of which the results say no more"
-    told = [f"{facts.get('machine')}: {facts.get('device')}"]
+    parts = [f"{facts.get('machine')}: {facts.get('device')}"]
     counts = [(facts[key], key) for key in ("cores", "threads") if facts.get(key)]
-    told += [f"{count} {key.removesuffix('s') if count == 1 else key}" for count, key in counts]
+    parts += [f"{count} {key.removesuffix('s') if count == 1 else key}" for count, key in counts]
     versions = ("python", "torch", "cuda", "numpy")
-    told += [f"{key} {facts[key]}" for key in versions if facts.get(key)]
-    return f"{', '.join(told)} (environment {name})"
+    parts += [f"{key} {facts[key]}" for key in versions if facts.get(key)]
+    return f"{', '.join(parts)} (environment {name})"
 
 
 def summary(rows: Iterable[Row]) -> list[str]:
@@ -70,9 +71,9 @@ def sweep_origins(rows: Iterable[Row], reference: str) -> Cells:
         cells[combination, metric_of(name, row.unit).column] = origin(row, rows.environments)
     for row in sorted(rows.held, key=lambda row: row.at):
         if row.metric == BY_CLIP and row.status == "ok" and row.combination != reference:
-            told = f"minus that of {reference}, paired clip by clip, 95 % over clips"
+            pairing = f"minus that of {reference}, paired clip by clip, 95 % over clips"
             cells[row.combination, metric_of(DELTA).column] = (
-                f"{told}\n{origin(row, rows.environments)}"
+                f"{pairing}\n{origin(row, rows.environments)}"
             )
     return cells
 
@@ -99,4 +100,4 @@ def regime_origins(rows: Iterable[Row]) -> Cells:
     for row in scored(rows):
         head = f"{row.conditions['trained']} (mm)"
         cells[row.combination, head].append(origin(row, rows.environments))
-    return {key: "\n\n".join(told) for key, told in cells.items()}
+    return {key: "\n\n".join(parts) for key, parts in cells.items()}

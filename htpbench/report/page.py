@@ -102,8 +102,8 @@ def cell(line: Mapping, head: str, kind: str, origins: Mapping[tuple[str, str], 
     text = line[head]
     if head == "combination":
         return f'<th scope="row"><code>{escape(text)}</code></th>'
-    told = origins.get((line.get("combination", ""), head))
-    title = f' title="{escape(told)}"' if told else ""
+    origin = origins.get((line.get("combination", ""), head))
+    title = f' title="{escape(origin)}"' if origin else ""
     if kind:
         return f"<td{kind}{title}>{escape(text)}</td>"
     number, bracket, interval = text.partition(" [")

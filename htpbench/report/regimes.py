@@ -138,9 +138,9 @@ def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:
     for row in latest(rows).values():
         if row.status != "ok":
             trained = row.conditions.get("trained"), row.conditions.get("training_seed")
-            told = failed.setdefault((row.combination, f"{row.status}: {row.reason}"), [])
-            told += [row.metric if None in trained else "{}, seed {}".format(*trained)]
-    lines = [(name, ", ".join(dict.fromkeys(told)), why) for (name, why), told in failed.items()]
+            of = failed.setdefault((row.combination, f"{row.status}: {row.reason}"), [])
+            of += [row.metric if None in trained else "{}, seed {}".format(*trained)]
+    lines = [(name, ", ".join(dict.fromkeys(of)), why) for (name, why), of in failed.items()]
     return pandas.DataFrame(lines, columns=["combination", "of", "why"])
 
 

@@ -18,7 +18,7 @@ class Standing:
 
     allowed: frozenset[str] = frozenset()  # keep every constraint
     best: frozenset[str] = frozenset()  # of these, on the front of all objectives
-    told: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def standing(study: Study, rows: Iterable[Row]) -> Standing:
@@ -34,15 +34,15 @@ def standing(study: Study, rows: Iterable[Row]) -> Standing:
     lines = {name: values for name, values in lines.items() if name not in beside}
     marks = front(lines.values(), study.objectives, constraints)
     best = {name for name, is_best in zip(lines, marks, strict=True) if is_best}
-    told = []
+    remarks = []
     if best:
         those = "nothing that keeps the constraints" if constraints else "nothing"
-        told.append(f"* on the front: {those} is better in {' and '.join(study.objectives)}")
+        remarks.append(f"* on the front: {those} is better in {' and '.join(study.objectives)}")
     for one in constraints:
         known = [values for values in lines.values() if one.metric in values]
         passed = sum(not keeps(values, [one]) for values in known)
         if passed:
-            told.append(f"{passed} of {len(lines)} violate {one}")
+            remarks.append(f"{passed} of {len(lines)} violate {one}")
         if len(known) < len(lines):
-            told.append(f"{len(lines) - len(known)} of {len(lines)} have no value for {one}")
-    return Standing(frozenset(allowed), frozenset(best), told)
+            remarks.append(f"{len(lines) - len(known)} of {len(lines)} have no value for {one}")
+    return Standing(frozenset(allowed), frozenset(best), remarks)

@@ -30,13 +30,13 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     notes: dict[str, dict[str, list[str]]] = {}  # combination -> what is said -> of which metrics
     for (combination, metric), found in measured.items():
         line = lines.setdefault(combination, {"combination": combination})
-        told = [f"{row.status}: {row.reason}" for row in found if row.status != "ok"]
+        remarks = [f"{row.status}: {row.reason}" for row in found if row.status != "ok"]
         ok = in_time(found)
         for row in ok[-1:]:
             line |= {metric: row.value, f"{metric}.low": row.low, f"{metric}.high": row.high}
         if len(ok) > 1:
-            told.append(f"the newest of several ({', '.join(_unlike(ok))})")
-        for text in told:
+            remarks.append(f"the newest of several ({', '.join(_unlike(ok))})")
+        for text in remarks:
             notes.setdefault(combination, {}).setdefault(text, []).append(metric)
     found = tabled((name, row.unit) for (_, name), rows in measured.items() for row in rows)
     numbers = [name for metric in found for name in (metric.name, *metric.bounds)]

@@ -53,9 +53,9 @@ def write_text(path: Path, text: str) -> Path:
 
 def markdown(table: pandas.DataFrame) -> str:
     """A pipe table; combinations as code, for Markdown would strike out what stands between ~."""
-    told = {
+    texts = {
         in_markdown(str(head)): column.map(as_code if head == "combination" else in_markdown)
         for head, column in table.astype(str).items()
     }
-    cells = pandas.DataFrame(told).replace(r"\|", r"\\|", regex=True)
+    cells = pandas.DataFrame(texts).replace(r"\|", r"\\|", regex=True)
     return f"{cells.to_markdown(index=False, disable_numparse=True)}\n"

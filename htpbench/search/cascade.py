@@ -78,7 +78,7 @@ class Cascade:
 
     def group(self, combination: Combination) -> str:
         """What two combinations must share to be compared: their conditions in all that decides."""
-        told = {
+        conditions = {
             meter: {
                 name: value
                 for name, value in self.runner.conditions(combination, meter).items()
@@ -86,7 +86,7 @@ class Cascade:
             }
             for meter in self.meters
         }
-        return json.dumps(told, sort_keys=True)
+        return json.dumps(conditions, sort_keys=True)
 
     def keys(self, combination: Combination) -> dict[str, str]:
         """The keys of the metrics that decide."""

@@ -148,7 +148,7 @@ class Trials:
         # A sampler of its own for each start and worker: the same seed would draw the same again.
         seed = runner.context.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number
         self.all.sampler = sampler(runner.study.search, seed)
-        self.told = {trial.user_attrs["combination"] for trial in self.ended()}
+        self.noted = {trial.user_attrs["combination"] for trial in self.ended()}
         self.failed = 0  # trials of this worker: they count, or it would never end
 
     def ended(self) -> list[FrozenTrial]:
@@ -217,11 +217,11 @@ class Trials:
     def note(self, combination: Combination, found: dict[str, Row]) -> None:
         """Add a combination that the search did not choose, for dashboards, unless it is there."""
         state, values = trial_state(found, self.study)
-        if str(combination) in self.told:
+        if str(combination) in self.noted:
             return
         with self.lock:
-            self.told = {trial.user_attrs["combination"] for trial in self.ended()}
-            if str(combination) not in self.told:
+            self.noted = {trial.user_attrs["combination"] for trial in self.ended()}
+            if str(combination) not in self.noted:
                 frozen = optuna.trial.create_trial(
                     state=state,
                     values=values,

@@ -60,14 +60,14 @@ def load(name: str) -> Study:
             raise unknown("study", name, [*names(), "a path to a .toml file"])
         path = data_folder() / "studies" / f"{name}.toml"
     try:
-        told = {"name": path.stem, **files.load_toml(path)}
+        given = {"name": path.stem, **files.load_toml(path)}
     except BenchError as error:
         raise BenchError(f"study {error}") from error
     try:
-        for file in Imports.model_validate(told).imports:
+        for file in Imports.model_validate(given).imports:
             import_file(Path(file))
         path.stem.encode()
-        return Study.model_validate(told)
+        return Study.model_validate(given)
     except UnicodeEncodeError:
         raise BenchError(
             f"study {path}: its name is not Unicode text, or not in this locale; "

@@ -103,8 +103,8 @@ def resume(
 def damage(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee, steps: int) -> str:
     """What `save` would not have written on the way to `steps`; "" where nothing is wrong."""
     if wrong := strangers(tensors, recipe, trainee):
-        told = f"{', '.join(wrong[:5])} ({len(wrong)})"
-        return f"missing, not known, or of another shape or type: {told}"
+        listed = f"{', '.join(wrong[:5])} ({len(wrong)})"
+        return f"missing, not known, or of another shape or type: {listed}"
     step, scored = int(tensors["step"]), [done for done, _ in tensors["history"].tolist()]
     rising = scored == sorted({int(done) for done in scored if 0 < done <= step})
     if not (0 <= step <= steps and rising and (step < steps or scored[-1:] == [steps])):

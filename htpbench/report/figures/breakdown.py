@@ -35,14 +35,14 @@ def breakdown(
     found = newest(rows, METRIC)
     if not found:
         return ()
-    shown, told = first(found, LIMIT, subtitle)
-    return save(lambda: _draw(shown, title, told), folder, name)
+    shown, caption = first(found, LIMIT, subtitle)
+    return save(lambda: _draw(shown, title, caption), folder, name)
 
 
 def _draw(found: dict[str, Row], title: str, subtitle: str) -> Figure:
     figure = titled(0.9 + 0.19 * len(found), title, subtitle)
     axes = figure.subplots()
-    told: list[dict] = [
+    shares: list[dict] = [
         dict(zip(row.axis, row.value, strict=True))  # type: ignore
         for row in found.values()
     ]
@@ -50,8 +50,8 @@ def _draw(found: dict[str, Row], title: str, subtitle: str) -> Figure:
     start = numpy.zeros(len(found))
     bars = []
     for part, (called, colour, hatch) in PARTS.items():
-        if any(part in each for each in told):
-            length = numpy.array([each.get(part, 0.0) for each in told]) * 1e3  # ms
+        if any(part in each for each in shares):
+            length = numpy.array([each.get(part, 0.0) for each in shares]) * 1e3  # ms
             look = {"color": colours[colour], "hatch": hatch, "edgecolor": "white"}
             bars.append(axes.barh([*found], length, 0.72, start, label=called, linewidth=0, **look))
             start += length

@@ -35,8 +35,8 @@ def graph(
     found = {name: row for name, row in links.items() if name in stages}
     if not found:
         return ()
-    drawn, told = first(found, LIMIT, subtitle)
-    return save(lambda: _draw(drawn, stages, title, told), folder, name)
+    drawn, caption = first(found, LIMIT, subtitle)
+    return save(lambda: _draw(drawn, stages, title, caption), folder, name)
 
 
 def _draw(links: dict[str, Row], stages: dict[str, Row], title: str, subtitle: str) -> Figure:

@@ -31,8 +31,8 @@ def kept(
     found = newest(rows, METRIC)
     if not found:
         return ()
-    shown, told = first(found, LIMIT, subtitle)
-    return save(lambda: _draw(shown, title, told), folder, name)
+    shown, caption = first(found, LIMIT, subtitle)
+    return save(lambda: _draw(shown, title, caption), folder, name)
 
 
 def counts(row: Row) -> numpy.ndarray:

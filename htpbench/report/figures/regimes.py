@@ -33,11 +33,11 @@ def regimes(
         return ()
     schedules = [parsed[text].schedule for text in pruned["combination"]]
     usual = Counter(stages[0][1] for stages in schedules).most_common(1)[0][0]
-    told = pruned.assign(
+    placed = pruned.assign(
         kept=[stages[-1][0] for stages in schedules],
         usual=[len(stages) == 1 and stages[0][1] == usual for stages in schedules],
     )
-    return save(lambda: _draw(told, usual, title, subtitle), folder, name)
+    return save(lambda: _draw(placed, usual, title, subtitle), folder, name)
 
 
 def _draw(found: pandas.DataFrame, block: int, title: str, subtitle: str) -> Figure:

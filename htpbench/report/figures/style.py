@@ -53,14 +53,14 @@ def save(draw: Callable[[], Figure], folder: Path, name: str) -> tuple[Path, Pat
 def titled(height: float, title: str, subtitle: str, width: float = WIDTH) -> Figure:
     """An empty figure of `width` x `height` inches below its title and its conditions."""
     bold = textwrap.wrap(shown(title), int(11.5 * width))
-    told = textwrap.wrap(shown(subtitle), int(19 * width))
-    heading = 0.12 + 0.19 * len(bold) + 0.14 * len(told)  # inches
+    lines = textwrap.wrap(shown(subtitle), int(19 * width))
+    heading = 0.12 + 0.19 * len(bold) + 0.14 * len(lines)  # inches
     figure = Figure(figsize=(width, height + heading))
     whole = height + heading
     figure.set_layout_engine("constrained", rect=(0, 0, 1, height / whole), w_pad=0.06, h_pad=0.06)
     at, below = 1 - 0.08 / whole, 1 - (0.11 + 0.19 * len(bold)) / whole
     figure.text(0.01, at, "\n".join(bold), fontsize=10, weight="bold", va="top")
-    figure.text(0.01, below, "\n".join(told), fontsize=SMALL, color="0.3", va="top")
+    figure.text(0.01, below, "\n".join(lines), fontsize=SMALL, color="0.3", va="top")
     return figure
 
 
