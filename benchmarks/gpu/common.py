@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import torch
-from htpbench.bench.environment import commit, environment, machine_name
+from htpbench.measuring.environment import commit, environment, machine_name
 
 from htpbench.records.rows import Row, Store, row_key
 from htpbench.study.loading import load
