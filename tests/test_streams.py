@@ -90,7 +90,7 @@ def test_an_import_that_turns_ctrl_c_into_another_error_is_ctrl_c_still():
 
 
 def test_a_measurement_that_was_stopped_is_no_failure():
-    from htpbench.bench.runner import failure_reason
+    from htpbench.bench.outcome import failure_reason
 
     error = RuntimeError("error calling __set_name__")
     error.__cause__ = KeyboardInterrupt(143)

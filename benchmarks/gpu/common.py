@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import torch
-from htpbench.measuring.environment import commit, environment, machine_name
 
+from htpbench.measuring.environment import commit, environment, machine_name
 from htpbench.records.rows import Row, Store, row_key
 from htpbench.study.loading import load
 from htpbench.systems.combination import parse

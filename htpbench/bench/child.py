@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from htpbench.bench.devices import device_lock
-from htpbench.bench.runner import failure
+from htpbench.bench.outcome import failure
 from htpbench.errors import BenchError
 from htpbench.measuring.context import Context
 from htpbench.study.study import Study

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
-from htpbench.bench.runner import Runner, Tell, failure_reason
+from htpbench.bench.outcome import failure_reason
+from htpbench.bench.runner import Runner, Tell
 from htpbench.errors import BenchError, Faulty
 from htpbench.measuring.counting import count
 from htpbench.records.rows import Writer

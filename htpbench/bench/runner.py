@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import copy
-import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import torch
-
 from htpbench.bench.claims import ELSEWHERE_S, Claims
 from htpbench.bench.controls import EVERY_THIRD, MEAN_POSE, Ask, controls
 from htpbench.bench.devices import deadline, device_lock
 from htpbench.bench.job import Job, job
-from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, TimedOut, interruption
+from htpbench.bench.outcome import Outcome, checked, failure
+from htpbench.bench.together import measure_together
 from htpbench.measuring.context import Context
 from htpbench.measuring.environment import check_device, commit
 from htpbench.meters import Watch
 from htpbench.outside.progress import Tick
 from htpbench.records.index import ATTEMPTS, RowIndex
 from htpbench.records.measurement import Measurement
-from htpbench.records.row import MOST_VALUES, Row
+from htpbench.records.row import Row
 from htpbench.records.rows import Writer
 from htpbench.study.study import Study
 from htpbench.systems.catalogue import meter, meters, metric
 from htpbench.systems.combination import Combination
 
-LONGEST = 2000  # characters of a reason
 Tell = Callable[[str], None]
 StopRule = Callable[[dict[str, Row], str], str | None]  # rows so far, a meter: why not to ask it
-Outcome = tuple[dict[str, Measurement], str, str | None]  # what was measured, status, reason
 
 
 class Runner:
@@ -129,8 +124,6 @@ class Runner:
         stopped: Callable[[Combination], str | None] = lambda combination: None,
     ) -> None:
         """All that a meter measures of many combinations, but those that are stopped."""
-        from htpbench.bench.together import measure_together
-
         wanted = []
         for one in combinations:
             if reason := stopped(one):
@@ -241,53 +234,6 @@ class Runner:
                 self.write(writer, wanted, ask, wait=wait)
             rows += [self.held[key] for key in wanted.keys.values()]
         return rows
-
-
-def checked(wanted: Job, found: Iterable[Measurement]) -> dict[str, Measurement]:
-    """Measurements by metric; Faulty unless they are those that the meter said it would make."""
-    measured = {one.metric: one for one in found}
-    if measured.keys() != wanted.keys.keys():
-        missing, further = wanted.keys.keys() - measured, measured.keys() - wanted.keys
-        said = [f"did not measure {name}" for name in sorted(missing)]
-        said += [f"measured {name}, which does not apply" for name in sorted(further)]
-        raise Faulty(f"the meter {wanted.meter} {'; '.join(said)}")
-    for one in measured.values():
-        values = one.value if isinstance(one.value, list) else [one.value]
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{one.metric} is not finite")
-        if len(values) > MOST_VALUES:
-            raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
-    return measured
-
-
-def failure(error: Exception) -> Outcome:
-    """What a failed measurement is written as; raises what is not about one combination alone."""
-    if isinstance(error, NotBuilt):
-        return {}, "unsupported", str(error)
-    if isinstance(error, Faulty):
-        return {}, "failed", str(error)
-    if isinstance(error, BenchError):
-        raise error  # the user's to mend, and nothing to do with this combination alone
-    if isinstance(error, TimedOut):
-        return {}, "timeout", str(error)
-    if isinstance(error, Pruned):
-        low = Measurement(error.metric, None, low=error.least, note=str(error))  # type: ignore
-        return {error.metric: low}, "pruned", str(error)
-    return {}, "failed", failure_reason(error)  # one broken combination must not end a sweep
-
-
-def failure_reason(error: Exception) -> str:
-    """Why a measurement failed; what fills the memory says so in several ways.
-
-    Raises KeyboardInterrupt where it did not fail but was stopped.
-    """
-    if stop := interruption(error):
-        raise stop
-    said = f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said):
-        torch.cuda.empty_cache()  # nothing where CUDA was not used
-        said = f"out of memory: {said.splitlines()[0]}"
-    return said[:LONGEST]
 
 
 def run(runner: Runner, combinations: Sequence[Combination], tick: Tick) -> list[Row]:

@@ -17,12 +17,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from htpbench.bench.job import Job, job
-from htpbench.bench.runner import Outcome, Runner, Tell, checked, failure
+from htpbench.bench.outcome import Outcome, checked, failure
 from htpbench.errors import BenchError
 from htpbench.outside import files
 from htpbench.outside.drafts import append_line
@@ -31,6 +31,9 @@ from htpbench.records.rows import Writer
 from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination
 from htpbench.systems.registry import imported_files
+
+if TYPE_CHECKING:
+    from htpbench.bench.runner import Runner, Tell
 
 MOST_BYTES = 2**28  # of a file of lines
 CHILD = [sys.executable, "-P", "-m", "htpbench.bench.child"]

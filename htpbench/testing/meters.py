@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from htpbench.bench.job import job
-from htpbench.bench.runner import checked
+from htpbench.bench.outcome import checked
 from htpbench.errors import NotBuilt
 from htpbench.measuring.context import Context
 from htpbench.meters import Meter
