@@ -15,7 +15,9 @@ from test_registry import registries_as_before  # noqa: F401
 from htpbench.bench.job import job
 from htpbench.errors import BenchError
 from htpbench.records.rows import Store
+from htpbench.study import loading
 from htpbench.study.loading import load
+from htpbench.study.study import Study
 from htpbench.systems.registry import import_file
 
 KILLS = int(os.environ.get("HTPBENCH_KILLS", "2"))  # 20 of each kind were tried
@@ -40,6 +42,7 @@ class Rounds(Meter):
 
     def together(self, context, combinations, begin):
         print("a meter may print")
+        os.system("echo so may a library")
         folder = Path("children")
         folder.mkdir(exist_ok=True)
         (folder / str(os.getpid())).touch()
@@ -186,3 +189,24 @@ def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
         for line in (tmp_path / results).rglob("*.lines"):
             for text in line.read_text().splitlines():
                 assert json.loads(text)["process"] in (0, 1)
+
+
+def test_damaged_lines_of_an_earlier_run_are_measured_again(tmp_path):
+    import_file(meter(tmp_path))
+    measured(tmp_path)
+    lines = next((tmp_path / "results").rglob("*.lines"))
+    whole = [json.loads(text) for text in lines.read_text().splitlines()]
+    for rows in (tmp_path / "results").rglob("*.jsonl"):
+        rows.unlink()
+    wrong = [{**whole[0], "measured": [{"value": 1}]}, {**whole[1], "measured": 3}, whole[2], []]
+    lines.write_text("\n".join(map(json.dumps, wrong)) + "\n{cut")
+    again = measured(tmp_path)
+    assert {row.status for rows in again.values() for row in rows.values()} == {"ok"}
+    assert {rows["rounds.of"].value for rows in again.values()} <= {3, 4}
+
+
+@pytest.mark.parametrize("name", loading.names())
+def test_every_study_reaches_a_child_as_it_is(name):
+    study = load(name)
+    dumped = json.loads(json.dumps(study.model_dump(mode="json", exclude_unset=True)))
+    assert Study.model_validate(dumped) == study

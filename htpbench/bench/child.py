@@ -25,10 +25,11 @@ def main() -> None:
     """Do what the line on standard input asks for; end with whoever wrote it."""
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=watch, daemon=True).start()
-    out, sys.stdout = sys.stdout, sys.stderr  # what a meter prints is no answer
+    answers = os.dup(1)  # what a meter and its libraries print is none: it goes to standard error
+    os.dup2(2, 1)
 
     def say(**line: Any) -> None:
-        print(json.dumps(line), file=out, flush=True)
+        os.write(answers, json.dumps(line).encode() + b"\n")
 
     try:
         work(asked, say)

@@ -155,14 +155,17 @@ class Runner:
         wait: bool = True,
     ) -> None:
         """Ask for measurements, then append a row for each metric that has no ok row yet."""
-        claims = self.claims if meter(wanted.meter).exclusive else self.shared
-        with claims.hold(wanted.claim, wait) as deaths:
+        with self.claims_of(wanted.meter).hold(wanted.claim, wait) as deaths:
             self.index.refresh()  # whoever held the claim before may have measured it
             if self.settled(wanted.keys):
                 return
             reason = stopped() if stopped else None
             outcome = ({}, "pruned", reason) if reason else self.outcome(wanted, ask, deaths)
             self.keep(writer, wanted, outcome)
+
+    def claims_of(self, name: str) -> Claims:
+        """The claims of a meter: this machine's, or those of all where its numbers are the same."""
+        return self.claims if meter(name).exclusive else self.shared
 
     def keep(self, writer: Writer, wanted: Job, outcome: Outcome) -> None:
         """Append a row for each metric that has no ok row yet, nor one that says the same."""

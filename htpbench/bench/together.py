@@ -61,7 +61,7 @@ def measure_together(
     Only one process does this at a time for a device and a meter. A combination at which a child
     dies or stays longer than the runner's time limit gets no number, and the others go on.
     """
-    with runner.claims.hold(f"{name} together on {runner.context.device}"):
+    with runner.claims_of(name).hold(f"{name} together on {runner.context.device}"):
         runner.index.refresh()  # whoever held the claim before may have measured them
         wanted = {str(one): job(runner.context, one, name) for one in combinations}
         left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
@@ -86,7 +86,8 @@ class Run:
                 yield one, self.failed[one]
                 continue
             try:
-                each = [[Measurement(**m) for m in part[one]["measured"]] for part in parts]
+                found = ([Measurement(**each) for each in part[one]["measured"]] for part in parts)
+                each = [[*checked(wanted, part).values()] for part in found]
                 yield one, (checked(wanted, meter(self.name).joined(each)), "ok", None)
             except Exception as error:
                 yield one, failure(error)
@@ -133,7 +134,7 @@ class Run:
         for one in self.jobs:
             place = self.place(one, number)
             mine = [x for x in lines if isinstance(x, dict) and place.items() <= x.items()]
-            if mine and isinstance(mine[-1].get("measured"), list):
+            if mine and readable(mine[-1].get("measured")):
                 found[one] = mine[-1]
         return found
 
@@ -141,7 +142,7 @@ class Run:
         """Measure these in a fresh process."""
         context = self.runner.context
         asked = {
-            "study": context.study.model_dump(mode="json"),
+            "study": context.study.model_dump(mode="json", exclude_unset=True),
             "imports": imported_files(),
             "device": context.device,
             "seed": context.seed,
@@ -182,6 +183,14 @@ class Run:
             elif "combination" in line:
                 found.found[line.pop("combination")] = line
         return ""
+
+
+def readable(measured: Any) -> bool:
+    """Whether these are measurements; a damaged line is none, and is measured again."""
+    try:
+        return bool([Measurement(**each) for each in measured])
+    except TypeError:
+        return False
 
 
 def spoken(process: subprocess.Popen, child: Child) -> Iterator[dict | None]:
