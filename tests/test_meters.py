@@ -265,3 +265,12 @@ def test_a_study_of_a_table_of_weights_is_swept(tmp_path):
     runner = small.runner(load(str(path)), tmp_path / "r")
     with runner.writer() as writer:
         assert runner.measure(parse(small.PRUNED), writer)["accuracy.mpjpe"].status == "ok"
+
+
+@pytest.mark.parametrize("recovered", [3, 8])
+def test_frames_that_are_recovered_in_part_have_no_motion_to_measure(tmp_path, recovered):
+    study = load(str(small.study(tmp_path, 'pipeline = "seq2seq"', meters=("accuracy",))))
+    runner = small.runner(study, tmp_path / "r")
+    with runner.writer() as writer:
+        rows = runner.measure(parse(f"mixste.tiny-9+tps:7@1+tri:{recovered}"), writer)
+    assert {row.status for row in rows.values()} == {"ok"} and "accuracy.mpjve" not in rows

@@ -14,10 +14,12 @@ from htpbench.errors import BenchError
 from htpbench.network import build, contracts
 from htpbench.systems import registry
 
+CONTRACTS = ["Backbone", "Block", "Lifted", "Measurement", "Pruner", "Recoverer", "Shapes", "View"]
+POSITIONS = ["density_peaks", "distances", "even_positions", "published_pooling", "top"]
 OLD = {
-    "protocols": ("Backbone", "Block", "Lifted", "Pruner", "Recoverer", "Shapes", "View"),
-    "registry": ("BACKBONES", "PRUNERS", "RECOVERERS"),
-    "selection": ("density_peaks", "even_positions", "top", "with_kept"),
+    "protocols": CONTRACTS,
+    "registry": ["BACKBONES", "PRUNERS", "RECOVERERS", "import_file"],
+    "selection": [*POSITIONS, "with_kept"],
 }
 
 

@@ -1,5 +1,8 @@
 """Which rows spare a measurement: any machine's of a running folder, not those of a repository."""
 
+import os
+
+import pytest
 import small
 
 from htpbench.bench.job import job
@@ -60,3 +63,25 @@ def test_committed_folders_are_marked():
     folders = [path for path in (ROOT / "results").iterdir() if path.is_dir()]
     tracked = [folder for folder in folders if folder.name in ("reference-cpu",)]
     assert tracked and all((folder / COMMITTED).is_file() for folder in tracked)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "newer", "dangling", "closed"])
+def test_a_folder_of_another_machine_that_is_damaged_is_nobodys_problem(
+    tmp_path, monkeypatch, kind
+):
+    folder = tmp_path / "results" / "other"
+    folder.mkdir(parents=True)
+    rows = folder / "a.0.jsonl"
+    if kind == "fifo":
+        os.mkfifo(rows)
+    if kind == "newer":
+        rows.write_text('{"schema": 99}\n')
+    if kind == "dangling":
+        rows.symlink_to("nowhere")
+    if kind == "closed":
+        folder.chmod(0)
+    monkeypatch.setenv("HTPBENCH_MACHINE", "one")
+    runner = small.runner(load(str(small.study(tmp_path))), tmp_path / "results")
+    with runner.writer() as writer:
+        rows = runner.measure(parse(small.PRUNED), writer)
+    assert {row.status for row in rows.values()} == {"ok"}

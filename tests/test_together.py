@@ -13,6 +13,7 @@ import small
 from test_registry import registries_as_before  # noqa: F401
 
 from htpbench.bench.job import job
+from htpbench.bench.runner import Runner
 from htpbench.errors import BenchError
 from htpbench.records.rows import Store
 from htpbench.study import loading
@@ -191,18 +192,41 @@ def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
                 assert json.loads(text)["process"] in (0, 1)
 
 
-def test_damaged_lines_of_an_earlier_run_are_measured_again(tmp_path):
+def test_damaged_lines_of_an_earlier_run_are_measured_again(tmp_path, monkeypatch):
     import_file(meter(tmp_path))
-    measured(tmp_path)
-    lines = next((tmp_path / "results").rglob("*.lines"))
+    with monkeypatch.context() as stopped, pytest.raises(ZeroDivisionError):
+        stopped.setattr(Runner, "keep", lambda *_: 1 / 0)  # before its rows were written
+        measured(tmp_path)
+    (lines,) = (tmp_path / "results").rglob("*.lines")
     whole = [json.loads(text) for text in lines.read_text().splitlines()]
-    for rows in (tmp_path / "results").rglob("*.jsonl"):
-        rows.unlink()
-    wrong = [{**whole[0], "measured": [{"value": 1}]}, {**whole[1], "measured": 3}, whole[2], []]
+    wrong = [
+        {**whole[0], "measured": [{"value": 1}]},
+        {**whole[1], "measured": 3},
+        {**whole[2], "measured": [{"metric": "rounds.kept", "value": 1, "low": "x"}]},
+        *whole[3:],
+        [],
+    ]
     lines.write_text("\n".join(map(json.dumps, wrong)) + "\n{cut")
+    before = len(list(Path("children").iterdir()))
     again = measured(tmp_path)
     assert {row.status for rows in again.values() for row in rows.values()} == {"ok"}
-    assert {rows["rounds.of"].value for rows in again.values()} <= {3, 4}
+    assert len(list(Path("children").iterdir())) == before + 1, "the second process was through"
+    assert not lines.exists(), "all of it is rows"
+
+
+STRANGER = "begin(parse('mixste.tiny-9+tps:8@1+tri')) or os._exit(3) if kept == 5 else 0"
+HOLDS = "(subprocess.Popen(['sleep', '30']), time.sleep(60)) if kept == 5 else 0"
+
+
+@pytest.mark.parametrize(("fault", "lost"), [(STRANGER, 4), (HOLDS, 1)])
+def test_whoever_dies_the_run_ends(tmp_path, fault, lost):
+    path = meter(tmp_path, fault=fault)
+    path.write_text(f"import subprocess\nfrom htpbench import parse\n{path.read_text()}")
+    import_file(path)
+    start = time.monotonic()
+    rows = measured(tmp_path, timeout=3.0)
+    assert time.monotonic() - start < 60
+    assert sum(found["rounds.kept"].status != "ok" for found in rows.values()) == lost
 
 
 @pytest.mark.parametrize("name", loading.names())

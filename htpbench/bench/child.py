@@ -15,6 +15,7 @@ from htpbench.bench.devices import device_lock
 from htpbench.bench.outcome import failure
 from htpbench.errors import BenchError
 from htpbench.measuring.context import Context
+from htpbench.records.measurement import Measurement
 from htpbench.study.study import Study
 from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination, parse
@@ -62,7 +63,12 @@ def work(asked: dict[str, Any], say: Any) -> None:
                 _, status, reason = failure(found)
                 say(combination=str(one), status=status, reason=reason)
             else:
-                say(combination=str(one), measured=[each._asdict() for each in found])
+                say(combination=str(one), measured=[plain(each) for each in found])
+
+
+def plain(one: Measurement) -> dict[str, Any]:
+    """A measurement as JSON holds it; numpy's numbers as Python's."""
+    return json.loads(json.dumps(one._asdict(), default=lambda number: number.item()))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Claims: who measures what, so that many workers share work; what a dead worker held is free.
 
-A claim is a file below results/<machine>/claims/, made with O_EXCL under a lock that the system
-takes from a process when it dies. Workers on other machines must see the same folder, on a file
-system with working locks.
+A claim is a file below results/<machine>/claims/, or results/claims/ for all machines, made with
+O_EXCL under a lock that the system takes from a process when it dies. Workers on other machines
+must see the same folder, on a file system with working locks.
 """
 
 from __future__ import annotations

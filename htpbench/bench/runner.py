@@ -126,8 +126,9 @@ class Runner:
         """All that a meter measures of many combinations, but those that are stopped."""
         wanted = []
         for one in combinations:
-            if reason := stopped(one):
-                self.keep(writer, job(self.context, one, name), ({}, "pruned", reason))
+            pruned = job(self.context, one, name)
+            if not self.settled(pruned.keys) and (reason := stopped(one)):
+                self.keep(writer, pruned, ({}, "pruned", reason))
             else:
                 wanted.append(one)
         measure_together(self, name, wanted, writer, tell)

@@ -12,10 +12,12 @@ import hashlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from htpbench.bench.runner import Runner, Tell
 
 MOST_BYTES = 2**28  # of a file of lines
+LOOK_S = 1.0  # how often it is looked whether a silent child lives
 CHILD = [sys.executable, "-P", "-m", "htpbench.bench.child"]
 
 
@@ -66,8 +69,10 @@ def measure_together(
         wanted = {str(one): job(runner.context, one, name) for one in combinations}
         left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
         if left:
-            for one, outcome in Run(runner, name, left, tell).outcomes():
+            run = Run(runner, name, left, tell)
+            for one, outcome in run.outcomes():
                 runner.keep(writer, left[one], outcome)
+            run.path.unlink(missing_ok=True)  # all of it is rows now
 
 
 class Run:
@@ -99,7 +104,7 @@ class Run:
             child = self.child(left)
             if child.ended:
                 status = "timeout" if child.ended.startswith("took longer") else "failed"
-                lost = [child.begun] if child.begun else left  # before the first it is all of them
+                lost = [child.begun] if child.begun in left else left  # a reference is all of them
                 self.failed |= {one: ({}, status, child.ended) for one in lost}
                 continue
             for one in left:
@@ -159,10 +164,15 @@ class Run:
             started.stdin.write(json.dumps(asked).encode() + b"\n")  # type: ignore[union-attr]
             started.stdin.flush()  # type: ignore[union-attr]
             found.ended = self.follow(started, found)
+        except BrokenPipeError:
+            found.ended = "its process ended before it began"
         finally:
-            if started.poll() is None:
-                started.kill()
-            started.communicate()
+            with suppress(ProcessLookupError):  # what it started itself ends with it
+                os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+            for one in (started.stdin, started.stdout):
+                with suppress(OSError):
+                    one.close()  # type: ignore[union-attr]
         if not found.ended and started.returncode:
             found.ended = f"its process ended with code {started.returncode} (out of memory?)"
         return found
@@ -188,9 +198,11 @@ class Run:
 def readable(measured: Any) -> bool:
     """Whether these are measurements; a damaged line is none, and is measured again."""
     try:
-        return bool([Measurement(**each) for each in measured])
+        found = [Measurement(**each) for each in measured]
     except TypeError:
         return False
+    ends = [end for one in found for end in (one.low, one.high, one.samples) if end is not None]
+    return bool(found) and all(isinstance(end, int | float) for end in ends)
 
 
 def spoken(process: subprocess.Popen, child: Child) -> Iterator[dict | None]:
@@ -200,9 +212,14 @@ def spoken(process: subprocess.Popen, child: Child) -> Iterator[dict | None]:
         selector.register(pipe, selectors.EVENT_READ)  # type: ignore[arg-type]
         while True:
             end = child.until
-            if not selector.select(max(0.0, end - time.monotonic()) if end else None):
-                yield None
-                return
+            left = end - time.monotonic() if end else LOOK_S
+            if not selector.select(max(0.0, min(left, LOOK_S))):
+                if end and time.monotonic() >= end:
+                    yield None
+                    return
+                if process.poll() is None:
+                    continue
+                return  # it ended, and something that it started holds the pipe
             read = os.read(pipe.fileno(), 2**16)  # type: ignore[union-attr]
             if not read:
                 return

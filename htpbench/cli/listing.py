@@ -30,7 +30,7 @@ def listing() -> list[Table]:
     table = Table("meters", "", "metrics", box=SIMPLE_HEAD)
     for name in catalogue.meters():
         about = inspect.getdoc(METERS.load(name)) or ""
-        metrics = (metric.name.partition(".")[2] for metric in METERS.load(name).metrics)
+        metrics = (metric.name.partition(".")[2] for metric in METERS.load(name).declared())
         table.add_row(name, about.partition("\n")[0], ", ".join(metrics))
     tables.append(table)
     table = Table("studies", "", box=SIMPLE_HEAD)

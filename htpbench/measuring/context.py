@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -52,7 +53,9 @@ class Context:
 
     def under(self, **changes: Any) -> Context:
         """The same context with fields of the study changed; what is opened is shared."""
-        return replace(self, study=self.study.model_copy(update=changes))
+        other = copy.copy(self)
+        other.study = self.study.model_copy(update=changes)
+        return other
 
     def once(self, key: tuple, make: Callable[[], T]) -> T:
         """What is opened under a key, made when it is first asked for."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+from htpbench.errors import BenchError
 from htpbench.records.rows import Row, Store, latest
 
 ATTEMPTS = 3  # a key that failed as often is left alone unless --retry asks for it
@@ -14,7 +16,7 @@ COMMITTED = "COMMITTED"  # a file that marks a folder of rows as one for reading
 class RowIndex:
     """The row that holds for each key, kept up with what other workers append.
 
-    Workers of other machines count as well, for keys without a machine are the same everywhere.
+    What workers of other machines measured counts as well: keys without a machine are the same.
     Rows that came with a repository do not (their folder has a file COMMITTED): they are for
     reports, and a fresh clone measures. A failure of an earlier sweep is tried again, up to
     ATTEMPTS in all; one of this sweep is not.
@@ -23,30 +25,39 @@ class RowIndex:
     def __init__(self, results: Path, machine: str, retry: bool = False) -> None:
         self.results = results
         self.own = Store(results / machine)
-        self.stores: dict[Path, Store] = {self.own.folder: self.own}
+        self.stores: dict[Path, Store] = {}  # of other machines
         self.retry = retry
         self.rows: dict[str, Row] = {}
         self.failures: Counter[str] = Counter()  # in earlier sweeps
         self.tried: set[str] = set()  # in this one, by whomever
         self._begun = False
 
-    def fresh(self) -> list[Row]:
-        """What was appended since the last time, by any machine."""
-        if self.results.is_dir():
+    def others(self) -> list[Row]:
+        """What other machines appended since the last time; a folder that cannot be read is none.
+
+        It is theirs to mend, and nobody waits for them.
+        """
+        found: list[Row] = []
+        with suppress(OSError):
             for folder in sorted(self.results.iterdir()):
-                if folder.is_dir() and not (folder / COMMITTED).exists():
-                    self.stores.setdefault(folder, Store(folder))
-        return [row for store in self.stores.values() for row in store.fresh()]
+                with suppress(BenchError, OSError):
+                    if folder.is_symlink() or not folder.is_dir() or folder == self.own.folder:
+                        continue
+                    if not (folder / COMMITTED).exists():
+                        found += self.stores.setdefault(folder, Store(folder)).fresh()
+        return found
 
     def refresh(self) -> None:
         """Read what was appended since the last time."""
-        new = self.fresh()
+        own, others = self.own.fresh(), self.others()
+        # What failed elsewhere may work here.
+        new = [*own, *(row for row in others if row.status == "ok")]
         rivals = [self.rows[row.key] for row in new if row.key in self.rows]
         self.rows |= latest([*rivals, *new])
         if self._begun:
             self.tried.update(row.key for row in new)
         else:
-            self.failures.update(row.key for row in new if row.status in ("failed", "timeout"))
+            self.failures.update(row.key for row in own if row.status in ("failed", "timeout"))
         self._begun = True
 
     def begin(self) -> None:

@@ -63,7 +63,7 @@ def row_key(
 ) -> str:
     """16 hex digits naming what was measured, how, and by which version of the meter.
 
-    `machine` is given for time and memory only: the other metrics are the same everywhere.
+    `machine` is given for exclusive meters only: other metrics are the same everywhere.
     """
     parts = [combination, metric, conditions, version, machine]
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)

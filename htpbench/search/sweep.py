@@ -107,7 +107,7 @@ def check_objectives(study: Study) -> None:
     known = [
         metric.name
         for name in study.meters
-        for metric in catalogue.meter(name).metrics
+        for metric in catalogue.meter(name).declared()
         if metric.kind == "number" and not metric.derived
     ]
     for objective in study.objectives:
@@ -119,7 +119,7 @@ def check_objectives(study: Study) -> None:
 
 
 class Trials:
-    """The Optuna study of a bench's conditions, shared by all workers."""
+    """The Optuna study of a runner's conditions, shared by all workers."""
 
     def __init__(self, runner: Runner, storage: str | None, number: int) -> None:
         self.study, self.objectives = runner.study, runner.study.objectives

@@ -82,7 +82,7 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
                 device_lock(runner.context.device, shared=True),
             ):
                 path = trained(runner, network, out, tell)
-            here = runner.under(weights=str(path))
+            here = runner.under(weights=str(path), training=None)
             found: list[Row] = []
             if runner.study.reference_combination().unpruned in network.serves:
                 found += here.control(writer, tell)
