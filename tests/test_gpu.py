@@ -16,7 +16,7 @@ from test_matrix import COLUMNS, KEPT, listed, places, spelled
 
 from htpbench.bench.runner import run
 from htpbench.diffusion.sampler import Sampling
-from htpbench.measuring import scoring, timing, whole
+from htpbench.measuring import predicting, scoring, timing
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
 from htpbench.motion import open_motion
@@ -115,7 +115,7 @@ def test_times_and_errors_come_from_the_gpu_and_training_can_go_on():
 
 def test_a_diffusion_lifter_is_sampled_from_and_timed():
     lifters = [build("d3dp.tiny-27"), build("d3dp.tiny-27+htp:9@1+tri")]
-    found = whole.measure(lifters, Sampling(5, 5), True, "cuda", rounds=2, round_s=0.01)
+    found = predicting.measure(lifters, Sampling(5, 5), True, "cuda", rounds=2, round_s=0.01)
     values = {one.metric: one.value for one in found}
     assert values["sampling.calls"] == 50 and values["sampling.forward"] > 0
 

@@ -97,7 +97,7 @@ def test_every_verb_stands_in_the_readme():
 
 
 def pruner_of_the_readme():
-    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    _, block = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     scope = {"__name__": "readme"}
     exec(compile(block, "README.md", "exec"), scope)
     del PRUNERS.registered["first"]  # other tests may want the name
@@ -109,7 +109,7 @@ class TestThePrunerOfTheReadme(PrunerContract):
 
 
 def test_the_pruner_of_the_readme_works(tmp_path):
-    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    _, block = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     (tmp_path / "my_pruner.py").write_text(block)
     command = ["--import", "my_pruner.py", "cost", "mixste.tiny-9+first:3@1+tri"]
     done = subprocess.run(
