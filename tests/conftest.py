@@ -1,4 +1,5 @@
 import os
+import sys
 import tempfile
 
 import pytest
@@ -6,6 +7,17 @@ import small
 import torch
 from checkpoints import TINY, Golden
 from hypothesis import settings
+
+from htpbench.systems.registry import (
+    BACKBONES,
+    IMPORTED,
+    METERS,
+    METRICS,
+    PRUNERS,
+    RECOVERERS,
+)
+
+REGISTRIES = [BACKBONES, METERS, METRICS, PRUNERS, RECOVERERS]
 
 torch.set_num_threads(1)
 # `pytest --hypothesis-profile=long tests/test_fuzz*.py` looks farther than a commit has time for.
@@ -15,6 +27,18 @@ settings.load_profile("quick")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each has one of its own
     own = tempfile.TemporaryDirectory(prefix="htpbench-tests-")
     tempfile.tempdir = os.environ["TMPDIR"] = own.name
+
+
+@pytest.fixture(autouse=True)
+def registries_as_before(monkeypatch):
+    """What a test registers or imports is known to it alone."""
+    for registry in REGISTRIES:
+        monkeypatch.setattr(registry, "registered", dict(registry.registered))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(IMPORTED):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import small
 import torch
 from paths import ROOT
-from test_registry import distribution, registries_as_before  # noqa: F401
+from test_registry import distribution
 
 from htpbench.bench.job import job
 from htpbench.errors import BenchError
@@ -82,6 +82,7 @@ FAULTS = {
     "a metric twice": {"metrics": (Metric(name="mine.one"),) * 2},
     "too little": {"measure": lambda *_: []},
     "too much": {"measure": lambda *_: [Measurement("mine.one", 1.0), Measurement("mine.2", 1.0)]},
+    "a metric measured twice": {"measure": lambda *_: [Measurement("mine.one", 1.0)] * 2},
     "not finite": {"measure": lambda *_: [Measurement("mine.one", float("nan"))]},
     "a list": {"measure": lambda *_: [Measurement("mine.one", [1.0], axis=["a"])]},
     "never the same": {"measure": lambda *_: [Measurement("mine.one", torch.rand(1).item())]},
@@ -285,3 +286,27 @@ def test_frames_that_are_recovered_in_part_have_no_motion_to_measure(tmp_path, r
     with runner.writer() as writer:
         rows = runner.measure(parse(f"mixste.tiny-9+tps:7@1+tri:{recovered}"), writer)
     assert {row.status for row in rows.values()} == {"ok"} and "accuracy.mpjve" not in rows
+
+
+WRONG = {
+    "torch.tensor(3.0)": "expected Python's numbers",
+    "__import__('numpy').float32(3)": "expected Python's numbers",
+    "[1.0]": "expected one number",
+    "1.0, float('nan')": "is not finite",
+}
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_a_value_that_no_row_can_hold_fails_its_combination_alone(tmp_path, value):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"import torch\n{METER.replace('context.built(combination).backbone.width', value)}"
+    )
+    import_file(path)
+    runner = small.runner(
+        load(str(small.study(tmp_path, meters=("width", "cost")))), tmp_path / "r"
+    )
+    with runner.writer() as writer:
+        rows = runner.measure(parse(small.NETWORK), writer)
+    assert rows["width.tokens"].status == "failed" and rows["cost.flops"].status == "ok"
+    assert WRONG[value] in rows["width.tokens"].reason

@@ -15,16 +15,15 @@ from htpbench.systems import cards
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import (
     BACKBONES,
-    METERS,
-    METRICS,
     PRUNERS,
     RECOVERERS,
     describe,
     import_file,
+    imported_files,
 )
 from htpbench.testing import PrunerContract
 
-REGISTRIES = [BACKBONES, METERS, METRICS, PRUNERS, RECOVERERS]
+REGISTRIES = [BACKBONES, PRUNERS, RECOVERERS]
 
 FASTEST = '''
 from htpbench.network.contracts import Pruner
@@ -44,17 +43,6 @@ class Fastest(Pruner):
         scores = self.scale * size.pow(self.power).sum(dim=(2, 3))
         return top(scores, r, view.keep)
 '''
-
-
-@pytest.fixture(autouse=True)
-def registries_as_before(monkeypatch):
-    for registry in REGISTRIES:
-        monkeypatch.setattr(registry, "registered", dict(registry.registered))
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.startswith("htpbench_import"):
-            del sys.modules[name]
 
 
 @pytest.fixture
@@ -128,6 +116,15 @@ def test_two_distributions_with_one_name_are_both_named(tmp_path):
     said = run("from htpbench.systems.registry import PRUNERS; PRUNERS.names()", tmp_path).stderr
     assert "is taken by the installed htpbench-" in said
     assert "htpbench-fastest" in said and "htpbench-other" in said
+
+
+def test_a_file_that_was_refused_is_not_taken_for_imported(tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text(FASTEST.replace('"fastest"', '"tps"'))
+    for _ in range(2):
+        with pytest.raises(BenchError, match="'tps' is taken"):
+            import_file(path)
+    assert str(path) not in imported_files()
 
 
 def test_two_files_of_one_name_are_two_modules(tmp_path):

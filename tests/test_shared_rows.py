@@ -1,9 +1,11 @@
 """Which rows spare a measurement: any machine's of a running folder, not those of a repository."""
 
 import os
+import re
 
 import pytest
 import small
+from paths import ROOT
 
 from htpbench.bench.job import job
 from htpbench.records.index import COMMITTED
@@ -58,11 +60,8 @@ def test_what_another_machine_is_measuring_is_waited_for(tmp_path, monkeypatch):
 
 
 def test_committed_folders_are_marked():
-    from paths import ROOT
-
-    folders = [path for path in (ROOT / "results").iterdir() if path.is_dir()]
-    tracked = [folder for folder in folders if folder.name in ("reference-cpu",)]
-    assert tracked and all((folder / COMMITTED).is_file() for folder in tracked)
+    names = re.findall(r"^!/results/(.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    assert names and all((ROOT / "results" / name / COMMITTED).is_file() for name in names)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "newer", "dangling", "closed"])
@@ -79,6 +78,8 @@ def test_a_folder_of_another_machine_that_is_damaged_is_nobodys_problem(
     if kind == "dangling":
         rows.symlink_to("nowhere")
     if kind == "closed":
+        if os.geteuid() == 0:
+            pytest.skip("root reads every folder")
         folder.chmod(0)
     monkeypatch.setenv("HTPBENCH_MACHINE", "one")
     runner = small.runner(load(str(small.study(tmp_path))), tmp_path / "results")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import small
-from test_registry import registries_as_before  # noqa: F401
 
 from htpbench.bench.job import job
 from htpbench.bench.runner import Runner

@@ -12,23 +12,37 @@ from htpbench.bench.job import Job
 from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, TimedOut, interruption
 from htpbench.records.measurement import Measurement
 from htpbench.records.row import MOST_VALUES
+from htpbench.systems.catalogue import metric
 
 LONGEST = 2000  # characters of a reason
 Outcome = tuple[dict[str, Measurement], str, str | None]  # what was measured, status, reason
 
 
 def checked(wanted: Job, found: Iterable[Measurement]) -> dict[str, Measurement]:
-    """Measurements by metric; Faulty unless they are those that the meter said it would make."""
+    """Measurements by metric; Faulty unless they are those that the meter said it would make.
+
+    A value or an end that a row could not hold is found here, where it costs one combination.
+    """
+    found = list(found)
     measured = {one.metric: one for one in found}
+    if len(measured) < len(found):
+        raise Faulty(f"the meter {wanted.meter} measured a metric twice")
     if measured.keys() != wanted.keys.keys():
         missing, further = wanted.keys.keys() - measured, measured.keys() - wanted.keys
         said = [f"did not measure {name}" for name in sorted(missing)]
         said += [f"measured {name}, which does not apply" for name in sorted(further)]
         raise Faulty(f"the meter {wanted.meter} {'; '.join(said)}")
     for one in measured.values():
+        listed = isinstance(one.value, list)
+        if listed != (metric(one.metric).kind != "number"):
+            expected = "one number" if listed else "a list of numbers"
+            raise Faulty(f"{one.metric} is {one.value!r:.60}; expected {expected}")
         values = one.value if isinstance(one.value, list) else [one.value]
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{one.metric} is not finite")
+        for number in (*values, *(end for end in (one.low, one.high) if end is not None)):
+            if not isinstance(number, int | float):
+                raise Faulty(f"{one.metric} holds {number!r:.60}; expected Python's numbers")
+            if not math.isfinite(number):
+                raise ValueError(f"{one.metric} is not finite")
         if len(values) > MOST_VALUES:
             raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
     return measured

@@ -2,7 +2,7 @@
 
 The parent holds the claim of the meter and writes the rows; each child holds the device and says
 what it works at and what it found, a JSON line each. What a child found counts once it is through:
-its lines are appended to results/<machine>/together/<meter>.lines, and a run that was killed takes
+its lines are appended to results/<machine>/together/, and a run that was killed takes
 them from there, under the same environment and commit. Rows are written last.
 """
 
@@ -80,7 +80,8 @@ class Run:
 
     def __init__(self, runner: Runner, name: str, jobs: dict[str, Job], tell: Tell) -> None:
         self.runner, self.name, self.jobs, self.tell = runner, name, jobs, tell
-        self.path = runner.folder / "together" / f"{name}.lines"
+        device = runner.context.device.replace(":", "-")
+        self.path = runner.folder / "together" / f"{name}.{device}.lines"
         self.failed: dict[str, Outcome] = {}
 
     def outcomes(self) -> Iterator[tuple[str, Outcome]]:

@@ -51,7 +51,6 @@ class Held(TorchDispatchMode):
         return out
 
 
-@torch.inference_mode()
 def measure(lifter: Lifter, batch: int = 1, device: str = "cpu") -> list[Measurement]:
     """The peak of one pass and what the weights take of it, in bytes."""
     lifter = lifter.eval().to(device)
@@ -61,10 +60,11 @@ def measure(lifter: Lifter, batch: int = 1, device: str = "cpu") -> list[Measure
     if torch.device(device).type == "cuda":
         before = torch.cuda.memory_allocated(device) - weights - sum(map(_bytes, inputs))
         torch.cuda.reset_peak_memory_stats(device)
-        lifter(*inputs)
+        with torch.inference_mode():  # not around `to`, which would end the lifter's training
+            lifter(*inputs)
         peak = torch.cuda.max_memory_allocated(device) - before
     else:
-        with Held(*parameters, *inputs) as held:
+        with torch.inference_mode(), Held(*parameters, *inputs) as held:
             lifter(*inputs)
         peak = held.peak
     return [Measurement("memory.peak", peak), Measurement("memory.weights", weights)]

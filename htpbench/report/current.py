@@ -30,16 +30,14 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
     """The rows of a study that may stand in one table: those that its last sweep is made of.
 
     Without one, or where more was measured since: a row that another study measured serves as well,
-    for the bench takes it too. For each meter of the study its newest row sets the conditions;
+    for the runner takes it too. For each meter of the study its newest row sets the conditions;
     windows are compared within F and pipeline.
     """
     rows = Results.of(rows)
     last = rows.sweeps.get(study.name)
     if last and last.tells(rows):
-        keys, listed = (
-            set(last.keys),
-            {str(one) for one in (*study.parsed(), study.reference_combination())},
-        )
+        keys, reference = set(last.keys), study.reference_combination()
+        listed = {str(one) for one in (*study.parsed(), reference)}
         return [
             row
             for row in rows
@@ -75,10 +73,8 @@ def beside(control: Row, card: Mapping[str, Any]) -> bool:
 def in_order(study: Study, rows: Iterable[Row]) -> list[Row]:
     """Controls, then what the study lists, then what a search found, whoever measured it when."""
     rows = list(rows)
-    listed = {
-        str(one): place
-        for place, one in enumerate([study.reference_combination(), *study.parsed()], 1)
-    }
+    named = [study.reference_combination(), *study.parsed()]
+    listed = {str(one): place for place, one in enumerate(named, 1)}
     first = {row.combination: row.at for row in sorted(rows, key=lambda row: row.at, reverse=True)}
 
     def place(row: Row) -> tuple[int, str, str]:

@@ -1,1 +1,1 @@
-"""Search: all that a space holds, what Optuna draws of it, what need not be measured further."""
+"""Sweeps: what Optuna draws, where its trials are kept, what need not be measured further."""

@@ -195,7 +195,8 @@ class Study(Imports, Strict):
             if METERS.load(name).weights and not (self.weights or self.training):
                 raise BenchError(f"the meter {name!r} needs weights (--weights) or [training]")
         if isinstance(self.weights, dict):
-            for combination in (*self.parsed(), self.reference_combination()):
+            searched = [self.search.base] if self.search else []
+            for combination in (*self.parsed(), self.reference_combination(), *searched):
                 self.weights_of(combination)
         return self
 

@@ -184,6 +184,7 @@ def import_file(path: Path) -> None:
     try:
         spec.loader.exec_module(module)
     except BenchError:
+        del sys.modules[spec.name]
         raise
     except Exception as error:  # the file is the user's, whatever goes wrong in it
         del sys.modules[spec.name]
