@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
+from htpbench.errors import BenchError
 from htpbench.measuring.context import Context, foreign_code
+from htpbench.meters import Meter
 from htpbench.records.rows import row_key
 from htpbench.systems.catalogue import meter, metric
 from htpbench.systems.combination import Combination
-from htpbench.systems.registry import METERS
+from htpbench.systems.metric import Metric
+from htpbench.systems.registry import METERS, imported_line
 
 
 class Job(NamedTuple):
@@ -28,11 +32,43 @@ class Job(NamedTuple):
 def job(context: Context, combination: Combination, name: str) -> Job:
     """What a meter measures of a combination; without keys where it has no metric."""
     asked = meter(name)
-    metrics = [metric.name for metric in asked.applies(context, combination)]
-    conditions = context.conditions(combination) | asked.conditions(context, combination)
+    if name in METERS.shipped:
+        metrics, own = asked.applies(context, combination), asked.conditions(context, combination)
+    else:
+        metrics, own = said(name, asked, context, combination)
+    conditions = context.conditions(combination) | own
+    if asked.exclusive:
+        here = context.environment
+        conditions |= {"environment": here["id"]} | {
+            key: here[key] for key in ("device", "threads")
+        }
     if code := foreign_code([(METERS, name)]):
         conditions["code"] = conditions.get("code", {}) | code
-    return made(context, str(combination), name, metrics, conditions)
+    names = [metric.name for metric in metrics]
+    return made(context, str(combination), name, names, conditions)
+
+
+def said(
+    name: str, asked: Meter, context: Context, combination: Combination
+) -> tuple[tuple[Metric, ...], dict[str, Any]]:
+    """What a meter of another says of a combination; BenchError where it cannot be used."""
+    doing = "applies"
+    try:
+        metrics = tuple(asked.applies(context, combination))
+        if strange := [one for one in metrics if one not in asked.declared()]:
+            raise ValueError(f"{strange[0]!r:.60} is not among its metrics")
+        doing = "conditions"
+        conditions = asked.conditions(context, combination)
+        if not isinstance(conditions, dict):
+            raise TypeError(f"{conditions!r:.60}; expected a dict")
+        json.dumps(conditions)
+    except BenchError:
+        raise
+    except Exception as error:  # the code is another's, whatever goes wrong in it
+        where = imported_line(error) or f" ({METERS.owner(name)})"
+        wrong = f"{type(error).__name__}: {error}"
+        raise BenchError(f"{doing} of the meter {name!r}{where}: {wrong}; mend it") from error
+    return metrics, conditions
 
 
 def made(

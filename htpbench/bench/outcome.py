@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from typing import Any
 
 import torch
 
@@ -12,25 +12,30 @@ from htpbench.bench.job import Job
 from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, TimedOut, interruption
 from htpbench.records.measurement import Measurement
 from htpbench.records.row import MOST_VALUES
-from htpbench.systems.catalogue import metric
+from htpbench.systems.catalogue import declared, metric
+from htpbench.systems.registry import imported_line
 
 LONGEST = 2000  # characters of a reason
 Outcome = tuple[dict[str, Measurement], str, str | None]  # what was measured, status, reason
 
 
-def checked(wanted: Job, found: Iterable[Measurement]) -> dict[str, Measurement]:
+def checked(wanted: Job, found: Any) -> dict[str, Measurement]:
     """Measurements by metric; Faulty unless they are those that the meter said it would make.
 
     A value or an end that a row could not hold is found here, where it costs one combination.
     """
-    found = list(found)
-    measured = {one.metric: one for one in found}
+    found = list(found) if isinstance(found, list | tuple) else [found]
+    if not all(isinstance(one, Measurement) for one in found):  # one alone is a tuple of its fields
+        said = f"the meter {wanted.meter} returned {found!r:.60}"
+        raise Faulty(f"{said}; expected a list of Measurement")
+    measured: dict[str, Measurement] = {one.metric: one for one in found}
     if len(measured) < len(found):
         raise Faulty(f"the meter {wanted.meter} measured a metric twice")
     if measured.keys() != wanted.keys.keys():
         missing, further = wanted.keys.keys() - measured, measured.keys() - wanted.keys
         said = [f"did not measure {name}" for name in sorted(missing)]
-        said += [f"measured {name}, which does not apply" for name in sorted(further)]
+        why = {name: "does not apply" if declared(name) else "is not declared" for name in further}
+        said += [f"measured {name}, which {why[name]}" for name in sorted(further)]
         raise Faulty(f"the meter {wanted.meter} {'; '.join(said)}")
     for one in measured.values():
         listed = isinstance(one.value, list)
@@ -48,7 +53,7 @@ def checked(wanted: Job, found: Iterable[Measurement]) -> dict[str, Measurement]
     return measured
 
 
-def failure(error: Exception) -> Outcome:
+def failure(error: Exception | SystemExit) -> Outcome:
     """What a failed measurement is written as; raises what is not about one combination alone."""
     if isinstance(error, NotBuilt):
         return {}, "unsupported", str(error)
@@ -64,14 +69,14 @@ def failure(error: Exception) -> Outcome:
     return {}, "failed", failure_reason(error)  # one broken combination must not end a sweep
 
 
-def failure_reason(error: Exception) -> str:
+def failure_reason(error: Exception | SystemExit) -> str:
     """Why a measurement failed; what fills the memory says so in several ways.
 
     Raises KeyboardInterrupt where it did not fail but was stopped.
     """
     if stop := interruption(error):
         raise stop
-    said = f"{type(error).__name__}: {error}"
+    said = f"{type(error).__name__}: {error}{imported_line(error)}"
     if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said):
         torch.cuda.empty_cache()  # nothing where CUDA was not used
         said = f"out of memory: {said.splitlines()[0]}"

@@ -194,7 +194,7 @@ class Runner:
             shared = not meter(wanted.meter).exclusive
             with device_lock(device, shared), deadline(self.timeout):
                 return checked(wanted, ask()), "ok", None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a meter of another may call sys.exit
             return failure(error)
 
     def append(

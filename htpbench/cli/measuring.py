@@ -109,7 +109,7 @@ def run(
             "nothing to measure: the meter sampling is for diffusion lifters, the meter selection "
             "for pruned combinations"
         )
-    out.print(sweep_lines(sweep_table(rows)))
+    out.print(sweep_lines(sweep_table(rows), asked=meters))
     finished(study, rows)
 
 

@@ -74,11 +74,11 @@ def _checked(
 ) -> np.ndarray:
     """What a metric of another says, once it is a finite number for each pose."""
     found = torch.as_tensor(error(poses.clone(), targets.clone()))
-    if found.shape != (len(poses),) or not found.isfinite().all():
+    if found.shape != (len(poses),):
         shape = tuple(found.shape)
-        raise Faulty(
-            f"the metric {name} returned {shape}; expected ({len(poses)},): a finite number a pose"
-        )
+        raise Faulty(f"the metric {name} returned {shape}; expected ({len(poses)},)")
+    if wrong := int((~found.isfinite()).sum()):
+        raise Faulty(f"the metric {name} is not finite for {wrong} of {len(poses)} poses")
     return found.double().numpy()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from htpbench.records.measurement import Measurement
@@ -30,6 +31,23 @@ class Meter(ABC):
     weights: ClassVar[bool] = False  # needs trained weights and data
     of_some: ClassVar[bool] = False  # some networks have none of it: compare does not miss it
     exclusive: ClassVar[bool] = False  # measures on a device alone; its numbers are the machine's
+
+    @classmethod
+    def fault(cls, name: str) -> str | None:
+        """What is wrong with the declaration of the meter of a name; None: nothing."""
+        if isabstract(cls):
+            return "it has no method measure(self, context, combination, watch=None)"
+        metrics = getattr(cls, "metrics", None)
+        tuple_of_them = isinstance(metrics, tuple) and all(isinstance(m, Metric) for m in metrics)
+        if not (tuple_of_them and metrics):
+            said = "missing" if metrics is None else f"{metrics!r:.60}"
+            return f"metrics is {said}; expected a tuple: metrics = (htpbench.Metric(...),)"
+        names = [metric.name for metric in metrics]
+        if foreign := [each for each in names if not each.startswith(f"{name}.")]:
+            return f"its metric is called {foreign[0]}; expected {name}.SOMETHING"
+        if twice := [each for each in names if names.count(each) > 1]:
+            return f"it declares {twice[0]} twice"
+        return None
 
     @classmethod
     def declared(cls) -> tuple[Metric, ...]:

@@ -93,12 +93,9 @@ def beside(context: Context, combination: Combination) -> list[Combination]:
 
 
 def clocked(context: Context) -> dict[str, Any]:
-    """How a clock is read: the machine, the inputs, the reference and the study's [timing]."""
+    """How a clock is read: the inputs, the reference and the study's [timing]."""
     reference = context.study.reference_combination()
     return {
-        "environment": context.environment["id"],
-        "device": context.environment["device"],
-        "threads": context.environment["threads"],
         "dtype": "float32",
         "inputs": "random",
         "reference": str(reference),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pandas
 from rich.box import SIMPLE_HEAD
@@ -17,9 +17,12 @@ from htpbench.systems.metric import Metric
 WORD = 16  # a longer word may break
 
 
-def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fitting:
+def sweep_lines(
+    table: pandas.DataFrame, standing: Standing | None = None, asked: Collection[str] = ()
+) -> Fitting:
     """One line a combination, notes below; a star leads those on the front.
 
+    Of a meter that was asked for by name and has nothing for a terminal, all is shown.
     A narrow terminal shows names without the backbone that they share, a narrower one no intervals;
     where that is not enough, names break.
     """
@@ -28,7 +31,10 @@ def sweep_lines(table: pandas.DataFrame, standing: Standing | None = None) -> Fi
     noted = table.loc[table["note"] != ""]
     remarks = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
     remarks = [*standing.remarks, *remarks]
-    shown = [metric for metric in metrics_of(table) if metric.terminal]
+    metrics = metrics_of(table)
+    for_terminals = {metric.meter for metric in metrics if metric.terminal}
+    also = set(asked) - for_terminals
+    shown = [metric for metric in metrics if metric.terminal or metric.meter in also]
     measured = [metric for metric in shown if not table[metric.name].dropna().empty]
     fewer = [metric for metric in measured if metric.exact or metric.bounded]
     names, backbone = short(table["combination"])
@@ -58,7 +64,7 @@ def _lines(
     lines.add_column("")
     lines.add_column("combination", overflow="fold")
     for metric in metrics:
-        head = f"{metric.brief}\n({metric.read or metric.unit})"
+        head = f"{metric.brief or metric.head}\n({metric.read or metric.unit})"
         lines.add_column(head, justify="right", no_wrap=True)
     stars = ["*" if is_best else "" for is_best in best]
     cells = [numbers(table, metric, bounds and metric.to_reference) for metric in metrics]

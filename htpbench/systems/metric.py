@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from inspect import isabstract
 from typing import Any, ClassVar, Literal
+
+KINDS = ("number", "by_clip", "list")
+BETTER = ("less", "more", None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,12 @@ class Metric:
     labels: str = ".*"  # of a list: the pattern of its axis
     of_frames: bool = False  # of a list: its values are numbers of frames
 
+    def __post_init__(self) -> None:
+        for name, allowed in (("kind", KINDS), ("better", BETTER)):
+            if (value := getattr(self, name)) not in allowed:
+                expected = ", ".join(map(repr, allowed))
+                raise ValueError(f"{name} of {self.name} is {value!r}; expected one of {expected}")
+
     @property
     def meter(self) -> str:
         """Who measures it."""
@@ -64,6 +74,19 @@ class PoseMetric(ABC):
     unit: ClassVar[str] = "mm"
     better: ClassVar[Literal["less", "more"]] = "less"
     decimals: ClassVar[int] = 1
+
+    @classmethod
+    def fault(cls, name: str) -> str | None:
+        """What is wrong with the class, which is read before it measures; None: nothing."""
+        if isabstract(cls):
+            return "it has no method errors(self, poses, targets)"
+        if not isinstance(getattr(cls, "head", None), str):
+            return 'head, what stands above its column, is missing: head = "my error"'
+        try:
+            Metric(name=f"accuracy.{name}", better=cls.better)
+        except ValueError as error:
+            return str(error)
+        return None
 
     @abstractmethod
     def errors(self, poses: Any, targets: Any) -> Any:

@@ -41,6 +41,10 @@ class Registry(Generic[T]):
             return {}
         return {name: card.implementation for name, card in cards.shipped(self.kind).items()}
 
+    def checked(self, name: str, cls: type[T]) -> type[T]:
+        """The class; BenchError where it does not say what is read of it before it is used."""
+        return cls
+
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Class decorator: make a class known under `name`; a name that is taken is refused."""
 
@@ -54,7 +58,7 @@ class Registry(Generic[T]):
                     f"the {self.kind} name {name!r} is taken by {self.owner(name)}; "
                     "choose another, or leave out one of the two"
                 )
-            self.registered[name] = cls
+            self.registered[name] = self.checked(name, cls)
             return cls
 
         return add
@@ -104,7 +108,7 @@ class Registry(Generic[T]):
         if name in self.registered:
             return self.registered[name]
         if name in self.entry_points:
-            return loaded(self.kind, self.entry_points[name])
+            return self.brought(self.entry_points[name])
         if name not in self.shipped:
             raise unknown(self.kind, name, self.names())
         place = self.shipped[name]
@@ -114,8 +118,40 @@ class Registry(Generic[T]):
         module, _, attribute = place.partition(":")
         return getattr(importlib.import_module(module), attribute)
 
+    def brought(self, point: EntryPoint) -> type[T]:
+        """The class that a distribution brings; BenchError where it cannot be imported."""
+        try:
+            return self.checked(point.name, point.load())
+        except BenchError:
+            raise
+        except Exception as error:  # the code is another's, whatever goes wrong in it
+            raise BenchError(
+                f"the {self.kind} {point.name!r} of {installed(point)} cannot be imported: "
+                f"{type(error).__name__}: {error}; mend or uninstall it"
+            ) from error
 
-class Meters(Registry[T]):
+
+class Declared(Registry[T]):
+    """Of classes that say things which are read without using one: `base` has a test of them."""
+
+    def __init__(self, kind: str, base: str) -> None:
+        super().__init__(kind)
+        self.base = base
+        self.right: dict[str, type[T]] = {}
+
+    def checked(self, name: str, cls: type[T]) -> type[T]:
+        """See Registry; tested once."""
+        if self.right.get(name) is not cls:
+            test = getattr(cls, "fault", None)
+            if fault := test(name) if test else f"{cls!r:.60} is no htpbench.{self.base}":
+                file = getattr(sys.modules.get(cls.__module__), "__file__", None) if test else None
+                where = f" ({Path(file).name})" if file else ""
+                raise BenchError(f"the {self.kind} {name!r}{where}: {fault}; mend it")
+            self.right[name] = cls
+        return cls
+
+
+class Meters(Declared[T]):
     """Meters have no cards: each module of htpbench.meters holds the class of its name."""
 
     @cached_property
@@ -124,19 +160,6 @@ class Meters(Registry[T]):
         files = (Path(__file__).parents[1] / "meters").glob("[a-z]*.py")
         stems = sorted(path.stem for path in files)
         return {stem: f"htpbench.meters.{stem}:{stem.capitalize()}" for stem in stems}
-
-
-def loaded(kind: str, point: EntryPoint) -> type:
-    """The class that a distribution brings; BenchError where it cannot be imported."""
-    try:
-        return point.load()
-    except BenchError:
-        raise
-    except Exception as error:  # the code is another's, whatever goes wrong in it
-        raise BenchError(
-            f"the {kind} {point.name!r} of {installed(point)} cannot be imported: "
-            f"{type(error).__name__}: {error}; mend or uninstall it"
-        ) from error
 
 
 def installed(point: EntryPoint) -> str:
@@ -188,11 +211,22 @@ def import_file(path: Path) -> None:
         raise
     except Exception as error:  # the file is the user's, whatever goes wrong in it
         del sys.modules[spec.name]
-        frames = extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == spec.origin]
-        line = lines[-1] if lines else getattr(error, "lineno", 1)  # none of it ran: bad syntax
+        line = line_of(error, place) or getattr(error, "lineno", 1)  # none of it ran: bad syntax
         kind = type(error).__name__
         raise BenchError(f"--import {path}, line {line}: {kind}: {error}; mend it") from error
+
+
+def line_of(error: BaseException, file: str) -> int | None:
+    """The line of a file at which an error came up; None where it did not pass there."""
+    frames = extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None)
+
+
+def imported_line(error: BaseException) -> str:
+    """The line of an imported file at which an error came up, as (FILE, line N); "" elsewhere."""
+    found = ((file, line_of(error, file)) for file in imported_files())
+    said = (f" ({Path(file).name}, line {line})" for file, line in found if line)
+    return next(said, "")
 
 
 def imported_files() -> list[str]:
@@ -214,5 +248,5 @@ def digest(cls: type) -> str:
 BACKBONES: Registry = Registry("backbone")
 PRUNERS: Registry = Registry("pruner")
 RECOVERERS: Registry = Registry("recoverer")
-METERS: Meters = Meters("meter")
-METRICS: Registry = Registry("metric")
+METERS: Meters = Meters("meter", "Meter")
+METRICS: Registry = Declared("metric", "PoseMetric")
