@@ -8,8 +8,8 @@ from functools import partial
 from htpbench.bench.job import Job, job, made
 from htpbench.measuring import scoring
 from htpbench.measuring.context import Context
-from htpbench.measuring.controls import every_third, mean_pose
-from htpbench.measuring.prediction import Prediction
+from htpbench.measuring.controls import SPAN, STEP, every_third, mean_pose, smoothed
+from htpbench.measuring.prediction import Prediction, predicted
 from htpbench.meters.accuracy import RULED, names_of
 from htpbench.records.measurement import Measurement
 from htpbench.systems.catalogue import meter
@@ -17,14 +17,17 @@ from htpbench.systems.combination import Combination
 
 MEAN_POSE = "control: mean pose"
 EVERY_THIRD = "control: unpruned, every third frame"
+TRAINED_THIRD = "control: unpruned, every third frame, trained so"
+SMOOTHED = f"control: unpruned, smoothed over {SPAN} frames"
 METER = "accuracy"  # what controls are measured by
 Ask = Callable[[], list[Measurement]]
 
 
 def controls(context: Context) -> list[tuple[Job, Ask]]:
-    """The mean pose, the unpruned network, and that network on every third frame.
+    """The mean pose, the unpruned network, it on every third frame, and its output smoothed.
 
-    On the windows of the study's reference; [] in a study without accuracy.
+    On the windows of the study's reference; [] in a study without accuracy. A network that was
+    trained at a third of the frame rate is a control at that rate alone.
     """
     if METER not in context.study.meters:
         return []
@@ -35,6 +38,10 @@ def controls(context: Context) -> list[tuple[Job, Ask]]:
     metrics = [name for name in network.keys if name not in names_of(RULED)]
     blind = {**evaluation.card, "control": "mean pose"}
     thirds = {**network.conditions, "control": "every third frame"}
+    smooth = {**network.conditions, "control": f"smoothed over {SPAN} frames"}
+    if here.weights(base).card.get("recipe", {}).get("every") == STEP:
+        own = made(here, TRAINED_THIRD, METER, metrics, thirds)
+        return [(own, lambda: scoring.measure(slow(here, base), evaluation))]
     return [
         (
             made(here, MEAN_POSE, METER, metrics, blind),
@@ -44,6 +51,10 @@ def controls(context: Context) -> list[tuple[Job, Ask]]:
         (
             made(here, EVERY_THIRD, METER, metrics, thirds),
             lambda: scoring.measure(slow(here, base), evaluation),
+        ),
+        (
+            made(here, SMOOTHED, METER, metrics, smooth),
+            lambda: scoring.measure(smoothed(predicted(here, base), evaluation), evaluation),
         ),
     ]
 

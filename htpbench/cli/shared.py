@@ -57,7 +57,11 @@ Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
 OWN_REPORTS = Path("reports/local")  # git ignores it: `reports` itself holds what is committed
 Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
 Data = Annotated[
-    str | None, Parameter(help='"synthetic", the path of an .npz of motion, or "bvh:PATH".')
+    list[str] | None,
+    Parameter(
+        negative="",
+        help='"synthetic", the path of an .npz of motion, or "bvh:PATH"; repeat to join several.',
+    ),
 ]
 Weights = Annotated[
     str | None, Parameter(help='Shipped weights, a .safetensors file, or "random".')
@@ -101,7 +105,7 @@ class Warnings(logging.Handler):
 logging.getLogger("htpbench").addHandler(Warnings())
 
 
-def opened(runner: Runner, data: str | None, weights: str | None) -> Runner:
+def opened(runner: Runner, data: list[str] | None, weights: str | None) -> Runner:
     """The runner, once data and weights that were named can be read, whatever is measured."""
     if weights is not None:
         _ = runner.context.weights(runner.study.reference_combination())

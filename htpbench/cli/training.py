@@ -25,18 +25,26 @@ def train(
         Parameter(help="Of the forward pass; default: bfloat16 on CUDA that has it, else float32."),
     ] = None,
     any_schedule: Annotated[bool, Parameter(negative="")] = False,
+    best_on: Annotated[
+        Literal["held-out", "test"],
+        Parameter(
+            help="Subjects that choose the best weights: one of training, or those of tests."
+        ),
+    ] = "held-out",
     seed: int = 0,
     device: Device = "cpu",
 ) -> None:
     """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
     from htpbench.measuring.context import check_device
+    from htpbench.motion import open_motion
     from htpbench.outside.progress import bar
-    from htpbench.training.history import ends
+    from htpbench.training.history import ends, typical
     from htpbench.training.recipes import Recipe
     from htpbench.training.train import train as learn
     from htpbench.training.train import usual_precision
 
     check_device(device)
+    held_out = typical(open_motion(data[0])) if best_on == "held-out" else ""
     recipe = Recipe.of(
         combination,
         tuple(data),
@@ -47,6 +55,7 @@ def train(
         precision=precision or usual_precision(device),
         any_schedule=any_schedule,
         seed=natural(seed),
+        held_out=held_out,
     )
     with bar(err, small=True) as tick:
         path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))

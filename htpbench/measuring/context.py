@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -14,7 +15,7 @@ from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.environment import check_device, environment, machine_name
 from htpbench.measuring.evaluation import Evaluation, prepare
 from htpbench.motion import open_motion
-from htpbench.motion.clip import Motion
+from htpbench.motion.clip import Motion, join
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.network.lifter import Lifter
@@ -64,10 +65,16 @@ class Context:
         return self.opened[key]
 
     @property
+    def sources(self) -> dict[str, Motion]:
+        """Each data set of the study's evaluation, by what names it."""
+        named = self.study.evaluation.sources
+        return {one: self.once(("motion", one), partial(open_motion, one)) for one in named}
+
+    @property
     def motion(self) -> Motion:
-        """The data of the study's evaluation."""
-        data = self.study.evaluation.data
-        return self.once(("motion", data), lambda: open_motion(data))
+        """The data of the study's evaluation, joined where they are several."""
+        sources = self.sources
+        return self.once(("motion", *sources), lambda: join([*sources.values()]))
 
     def evaluation(self, combination: Combination) -> Evaluation:
         """The windows for a combination's F and pipeline."""

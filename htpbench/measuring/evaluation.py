@@ -31,9 +31,16 @@ class Evaluation:
         return np.unique(self.windows.index[self.windows.scored])
 
     def following(self, rows: np.ndarray, order: int) -> np.ndarray:
-        """(n - order,) bool: whether `order` + 1 of the rows follow each other in one view."""
-        view = self.views.view_of(rows)
-        return (rows[order:] - rows[:-order] == order) & (view[order:] == view[:-order])
+        """(n - order,) bool: whether `order` + 1 of the rows follow each other in one view.
+
+        Not in clips that were recorded slower than they are told: their fast motion is smoothed.
+        """
+        views, view = self.views, self.views.view_of(rows)
+        slow = np.array([0 < clip.recorded < views.rate for clip in views.clips])[
+            views.clip
+        ]  # (V,)
+        same = (view[order:] == view[:-order]) & ~slow[view[order:]]
+        return (rows[order:] - rows[:-order] == order) & same
 
 
 def prepare(

@@ -11,12 +11,12 @@ from htpbench import metrics
 from htpbench.diffusion.sampler import first_call
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import BATCH, check_kept
+from htpbench.measuring.scoring import averaged, count, labels
 from htpbench.motion.cameras import rig
 from htpbench.motion.views import downsample, make_views
 from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
 from htpbench.network.token_state import Present
-from htpbench.records.intervals import mean_interval
 from htpbench.records.measurement import Measurement
 
 SHOWN = 4  # windows whose kept frames are told one by one: enough to see a pruner change
@@ -40,7 +40,7 @@ def measure(
     lifter, graph = lifter.eval().to(device), has_graph(type(lifter.pruner))
     kept_per_stage = survivors(lifter, evaluation, seed)
     kept = kept_per_stage[-1]
-    found = [frequency(kept, lifter.frames), first_kept(kept), frame_noise(kept, evaluation)]
+    found = [frequency(kept, lifter.frames), first_kept(kept), *frame_noise(kept, evaluation)]
     if "spread" in evaluation.card:
         found.append(all_kept(kept))
     if graph:
@@ -119,16 +119,18 @@ def all_kept(kept: np.ndarray) -> Measurement:
     return Measurement("selection.windows", value, samples=len(kept), axis=axis)
 
 
-def frame_noise(kept: np.ndarray, evaluation: Evaluation) -> Measurement:
-    """Mean 2D joint error of the kept frames in pixels, interval over clips (H2OT, Table 2: FN)."""
+def frame_noise(kept: np.ndarray, evaluation: Evaluation) -> list[Measurement]:
+    """Mean 2D joint error of the kept frames in pixels, and by clip (H2OT, Table 2: FN)."""
     windows, views = evaluation.windows, evaluation.views
     rows = np.take_along_axis(windows.index, kept, axis=1)  # (W, r), of the views
-    errors = detection_errors(evaluation)[rows]  # (W, r)
-    present, clip = np.unique(views.clip[windows.view], return_inverse=True)  # (W,)
-    sums, counts = np.bincount(clip, errors.sum(axis=1)), np.bincount(clip) * kept.shape[1]
-    low, high = mean_interval(sums, counts)
-    mean = float(errors.mean())
-    return Measurement("selection.frame_noise", mean, low, high, len(present))
+    errors = detection_errors(evaluation)[rows].ravel()  # (W r,)
+    clip = np.repeat(views.clip[windows.view], kept.shape[1])
+    present, frames = np.unique(clip, return_counts=True)
+    return [
+        *averaged("selection.frame_noise", errors, clip, views.clips),
+        count("selection.frames_by_clip", clip, views.clips),
+        *labels("selection", "person", [views.clips[number] for number in present], frames),
+    ]
 
 
 @lru_cache(maxsize=1)  # the combinations of a study share an evaluation

@@ -1,4 +1,4 @@
-"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips.
+"""Accuracy: errors of predicted poses, averaged over frames, with intervals over subjects.
 
 Each metric is told by clip too, with what its means are averaged over, so that two networks that
 were scored on the same clips can be compared clip by clip.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from htpbench.errors import Faulty
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction
 from htpbench.motion.clip import Clip
-from htpbench.records.intervals import mean_interval
+from htpbench.records.intervals import estimate
 from htpbench.records.measurement import Measurement
 from htpbench.systems.registry import METRICS
 
@@ -43,6 +43,7 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
                 metrics.mpjpe(settled, targets).numpy(),
                 clip,
             )
+    present, frames = np.unique(clip, return_counts=True)
     counted = {"frames": clip}
     if len(rows) > 2 and evaluation.following(rows, 2).any():
         pairs, triples = (evaluation.following(rows, order) for order in (1, 2))
@@ -52,9 +53,14 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
         errors["acceleration_error"] = acceleration[triples], clip[2:][triples]
         counted |= {"velocities": clip[1:][pairs], "accelerations": clip[2:][triples]}
     return [
-        *(one for name, pair in errors.items() for one in averaged(name, *pair, views.clips)),
+        *(
+            one
+            for name, pair in errors.items()
+            for one in averaged(f"accuracy.{name}", *pair, views.clips)
+        ),
         *over_actions(errors["mpjpe"][0], clip, views.clips),
-        *(count(name, clip, views.clips) for name, clip in counted.items()),
+        *labels("accuracy", "person", [views.clips[c] for c in present], frames),
+        *(count(f"accuracy.{name}_by_clip", clip, views.clips) for name, clip in counted.items()),
     ]
 
 
@@ -85,29 +91,45 @@ def _checked(
 def averaged(
     name: str, values: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]
 ) -> list[Measurement]:
-    """The mean of values (n,) of clips (n,) with its interval over clips, and each clip's mean."""
+    """The mean of values (n,) of clips (n,) with its interval over subjects, and each clip's.
+
+    name: of the metric, METER.SOMETHING.
+    """
     present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
     sums = np.bincount(index, values)
-    low, high = mean_interval(sums, counts)
-    mean = float(values.mean(dtype=np.float64))
+    found = estimate(sums, counts, np.array([clips[number].person for number in present]))
     axis = [clips[number].name for number in present]
+    mean = float(values.mean(dtype=np.float64))
     return [
-        Measurement(f"accuracy.{name}", mean, low, high, len(present)),
-        Measurement(f"accuracy.{name}_by_clip", (sums / counts).tolist(), axis=axis),
+        Measurement(name, mean, *found.interval(), found.subjects),
+        Measurement(f"{name}_by_clip", (sums / counts).tolist(), axis=axis),
     ]
 
 
 def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> list[Measurement]:
-    """The mean of action means; each clip's action, as its number in alphabetical order."""
+    """The mean of action means; each clip's action and, by its number, the frames of each."""
     present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
-    names = [clips[number].name for number in present]
     actions = np.array([clips[number].action for number in present])
     mean = metrics.mean_of_action_means(torch.from_numpy(mpjpe), actions[index].tolist())
-    low, high = mean_interval(np.bincount(index, mpjpe), counts, actions)
-    numbers = np.unique(actions, return_inverse=True)[1].tolist()
+    subjects = np.array([clips[number].person for number in present])
+    found = estimate(np.bincount(index, mpjpe), counts, subjects, actions)
     return [
-        Measurement("accuracy.mpjpe_action_mean", mean, low, high, len(present)),
-        Measurement("accuracy.actions_by_clip", numbers, axis=names),
+        Measurement("accuracy.mpjpe_action_mean", mean, *found.interval(), found.subjects),
+        *labels("accuracy", "action", [clips[number] for number in present], counts),
+    ]
+
+
+def labels(
+    meter: str, kind: Literal["action", "person"], clips: Sequence[Clip], counts: np.ndarray
+) -> list[Measurement]:
+    """What clips are of: the frames of each action or subject, and which of those a clip is of."""
+    names, index = np.unique([getattr(clip, kind) for clip in clips], return_inverse=True)
+    word = {"action": "action", "person": "subject"}[kind]
+    axis = [clip.name for clip in clips]
+    frames = np.bincount(index, counts).tolist()
+    return [
+        Measurement(f"{meter}.{word}s_by_clip", index.tolist(), axis=axis),
+        Measurement(f"{meter}.frames_by_{word}", frames, axis=names.tolist()),
     ]
 
 
@@ -115,4 +137,4 @@ def count(name: str, clip: np.ndarray, clips: Sequence[Clip]) -> Measurement:
     """How many of something, which lie in clips (n,), each clip has."""
     present, counts = np.unique(clip, return_counts=True)
     axis = [clips[number].name for number in present]
-    return Measurement(f"accuracy.{name}_by_clip", counts.astype(float).tolist(), axis=axis)
+    return Measurement(name, counts.astype(float).tolist(), axis=axis)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from htpbench.network.lifter import Lifter
-from htpbench.records.intervals import median_interval
 from htpbench.records.measurement import Measurement
+from htpbench.records.medians import median_interval
 
 SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that the lifter marks
 WARM_UP_S = 2.0  # at the most

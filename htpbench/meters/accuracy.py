@@ -1,4 +1,4 @@
-"""Accuracy: errors of predicted poses, averaged over frames, with intervals over clips."""
+"""Accuracy: errors of predicted poses, averaged over frames, with intervals over subjects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from htpbench.errors import BenchError
 from htpbench.meters import Meter, Watch
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
-from htpbench.systems.metric import Metric, by_clip
+from htpbench.systems.metric import Metric, by_clip, of_clips
 from htpbench.systems.registry import METRICS, digest
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ DELTA = Metric(
 
 
 def counted(name: str) -> Metric:
-    """How many of something each clip has, or which group it is of."""
+    """How many of something each clip has."""
     return Metric(name=name, kind="by_clip", better=None)
 
 
@@ -100,7 +100,8 @@ class Accuracy(Meter):
         *SINGLE[1:],
         *MOTION,
         *map(by_clip, (*SINGLE, *MOTION, *RULED)),
-        *map(counted, (FRAMES, VELOCITIES, ACCELERATIONS, ACTIONS)),
+        *map(counted, (VELOCITIES, ACCELERATIONS)),
+        *of_clips("accuracy", "action", "subject"),
     )
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from htpbench.meters import Meter, Watch
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
-from htpbench.systems.metric import Metric
+from htpbench.systems.metric import Metric, by_clip, of_clips
 from htpbench.systems.registry import PRUNERS
 
 if TYPE_CHECKING:
@@ -18,6 +18,14 @@ frames = partial(Metric, kind="list", better=None, of_frames=True)
 KEPT = "selection.kept"
 WINDOWS = "selection.windows"  # of consecutive windows alone
 STAGES, LINKS = "selection.stages", "selection.links"  # of pruners that have a graph of frames
+
+NOISE = Metric(
+    name="selection.frame_noise",
+    unit="px",
+    head="frame noise",
+    decimals=2,
+    paired_by=("selection.frame_noise_by_clip", "selection.frames_by_clip"),
+)
 
 
 class Selection(Meter):
@@ -29,7 +37,9 @@ class Selection(Meter):
     metrics = (
         Metric(name="selection.frequency", kind="list", better=None, labels=r"[0-9]{1,5}"),
         frames(name=KEPT, labels=r"window [0-9]{1,7}, rank [0-9]{1,5}"),
-        Metric(name="selection.frame_noise", unit="px", head="frame noise", decimals=2),
+        NOISE,
+        by_clip(NOISE),
+        *of_clips("selection", "subject"),
         frames(name=WINDOWS, labels=r"[0-9]{1,7}"),
         frames(name=STAGES, labels=r"window [0-9]{1,2}, stage [0-9]{1,2}"),
         frames(name=LINKS, labels=r"[0-9]{1,5}"),

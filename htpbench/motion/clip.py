@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,13 +19,24 @@ FARTHEST = 1e6  # mm from the origin: 1 km, where float32 still tells 0.06 mm ap
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """One uncut recording: `positions` (N, 17, 3) float32, world frame, mm, z up, 50 Hz."""
+    """One uncut recording: `positions` (N, 17, 3) float32, world frame, mm, z up, 50 Hz.
+
+    `cluster` names subjects that may be one person, or act together: intervals draw them at once.
+    `recorded` is the rate (Hz) of the recording that was brought to 50: 0 where it is not known.
+    """
 
     name: str
     subject: str
     action: str
     split: Literal["train", "test"]
     positions: np.ndarray
+    cluster: str = ""
+    recorded: float = 0.0
+
+    @property
+    def person(self) -> str:
+        """Whom intervals draw: the cluster, else the subject."""
+        return self.cluster or self.subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +69,27 @@ class Motion:
         return clips
 
 
+def join(motions: Sequence[Motion]) -> Motion:
+    """Several motions as one; BenchError where somebody would be trained and tested on."""
+    if len(motions) == 1:
+        return motions[0]
+    name = " + ".join(motion.name for motion in motions)
+    clips = tuple(clip for motion in motions for clip in motion.clips)
+    train, test = ({clip.subject for clip in clips if clip.split == split} for split in SPLITS)
+    if both := train & test:
+        raise BenchError(
+            f"subject {min(both)!r} is in train and test of {name}; rename one of the two if they "
+            "are not the same person, else leave out one data set"
+        )
+    return Motion(name, clips)
+
+
 def fingerprint(clips: tuple[Clip, ...]) -> str:
     """First 12 hex digits of the SHA-256 over all that clips hold; BenchError for broken text."""
     digest = hashlib.sha256()
     for clip in clips:
         labels = (clip.name, clip.subject, clip.action, clip.split)
+        labels += (clip.cluster,) if clip.cluster else ()
         try:
             digest.update("\0".join(labels).encode() + b"\0")
         except UnicodeEncodeError:  # half a surrogate pair, or a file name that is not UTF-8

@@ -30,6 +30,10 @@ LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "parents": ("i", (len(JOINTS),)),
     "frame_rate": ("f", ()),
 }
+OPTIONAL = {
+    "clip_cluster": ("U", ("C",)),  # who may be one person: intervals draw a cluster at once
+    "clip_native_fps": ("f", ("C",)),  # of the recording; below 50 no velocities are scored
+}
 KINDS = {"f": "floats", "i": "integers", "U": "text"}
 MOST_BYTES = 2**30  # of all arrays; positions of 29 hours
 MOST_PACKED = 20  # how many times larger than the file arrays may be; motion packs 1.4 times
@@ -74,7 +78,8 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
             f"lacks {', '.join(missing)} and holds {held or 'nothing'}; expected "
             f"{', '.join(LAYOUT)}: write a file with these; {DESCRIBED}"
         )
-    for key, (kind, shape) in LAYOUT.items():
+    optional = {key: one for key, one in OPTIONAL.items() if f"{key}.npy" in members}
+    for key, (kind, shape) in (LAYOUT | optional).items():
         member = archive.getinfo(f"{key}.npy")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BenchError(f"{key} is packed in another way than numpy.savez does; use that")
@@ -146,9 +151,13 @@ def _clips(arrays: dict[str, Any]) -> tuple[Clip, ...]:
     thigh = float(np.median(np.linalg.norm(positions[:, 2] - positions[:, 1], axis=-1)))
     if not 100 < thigh < 1000:
         raise BenchError(f"a thigh is {thigh:.3g} long; expected positions in millimetres")
+    clusters = arrays.get("clip_cluster", [""] * len(names))
+    rates = arrays.get("clip_native_fps", [0.0] * len(names))
+    if not all(0 <= rate < math.inf for rate in rates):
+        raise BenchError("clip_native_fps holds no rates; expected Hz, 0 where it is not known")
     return tuple(
-        Clip(name, subject, action, split, positions[start:stop])
-        for name, subject, action, split, start, stop in zip(
-            names, subjects, actions, splits, starts, stops, strict=True
+        Clip(name, subject, action, split, positions[start:stop], cluster, rate)
+        for name, subject, action, split, start, stop, cluster, rate in zip(
+            names, subjects, actions, splits, starts, stops, clusters, rates, strict=True
         )
     )

@@ -1,33 +1,102 @@
-"""Seeded bootstrap intervals, 95 %: over clips for errors, over rounds for times."""
+"""Intervals of errors, 95 %: subjects are drawn, not clips, and crossed with training seeds.
+
+Clips of one subject are alike, so that only another subject brings news. The printed number is
+the mean over frames; its variance over subjects is the delete-one-subject jackknife's, with n_eff
+- 1 degrees of freedom, where n_eff = 1 / sum of squared weights says how many subjects of the same
+length would tell as much. Where networks were trained several times, seeds and subjects are
+crossed: every seed is scored on every subject. Then
+
+    half width^2 = t(seeds - 1)^2 V_seeds + t(n_eff - 1)^2 V_subjects
+
+V_seeds is the variance of the mean over seeds. Both variances hold that of the interaction, so the
+sum is too wide rather than too narrow; each has the quantile of its own degrees, because
+Satterthwaite's common ones cover 0.92 at three seeds (benchmarks/intervals.md has the table).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import stdtrit
 
-RESAMPLES = 1000
-HELD = 10**6  # numbers drawn at a time: a long list must not fill the memory
-BOUNDS = (0.025, 0.975)
-
-
-def draws(n: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Indices of n items drawn with replacement, RESAMPLES times: (some, n) at a time."""
-    rng, left = np.random.default_rng(seed), RESAMPLES
-    while left:
-        some = min(left, max(HELD // n, 1))
-        yield rng.integers(n, size=(some, n))
-        left -= some
+LEVEL = 0.95
+FEWEST_SUBJECTS, FEWEST_SEEDS = 5, 3  # with fewer of them there is no verdict
 
 
-def mean_interval(
-    sums: np.ndarray, counts: np.ndarray, groups: np.ndarray | None = None
-) -> tuple[float, float]:
-    """Interval of `group_mean` over items (n,), drawn whole; without groups there is one."""
-    groups = np.zeros(len(sums)) if groups is None else groups
-    means = [group_mean(sums[index], counts[index], groups[index]) for index in draws(len(sums))]
-    low, high = np.quantile(np.concatenate(means), BOUNDS)
-    return float(low), float(high)
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over frames, subjects and, where there are any, training seeds, and how sure it is."""
+
+    value: float
+    subjects: int
+    effective: float  # subjects of the same length that would tell as much
+    of_subjects: float  # variance of the value over draws of subjects
+    seeds: int = 1
+    of_seeds: float = 0.0  # the same over trainings
+
+    def half(self, level: float = LEVEL) -> float:
+        """Half the width of the interval; inf where one subject is all there is."""
+        square = squared(level, self.effective - 1, self.of_subjects)
+        if self.seeds > 1:
+            square += squared(level, self.seeds - 1, self.of_seeds)
+        return math.sqrt(square)
+
+    def interval(self, level: float = LEVEL) -> tuple[float | None, float | None]:
+        """The ends of the interval; None where nothing can be said."""
+        half = self.half(level)
+        return (self.value - half, self.value + half) if math.isfinite(half) else (None, None)
+
+    def p(self, floor: float = 0.0) -> float:
+        """The largest 1 - level at which the interval just lies beyond -floor or floor; 1: none."""
+        beyond = abs(self.value) - floor
+        if beyond <= 0 or not math.isfinite(self.half()):
+            return 1.0
+        if self.half(1 - 1e-12) < beyond:
+            return 0.0
+        return float(brentq(lambda p: self.half(1 - p) - beyond, 1e-12, 1.0))  # type: ignore
+
+
+def squared(level: float, degrees: float, variance: float) -> float:
+    """The square of half an interval's width by Student's t."""
+    if degrees <= 1e-9:
+        return math.inf
+    return float(stdtrit(degrees, (1 + level) / 2)) ** 2 * variance
+
+
+def estimate(
+    sums: np.ndarray,
+    counts: np.ndarray,
+    subjects: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> Estimate:
+    """The mean of clips (C,) of subjects (C,), each of `counts` frames, and how sure it is.
+
+    sums: (C,) what a clip's frames sum up to, or (S, C) for each of S training seeds.
+    groups: (C,) actions; given, the value is the mean over them of their means.
+    """
+    sums = np.atleast_2d(sums).astype(float)
+    groups = np.zeros(len(counts)) if groups is None else groups
+    present = np.unique(subjects[counts > 0])
+    without = (subjects != present[:, None]).astype(float)  # (U, C)
+    by_seed = group_mean(sums, counts, groups)  # (S,)
+    share = weights(counts, groups)
+    held = np.array([share[subjects == one].sum() for one in present])
+    of_subjects = math.inf
+    if len(present) > 1:
+        means = group_mean(sums.mean(axis=0) * without, counts * without, groups)  # (U,)
+        of_subjects = float((len(present) - 1) * np.var(means))
+    seeds = len(sums)
+    return Estimate(
+        value=float(by_seed.mean()),
+        subjects=len(present),
+        effective=float(1 / (held**2).sum()),
+        of_subjects=of_subjects,
+        seeds=seeds,
+        of_seeds=float(np.var(by_seed, ddof=1) / seeds) if seeds > 1 else 0.0,
+    )
 
 
 def group_mean(sums: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -40,8 +109,11 @@ def group_mean(sums: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> np.n
     return np.nanmean(means, axis=0)
 
 
-def median_interval(values: np.ndarray) -> tuple[float, float]:
-    """Interval of the median of values (n,)."""
-    medians = [np.median(values[index], axis=1) for index in draws(len(values))]
-    low, high = np.quantile(np.concatenate(medians), BOUNDS)
-    return float(low), float(high)
+def weights(counts: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(C,): what each clip weighs in `group_mean`."""
+    totals = {group: counts[groups == group].sum() for group in np.unique(groups)}
+    full = [group for group, total in totals.items() if total > 0]
+    share = [
+        count / totals[g] if totals[g] > 0 else 0.0 for count, g in zip(counts, groups, strict=True)
+    ]
+    return np.array(share) / len(full)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from htpbench.errors import BenchError
-from htpbench.records.intervals import group_mean, mean_interval
+from htpbench.records.intervals import Estimate, estimate
 from htpbench.records.rows import Row
+from htpbench.records.subjects import subjects
 from htpbench.systems import catalogue
 
 # What is compared, not how it was measured.
@@ -19,6 +21,7 @@ SYSTEM = {*WEIGHTS, "trained", "code", "control", "masked"}
 CUT = {"stride", "windows"}
 MPJPE = "accuracy.mpjpe"
 BY_CLIP, FRAMES = "accuracy.mpjpe_by_clip", "accuracy.frames_by_clip"
+Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
 
 
 def unlike(row: Row, other: Row, skipped: Collection[str] = ()) -> dict[str, tuple[Any, Any]]:
@@ -31,27 +34,40 @@ def unlike(row: Row, other: Row, skipped: Collection[str] = ()) -> dict[str, tup
     return {f: pair for f, pair in pairs.items() if f not in skipped and pair[0] != pair[1]}
 
 
-def difference(
-    mine: Mapping[str, Row], base: Mapping[str, Row], metric: str = MPJPE
-) -> tuple[float, float, float]:
-    """A metric minus the base's and its 95 % interval, paired clip by clip; see `paired`.
-
-    Both map metrics to ok rows of one combination. BenchError names the fields of the evaluation
-    cards that differ.
-    """
-    found = apart(mine, base)
-    if found:
+def comparable(mine: Card, base: Card) -> None:
+    """BenchError names the fields of the evaluation cards that differ."""
+    if found := apart(mine, base):
         differing = "; ".join(f"{field} is {a!r}, not {b!r}" for field, (a, b) in found.items())
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: {differing}")
-    if not paired(metric, mine, base):
+    if not paired(MPJPE, mine, base):
         raise BenchError(f"not comparable with {base[BY_CLIP].combination}: other clips")
+
+
+def difference(pairs: Sequence[tuple[Card, Card]], metric: str = MPJPE) -> Estimate:
+    """A metric minus the base's, paired clip by clip; see `paired`.
+
+    pairs: (mine, base) of ok rows of one combination each, by metric; one for each training seed.
+    """
+    return averaged([mine for mine, _ in pairs], metric, [base for _, base in pairs])
+
+
+def averaged(cards: Sequence[Card], metric: str, bases: Sequence[Card] = ()) -> Estimate:
+    """A metric of networks that were trained from several seeds, minus that of the bases."""
     values, weights, *actions = catalogue.metric(metric).paired_by
-    ours, theirs, weight = labelled(mine[values]), labelled(base[values]), labelled(base[weights])
-    counts = np.array([weight[clip] for clip in theirs])  # (clips,)
-    sums = np.array([ours[clip] - theirs[clip] for clip in theirs]) * counts
-    action = labelled(base[actions[0]]) if actions else dict.fromkeys(theirs, 0.0)
-    groups = np.array([action[clip] for clip in theirs])
-    return float(group_mean(sums, counts, groups)), *mean_interval(sums, counts, groups)
+    counts = labelled(cards[0][weights])
+    sums = np.zeros((len(cards), len(counts)))
+    for sign, side in ((1, cards), (-1, bases)):
+        for line, card in zip(sums, side, strict=False):
+            told = labelled(card[values])
+            line += [sign * told[clip] * counts[clip] for clip in counts]
+    whose = subjects(cards[0], catalogue.metric(metric).meter)
+    found = estimate(
+        sums,
+        np.array([*counts.values()]),
+        np.array([whose[clip] if whose else "" for clip in counts]),
+        np.array([labelled(cards[0][actions[0]])[clip] for clip in counts]) if actions else None,
+    )
+    return found if whose else replace(found, subjects=0)
 
 
 def paired(metric: str, mine: Mapping[str, Row], base: Mapping[str, Row]) -> bool:

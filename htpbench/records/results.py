@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from htpbench.records.restated import restated
 from htpbench.records.rows import Row, Store, Sweep, latest
 
 Environments = Mapping[str, Mapping[str, Any]]  # id -> the environment's line in the store
@@ -32,7 +33,7 @@ class Results:
     def read(cls, folder: Path) -> Results:
         """All rows below a folder; BenchError as `Store.read`."""
         store = Store(folder)
-        rows = store.read()
+        rows = restated(store.read())
         return cls(rows, store.environments, store.sweeps, store.problems)
 
     @classmethod

@@ -3,53 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from htpbench.errors import BenchError, unknown
-from htpbench.records.pairing import (
-    BY_CLIP,
-    FRAMES,
-    SYSTEM,
-    WEIGHTS,
-    apart,
-    difference,
-    paired,
-    unlike,
-)
+from htpbench.records.judging import Verdict, judge, seeds
+from htpbench.records.pairing import BY_CLIP, FRAMES, SYSTEM, WEIGHTS, Card, apart, unlike
 from htpbench.records.rows import Row, latest
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.shipped import data_folder
-
-FLOOR = 0.005  # of A's value: what is nearer is the same for any practical purpose
-Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """B minus A in one metric, in base units, and what follows from its 95 % interval.
-
-    `same`: the interval lies within FLOOR of A's value; `better`, `worse`: wholly outside;
-    `unsure`: neither, or there is none. `none`: nobody says whether less or more of it is better.
-    `conditions` are shared, `differing` maps a field of the
-    compared systems to (A's, B's).
-    """
-
-    metric: str
-    unit: str
-    a: float
-    b: float
-    difference: float
-    low: float | None
-    high: float | None
-    samples: tuple[int | None, int | None]
-    how: str
-    verdict: Literal["better", "same", "worse", "unsure", "none"]
-    conditions: dict[str, Any]
-    differing: dict[str, tuple[Any, Any]]
 
 
 def compare(
@@ -71,7 +34,7 @@ def compare(
         pairs.sort(key=lambda pair: worth(metric, *pair), reverse=True)
         alike = next((pair for pair in pairs if not differ(*pair)), None)
         if alike:
-            found.append(judge(metric, *alike))
+            found.append(judge(metric, seeds(metric, alike, pairs)))
             continue
         if pairs:
             fields = differ(*pairs[0]).items()
@@ -140,81 +103,6 @@ def worth(metric: str, mine: Card, base: Card) -> tuple:
     """Larger for the same weights, then for newer rows."""
     row, other = mine[metric], base[metric]
     return not WEIGHTS & unlike(row, other).keys(), sorted([row.at, other.at])
-
-
-def judge(name: str, mine: Card, base: Card) -> Verdict:
-    """The verdict on one metric of two cards that are alike."""
-    row, other = mine[name], base[name]
-    value, low, high, how = estimate(name, mine, base)
-    floor, better = FLOOR * abs(number(other)), catalogue.metric(name).better
-    verdict: Literal["better", "same", "worse", "unsure", "none"] = "unsure"
-    if better is None:
-        verdict = "none"
-    elif low is not None and high is not None:
-        if -floor <= low and high <= floor:
-            verdict = "same"
-        elif low > floor or high < -floor:
-            verdict = "better" if (low > 0) == (better == "more") else "worse"
-    differing = unlike(other, row)
-    return Verdict(
-        metric=name,
-        unit=row.unit,
-        a=number(other),
-        b=number(row),
-        difference=value,
-        low=low,
-        high=high,
-        samples=(other.samples, row.samples),
-        how=how,
-        verdict=verdict,
-        conditions={k: v for k, v in row.conditions.items() if k not in differing},
-        differing=differing,
-    )
-
-
-def estimate(name: str, mine: Card, base: Card) -> tuple[float, float | None, float | None, str]:
-    """B minus A, its 95 % interval (None: not known), and where the interval comes from.
-
-    Unpaired intervals are joined as of independent estimates (Zou and Donner 2008), which is too
-    wide where the same clips were scored, so no verdict is bolder than it may be. Of times it would
-    be too narrow, because the machine drifts from one measurement to the next: they are widened by
-    what the reference drifted, which ran beside both.
-    """
-    row, other = mine[name], base[name]
-    value = number(row) - number(other)
-    if catalogue.metric(name).exact:
-        return value, value, value, "exact"
-    if paired(name, mine, base):
-        return *difference(mine, base, name), "paired by clip"
-    if row.low is None or row.high is None or other.low is None or other.high is None:
-        return value, None, None, "no interval"
-    low = value - math.hypot(number(row) - row.low, other.high - number(other))
-    high = value + math.hypot(row.high - number(row), number(other) - other.low)
-    if catalogue.metric(name).to_reference:
-        return value, low, high, f"each paired with {row.conditions.get('reference')}"
-    if not catalogue.exclusive(name):
-        return value, low, high, "unpaired"
-    meter = catalogue.metric(name).meter
-    forward, speedup = f"{meter}.forward", f"{meter}.speedup"
-    if not {forward, speedup} <= mine.keys() & base.keys():
-        return value, None, None, "the machine's drift is not known"
-    beside = [number(card[forward]) * number(card[speedup]) for card in (base, mine)]
-    if min(beside) <= 0:
-        return value, None, None, "a time that is none"
-    drift = beside[1] / beside[0]
-    wider = abs(number(row)) * (max(drift, 1 / drift) - 1)
-    return (
-        value,
-        low - wider,
-        high + wider,
-        f"unpaired; the machine drifted by {100 * (drift - 1):+.1f} %",
-    )
-
-
-def number(row: Row) -> float:
-    """The value of an ok row that holds one number."""
-    assert not isinstance(row.value, list) and row.value is not None
-    return float(row.value)
 
 
 def lacking(metric: str, name: str, rows: Iterable[Row]) -> str:

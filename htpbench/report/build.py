@@ -11,11 +11,12 @@ import pandas
 from rich.console import RenderableType
 
 from htpbench.errors import BenchError
-from htpbench.records.pairing import BY_CLIP, FRAMES, difference
+from htpbench.records.pairing import BY_CLIP, FRAMES, comparable, difference
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.captions import chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
+from htpbench.report.certainty import briefly, certainty
 from htpbench.report.claims import claims_table
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
@@ -95,6 +96,7 @@ def regime_report(study: Study, rows: Results, folder: Path) -> Report:
     every = [
         regime_table(found, rows),
         difference_table(apart),
+        certainty(study, rows),
         agreement_table(found),
         failure_table(rows),
     ]
@@ -121,7 +123,7 @@ def regime_figures(
     if len(set(found["lineage"])) > 1:
         yield name, partial(regimes, found, folder, name, title, caption)
     reference = study.reference_combination()
-    below = f"{caption}; reference {reference}; bars: 95 % of the mean over seeds, from clips"
+    below = f"{caption}; reference {reference}; bars: 95 % over subjects and seeds"
     yield f"{name}-seeds", partial(seeds, found, apart, folder, f"{name}-seeds", title, below)
 
 
@@ -146,10 +148,14 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
         stand = standing(study, mine)
         report.shown.append(sweep_lines(table, stand))
         report.finding = report.finding or finding(study, table, stand)
-        report.files += write(table, folder, name, sweep_text)
+        sure = certainty(study, mine)
+        if not sure.empty:
+            report.shown.append(briefly(sure) or plain_lines(sure))
+        below = f"\n{markdown(sure)}" if not sure.empty else ""
+        report.files += write(table, folder, name, f"{sweep_text(table)}{below}")
         captions = [scored_on(mine), *summary(mine)]
         origins = sweep_origins(mine, str(anchor))
-        parts = sweep_parts(table)
+        parts = [*sweep_parts(table), sure]
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
             report.files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))
@@ -214,7 +220,9 @@ def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> 
             continue
         columns = ["accuracy.delta", "accuracy.delta.low", "accuracy.delta.high"]
         try:
-            table.loc[index, columns] = difference(mine, base)
+            comparable(mine, base)
+            found_apart = difference([(mine, base)])
+            table.loc[index, columns] = found_apart.value, *found_apart.interval()
         except BenchError as error:
             notes = [table.loc[index, "note"], str(error)]
             table.loc[index, "note"] = "; ".join(filter(None, notes))
@@ -225,7 +233,7 @@ def published_report(study: Study, rows: Results, folder: Path) -> Report:
     """Write ours beside the paper's table."""
     assert study.table is not None
     comparison, remarks = published_table(study.table, rows, built), remarks_shown(study.table)
-    files = [*write(comparison, folder, study.name, lambda one: published_text(one, remarks))]
+    files = [*write(comparison, folder, study.name, published_text(comparison, remarks))]
     origins = published_origins(study.table, rows)
     parts, captions = texts([*side_by_side(comparison), remarks]), summary(rows)
     files.append(write_latex(parts, folder, study.name))

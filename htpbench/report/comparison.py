@@ -11,7 +11,7 @@ import pandas
 
 from htpbench.outside.fitting import Fitting
 from htpbench.outside.printable import in_markdown
-from htpbench.records.verdicts import FLOOR, Verdict
+from htpbench.records.judging import FLOOR, Verdict
 from htpbench.report.captions import data, source
 from htpbench.report.console import plain_lines
 from htpbench.report.tables import amount
@@ -67,7 +67,15 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
         f"A: {a}",
         f"B: {b}",
         f"same: the 95 % interval lies within {100 * FLOOR} % of A; better, worse: wholly outside",
+        "each metric stands for itself: whoever asks many finds one in 20 by chance",
     ]
+    reasons: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.why:
+            reasons.setdefault(verdict.why, []).append(verdict.metric)
+    for why, names in reasons.items():
+        more = f" and {len(names) - 1} more" if names[1:] else ""
+        remarks.append(f"{names[0]}{more}: unsure, for there are {why}")
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
         if {"data", "split", "detections"} <= verdict.conditions.keys():

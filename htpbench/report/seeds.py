@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from statistics import fmean
 
 import pandas
 
-from htpbench.records.pairing import BY_CLIP, apart, difference, labelled, paired
+from htpbench.records.pairing import BY_CLIP, apart, difference, paired
 from htpbench.records.rows import Row
 from htpbench.report.regimes import ERROR, ORDER, digest, networks
 
@@ -18,28 +16,31 @@ MEAN = "mean"  # stands in the column of seeds
 def differences(rows: Iterable[Row], reference: str) -> pandas.DataFrame:
     """MPJPE minus the reference's of the same seed, with its 95 % interval, paired clip by clip.
 
-    Columns combination, regime, seed, difference, low, high; mm. The seed "mean" pairs each clip's
-    means over seeds, of which there must be two: its interval is of clips, and knows nothing of
-    further seeds. Pairs that were not measured alike are left out.
+    Columns combination, regime, seed, difference, low, high; mm. The interval of one seed is over
+    subjects, that of the seed "mean" over subjects and seeds.
     """
-    found = networks(rows)
     lines: list[tuple] = []
-    for name, regime in sorted(
-        dict.fromkeys(key[:2] for key in found), key=lambda one: ORDER.index(one[1])
-    ):
-        seeds = sorted(seed for *other, seed in found if other == [name, regime])
-        pairs = {
-            seed: (found[name, regime, seed], base)
-            for seed in seeds
-            if (base := base_of(found, name, regime, seed, reference))
-        }
-        lines += [(name, regime, str(seed), *difference(*pair)) for seed, pair in pairs.items()]
-        if len(pairs) > 1:
-            mine, bases = zip(*pairs.values(), strict=True)
-            whole = difference(over_seeds(mine), over_seeds(bases))
-            lines.append((name, regime, MEAN, *whole))
+    for (name, regime), pairs in by_seed(rows, reference).items():
+        named = [(str(seed), [pair]) for seed, pair in pairs.items()]
+        for seed, some in [*named, *([(MEAN, [*pairs.values()])] if len(pairs) > 1 else [])]:
+            found = difference(some)
+            lines.append((name, regime, seed, found.value, *found.interval()))
     columns = ["combination", "lineage", "seed", "difference", "low", "high"]
     return pandas.DataFrame(lines, columns=columns)
+
+
+def by_seed(
+    rows: Iterable[Row], reference: str
+) -> dict[tuple[str, str], dict[int, tuple[dict[str, Row], dict[str, Row]]]]:
+    """(combination, regime) -> seed -> its rows and the reference's; those measured alike alone."""
+    found = networks(rows)
+    kinds = dict.fromkeys(key[:2] for key in found)
+    pairs: dict[tuple[str, str], dict] = {}
+    for name, regime in sorted(kinds, key=lambda one: ORDER.index(one[1])):
+        for seed in sorted(seed for *other, seed in found if other == [name, regime]):
+            if base := base_of(found, name, regime, seed, reference):
+                pairs.setdefault((name, regime), {})[seed] = found[name, regime, seed], base
+    return pairs
 
 
 def base_of(
@@ -60,27 +61,20 @@ def base_of(
     return {} if other else base
 
 
-def over_seeds(networks: Iterable[dict[str, Row]]) -> dict[str, Row]:
-    """The rows that pair clips, each clip's MPJPE the mean over networks."""
-    rows, *others = networks
-    by_clip = [labelled(one[BY_CLIP]) for one in (rows, *others)]
-    mean = [fmean(one[clip] for one in by_clip) for clip in by_clip[0]]
-    return {**rows, BY_CLIP: replace(rows[BY_CLIP], axis=list(by_clip[0]), value=mean)}
-
-
 def difference_table(table: pandas.DataFrame) -> pandas.DataFrame:
     """`differences` as texts: one line per combination and regime, one column a seed."""
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for one in table.to_dict("records"):
         name, regime, seed = one["combination"], one["lineage"], one["seed"]
         line = lines.setdefault((name, regime), {"combination": name, "weights": regime})
-        cell = f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
-        line["mean, interval of clips (mm)" if seed == MEAN else f"seed {seed} (mm)"] = cell
+        if seed != MEAN:
+            bounds = f" [{one['low']:+.2f}, {one['high']:+.2f}]" if one["low"] == one["low"] else ""
+            line[f"seed {seed} (mm)"] = f"{one['difference']:+.2f}{bounds}"
     texts = pandas.DataFrame(lines.values()).fillna("")
     return texts.reindex(columns=sorted(texts.columns, key=heading))
 
 
 def heading(column: str) -> tuple[int, str]:
-    """Names first, then seeds by their numbers, then their mean."""
+    """Names first, then seeds by their numbers."""
     places = {"combination": 0, "weights": 1}
-    return places.get(column, 2 + column.startswith(MEAN)), column.zfill(40)
+    return places.get(column, 2), column.zfill(40)

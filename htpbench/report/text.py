@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas
@@ -20,13 +20,8 @@ def numeric(column: pandas.Series) -> bool:
     return all(NUMBER.fullmatch(text) for text in column if text)
 
 
-def write(
-    table: pandas.DataFrame,
-    folder: Path,
-    name: str,
-    text: Callable[[pandas.DataFrame], str],
-) -> tuple[Path, Path]:
-    """Write <name>.md (the `text` of the table) and <name>.csv (raw numbers, base units).
+def write(table: pandas.DataFrame, folder: Path, name: str, text: str) -> tuple[Path, Path]:
+    """Write <name>.md (the text) and <name>.csv (raw numbers of the table, base units).
 
     Columns without any number are left out: more meters may be installed than a study asks.
     """
@@ -34,7 +29,7 @@ def write(
     known = table.dropna(axis="columns", how="all").rename(columns=heads)
     numbers = known.to_csv(index=False, lineterminator="\n")
     return (
-        write_text(folder / f"{name}.md", text(table)),
+        write_text(folder / f"{name}.md", text),
         write_text(folder / f"{name}.csv", numbers),
     )
 

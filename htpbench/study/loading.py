@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,19 @@ from htpbench.systems.shipped import data_folder
 def by_hand(
     combinations: list[Combination],
     meters: list[str],
-    data: str | None,
+    data: Sequence[str] | None,
     sampling: Mapping[str, Any],
     **settings: str | None,
 ) -> Study:
     """A study of what was named on the command line; BenchError for wrong numbers."""
+    named = {} if data is None else {"data": tuple(data)}
     try:
         return Study(
             name="run",
             title="Measured by hand",
             meters=meters,
             combinations=[str(combination) for combination in combinations],
-            evaluation=EvaluationSettings.model_validate({} if data is None else {"data": data}),
+            evaluation=EvaluationSettings.model_validate(named),
             sampling=SamplingSettings(**sampling),
             **settings,  # type: ignore[arg-type]
         )

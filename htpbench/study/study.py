@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, model_validator
+from pydantic import AliasChoices, BaseModel, Field, field_validator, model_validator
 
 from htpbench.errors import BenchError, unknown
 from htpbench.outside.models import LISTED, Count, Seed, Strict
@@ -18,9 +19,12 @@ MOST_LISTED = 10**6  # combinations that brute force takes
 
 
 class EvaluationSettings(Strict):
-    """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive."""
+    """What accuracy is measured on; `windows` keeps that many, evenly spaced or consecutive.
 
-    data: str = "synthetic"
+    Several data sets are joined: tested on all of them, trained on those with training clips.
+    """
+
+    data: str | tuple[str, ...] = "synthetic"
     detections: str = "cpn"
     cameras: Literal["rotate", "all"] = "rotate"
     windows: Count | None = None
@@ -28,6 +32,19 @@ class EvaluationSettings(Strict):
     stride: Count | None = None
     downsample: Count = 1  # 2, 3 and 4 make 25, 16.7 and 12.5 Hz of 50
     flip: bool = True
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The data sets, each named as `--data` names it."""
+        return (self.data,) if isinstance(self.data, str) else self.data
+
+    @field_validator("data")
+    @classmethod
+    def plain(cls, data: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """One data set is a text."""
+        if not data or (isinstance(data, tuple) and "" in data):
+            raise BenchError("`data` names something, or is left out")
+        return data[0] if isinstance(data, tuple) and len(data) == 1 else data
 
     @model_validator(mode="after")
     def check(self) -> EvaluationSettings:
@@ -71,6 +88,7 @@ class Training(Strict):
     steps: Count
     batch: Count | None = None
     rate: float | None = Field(default=None, gt=0)
+    every_third: bool = False  # also the unpruned network at a third of the frame rate: a control
 
 
 class Search(Strict):
@@ -189,8 +207,8 @@ class Study(Imports, Strict):
             raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):
             raise BenchError("[training] goes with `combinations`, without `weights` or [search]")
-        if "" in (*self.named_weights(), self.evaluation.data):
-            raise BenchError("`weights` and `data` name something, or are left out")
+        if "" in self.named_weights():
+            raise BenchError("`weights` name something, or are left out")
         for name in self.meters:
             if METERS.load(name).weights and not (self.weights or self.training):
                 raise BenchError(f"the meter {name!r} needs weights (--weights) or [training]")
@@ -231,10 +249,11 @@ class Study(Imports, Strict):
         return [constraint.parse(text) for text in self.search.constraints] if self.search else []
 
     def with_overrides(
-        self, data: str | None, weights: str | None, pipeline: str | None = None
+        self, data: Sequence[str] | None, weights: str | None, pipeline: str | None = None
     ) -> Study:
         """The same study on other data, with other weights, in another pipeline."""
-        evaluation = self.evaluation.model_copy(update={} if data is None else {"data": data})
+        changes = {} if data is None else {"data": tuple(data)}
+        evaluation = EvaluationSettings.model_validate(self.evaluation.model_dump() | changes)
         asked = {"weights": weights, "pipeline": pipeline}
         changed = {name: value for name, value in asked.items() if value is not None}
         trained = {"training": None} if weights is not None else {}

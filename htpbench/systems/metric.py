@@ -102,3 +102,17 @@ def by_clip(metric: Metric) -> Metric:
         better=metric.better,
         code=metric.code,
     )
+
+
+def of_clips(meter: str, *labels: str) -> tuple[Metric, ...]:
+    """How many frames each clip has; for each label its number by clip, and frames by label."""
+    told = ["frames_by_clip"]
+    told += [name for one in labels for name in (f"{one}s_by_clip", f"frames_by_{one}")]
+    return tuple(
+        Metric(
+            name=f"{meter}.{name}",
+            kind="by_clip" if name.endswith("_by_clip") else "list",
+            better=None,
+        )
+        for name in told
+    )

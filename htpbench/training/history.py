@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from htpbench import metrics
+from htpbench.errors import BenchError
 from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
@@ -26,12 +29,16 @@ NOTE = (
     "history, last and best are MPJPE in mm on the test subjects named in checked_on; best is "
     "chosen on those same subjects, as the papers do, and is therefore optimistic"
 )
+HELD_OUT = (
+    "history, last and best are MPJPE in mm on {}, a training subject that was not trained on; "
+    "best is chosen on it, and scores are of the test subjects"
+)
 
 
 class History:
-    """The scores of one run, on the test subjects of its first motion; the best is kept on disk.
+    """The scores of one run on its first motion; the best is kept on disk.
 
-    card: what the weights' card says besides the scores.
+    They are of the recipe's held-out subject, else of the test subjects. card: what the weights' card says besides the scores.
     """
 
     def __init__(
@@ -39,8 +46,14 @@ class History:
     ) -> None:
         combination = parse(recipe.combination)
         self.evaluation = prepare(
-            motion, combination.frames, combination.pipeline(), recipe.detections, limit=WINDOWS
+            held_out(motion, recipe.held_out) if recipe.held_out else motion,
+            combination.frames,
+            combination.pipeline(),
+            recipe.detections,
+            limit=WINDOWS,
+            every=recipe.every,
         )
+        self.note = HELD_OUT.format(recipe.held_out) if recipe.held_out else NOTE
         self.steps = steps
         self.gap = max(-(-steps // CHECKS), APART)
         self.path = out / "best.safetensors"
@@ -72,9 +85,32 @@ class History:
             **self.own,
             "history": self.points,
             **{name: {"step": step, "mpjpe": error} for name, (step, error) in ends.items()},
-            "note": NOTE,
+            "note": self.note,
             "checked_on": self.evaluation.card,
         }
+
+
+def held_out(motion: Motion, subject: str) -> Motion:
+    """A training subject's clips, as if they were for testing; BenchError where there is none."""
+    clips = tuple(
+        replace(clip, split="test") for clip in motion.split("train") if clip.subject == subject
+    )
+    if not clips:
+        raise BenchError(f"{motion.name} has no training subject {subject!r} to hold out")
+    return Motion(f"{motion.name}, {subject}", clips)
+
+
+def typical(motion: Motion) -> str:
+    """The training subject with the median number of frames; BenchError where there is one only."""
+    frames = Counter()
+    for clip in motion.split("train"):
+        frames[clip.subject] += len(clip.positions)
+    if len(frames) < 2:
+        raise BenchError(
+            f"{motion.name} has one training subject, so that none can be held out to choose the "
+            "best weights by; choose them on the test subjects with --best-on test"
+        )
+    return sorted(frames, key=lambda subject: (frames[subject], subject))[(len(frames) - 1) // 2]
 
 
 def final_scores(
@@ -85,7 +121,12 @@ def final_scores(
     scores = []
     for motion in motions:
         where = prepare(
-            motion, combination.frames, combination.pipeline(), recipe.detections, limit=150
+            motion,
+            combination.frames,
+            combination.pipeline(),
+            recipe.detections,
+            limit=150,
+            every=recipe.every,
         )
         lifted = predict(trainee.lifter[0], where.views, where.windows, device=device)
         found = scoring.measure(lifted, where)
@@ -99,4 +140,8 @@ def ends(path: Path) -> str:
     card = files.load_json(path.with_suffix(".json"))
     last, best = (f"{card[x]['mpjpe']:.1f} mm at step {card[x]['step']}" for x in ("last", "best"))
     kept = path.with_name("best.safetensors")
-    return f"last: {last}; best: {best}, in {kept}, chosen on the test subjects and so optimistic"
+    on_test = card["note"] == NOTE
+    chosen = "chosen on the test subjects and so optimistic" if on_test else "chosen on a held-out"
+    return (
+        f"last: {last}; best: {best}, in {kept}, {chosen}{'' if on_test else ' training subject'}"
+    )

@@ -13,11 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from htpbench.errors import BenchError
 from htpbench.outside import files
+from htpbench.systems import cards
 from htpbench.systems.combination import Combination, parse
 from htpbench.systems.shipped import data_folder
 from htpbench.training.rates import Cosine, PerEpoch
 
 Optimiser = Literal["adamw", "adam", "amsgrad"]
+LEAST = 3  # frames that training for any schedule keeps
+SCHEDULES = f"one in four unpruned, else 1 to 3 stages, r log-uniform from {LEAST}"
 LossName = Literal["mixste", "mpjpe", "motionbert"]
 Precision = Literal["float32", "bfloat16"]
 
@@ -92,6 +95,9 @@ class Recipe:
     detections: str = "cpn"
     any_schedule: bool = False
     seed: int = 0
+    draws: tuple[str, ...] = ()  # for any schedule: pruners, recoverers, and how schedules come
+    every: int = 1  # of the frames: 3 trains at a third of the rate
+    held_out: str = ""  # a training subject that is not trained on, to choose the best weights by
 
     def __post_init__(self) -> None:
         for name in ("steps", "epochs", "batch"):
@@ -113,6 +119,8 @@ class Recipe:
         given = {name: value for name, value in card if name in own}
         if made.keys() & {"steps", "epochs"}:
             given |= {"steps": None, "epochs": None}
+        if made.get("any_schedule"):
+            made["draws"] = (*built("pruner"), *built("recoverer"), SCHEDULES)
         return cls(str(parsed), data, **(given | made))
 
     def total(self, epoch: int) -> int:
@@ -120,5 +128,13 @@ class Recipe:
         return self.steps or self.epochs * epoch  # type: ignore[operator]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return json.loads(json.dumps(asdict(self)))
+        """As JSON holds it; without what came later, where it is not used."""
+        unused = {name for name in ("draws", "every", "held_out") if not getattr(self, name)}
+        unused |= {"every"} if self.every == 1 else set()
+        held = {name: value for name, value in asdict(self).items() if name not in unused}
+        return json.loads(json.dumps(held))
+
+
+def built(kind: str) -> list[str]:
+    """The shipped systems of a kind that have code."""
+    return [name for name, card in cards.shipped(kind).items() if card.implementation]

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from htpbench.bench.claims import in_turn
 from htpbench.bench.devices import device_lock
 from htpbench.bench.runner import Runner
+from htpbench.measuring.controls import STEP
 from htpbench.network import weights
 from htpbench.outside.progress import Tick
 from htpbench.records.rows import Row
@@ -31,31 +33,39 @@ class Network:
         """A name that every file system takes."""
         name = re.sub(r"[^\w.+-]", "_", self.recipe.combination)
         kind = ".any" if self.recipe.any_schedule else ""
+        kind += f".every{self.recipe.every}" if self.recipe.every > 1 else ""
         return f"{name}{kind}.seed{self.recipe.seed}"
 
 
-def networks(study: Study) -> list[Network]:
-    """What the study trains; an unpruned network serves `same` and `transferred`."""
+def networks(study: Study, data: tuple[str, ...]) -> list[Network]:
+    """What the study trains on data; an unpruned network serves `same` and `transferred`."""
     training = study.training
     assert training is not None
     found: dict[Recipe, Network] = {}
+
+    def recipe(source: Combination, seed: int, **more: Any) -> Recipe:
+        return Recipe.of(
+            str(source),
+            data,
+            steps=training.steps,
+            batch=training.batch,
+            rate=training.rate,
+            detections=study.evaluation.detections,
+            seed=seed,
+            **more,
+        )
+
     for seed in training.seeds:
         for regime in training.regimes:
             for combination in study.parsed():
                 source = combination if regime == "same" else combination.unpruned
-                recipe = Recipe.of(
-                    str(source),
-                    (study.evaluation.data,),
-                    steps=training.steps,
-                    batch=training.batch,
-                    rate=training.rate,
-                    detections=study.evaluation.detections,
-                    any_schedule=regime == "any",
-                    seed=seed,
-                )
-                served = found.setdefault(recipe, Network(recipe)).serves
+                one = recipe(source, seed, any_schedule=regime == "any")
+                served = found.setdefault(one, Network(one)).serves
                 if combination not in served:
                     served.append(combination)
+        if training.every_third:
+            one = recipe(study.reference_combination().unpruned, seed, every=STEP)
+            found[one] = Network(one)
     return list(found.values())
 
 
@@ -65,7 +75,7 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
     Any number of processes may do this at once: each network has one trainer. Finished networks
     are not trained again, an interrupted one resumes, and nothing that has a row is measured again.
     """
-    plan = networks(runner.study)
+    plan = networks(runner.study, tuple(training_sets(runner)))
     rows: dict[str, list[Row]] = {}
     with runner.writer() as writer:
 
@@ -84,7 +94,8 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
                 path = trained(runner, network, out, tell)
             here = runner.under(weights=str(path), training=None)
             found: list[Row] = []
-            if runner.study.reference_combination().unpruned in network.serves:
+            third = network.recipe.every == STEP
+            if third or runner.study.reference_combination().unpruned in network.serves:
                 found += here.control(writer, tell)
             for combination in network.serves:
                 found += here.measure(combination, writer, tell).values()
@@ -96,16 +107,26 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
     return list({row.key: row for row in ordered}.values())
 
 
+def training_sets(runner: Runner) -> dict[str, str]:
+    """The study's data sets that have training clips, with their fingerprints; BenchError: none."""
+    motion = runner.context.motion
+    training = {clip.name for clip in motion.split("train")}
+    return {
+        name: one.fingerprint
+        for name, one in runner.context.sources.items()
+        if any(clip.name in training for clip in one.clips)
+    }
+
+
 def trained(runner: Runner, network: Network, out: Path, tell: Callable[[str], None]) -> Path:
     """The network's weights, trained now unless they are there, made in the same way."""
     path, recipe = out / "weights.safetensors", network.recipe
     if path.is_file():
         card = weights.read(path)[1]
         made = dict(card.get("recipe", {})) | {"data": recipe.plain()["data"]}
-        if (
-            made == recipe.plain()
-            and runner.context.motion.fingerprint in card.get("fingerprints", {}).values()
-        ):
+        if made == recipe.plain() and set(training_sets(runner).values()) <= {
+            *card.get("fingerprints", {}).values()
+        }:
             return path
     return train(
         recipe,

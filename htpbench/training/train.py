@@ -23,8 +23,8 @@ from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.losses import LOSSES
-from htpbench.training.recipes import Precision, Recipe
-from htpbench.training.trainee import LEAST, Sampler, Trainee
+from htpbench.training.recipes import LEAST, Precision, Recipe
+from htpbench.training.trainee import Sampler, Trainee
 
 SAVE_EVERY_S = 60.0
 CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it
@@ -63,7 +63,8 @@ def train(
     if recipe.any_schedule and combination.frames <= LEAST:
         raise BenchError(f"--any-schedule keeps {LEAST} frames or more; expected F above {LEAST}")
     torch.manual_seed(recipe.seed)
-    trainee = Trainee(combination, recipe.any_schedule).to(device).train()
+    draws = recipe.draws if recipe.any_schedule else None
+    trainee = Trainee(combination, recipe.any_schedule, draws).to(device).train()
     optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
     sampler = Sampler(recipe, combination.frames)
     steps = recipe.total(sampler.epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,35 +14,38 @@ from htpbench.diffusion.sampler import denoises
 from htpbench.diffusion.schedule import STEPS
 from htpbench.motion import open_motion
 from htpbench.motion.skeleton import flip
-from htpbench.motion.views import make_views
+from htpbench.motion.views import downsample, make_views
 from htpbench.motion.windows import cut
 from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
-from htpbench.systems import cards
 from htpbench.systems.combination import Combination, Part
-from htpbench.training.recipes import Recipe
-
-LEAST = 3  # frames that training for any schedule keeps
+from htpbench.training.recipes import LEAST, Recipe, built
 
 
 class Trainee(nn.Module):
     """The parameters under training, named as in a weights file."""
 
-    def __init__(self, combination: Combination, any_schedule: bool) -> None:
+    def __init__(
+        self, combination: Combination, any_schedule: bool, draws: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
+        drawn = {
+            kind: [name for name in built(kind) if draws is None or name in draws]
+            for kind in ("pruner", "recoverer")
+        }
         self.lifter = [build(combination, any_schedule=any_schedule)]  # hidden: no second names
         self.backbone = self.lifter[0].backbone
         self.first = combination.card.first
-        names = built("recoverer") if any_schedule else []
+        names = drawn["recoverer"] if any_schedule else []
         self.recoverer = nn.ModuleDict()
         for name in names:
             part = build_recoverer(Part(name), combination.frames, None, self.backbone)
             self.recoverer[name] = part
         if combination.recoverer and self.lifter[0].recoverer:
             self.recoverer[combination.recoverer.name] = self.lifter[0].recoverer
-        self.pruners = [build_pruner(Part(name)) for name in built("pruner")]
+        self.pruners = [build_pruner(Part(name)) for name in drawn["pruner"]]
         self.readable = set(readable(self.backbone))
 
     def draw(self, rng: np.random.Generator, any_schedule: bool) -> Lifter:
@@ -76,11 +80,6 @@ class Trainee(nn.Module):
         return poses2d, noised(targets, time, torch.randn_like(targets)), time
 
 
-def built(kind: str) -> list[str]:
-    """The shipped systems of a kind that have code."""
-    return [name for name, card in cards.shipped(kind).items() if card.implementation]
-
-
 class Sampler:
     """Random windows of the training views of several motions; a batch depends on (seed, step)."""
 
@@ -91,7 +90,8 @@ class Sampler:
         self.poses3d: list[np.ndarray] = []  # metres
         self.windows: list[np.ndarray] = []  # (W, F) rows
         for motion in self.motions:
-            views = make_views(motion.split("train"), recipe.detections, "all")
+            clips = [clip for clip in motion.split("train") if clip.subject != recipe.held_out]
+            views = downsample(make_views(clips, recipe.detections, "all"), recipe.every)
             self.poses2d.append(with_mirror(views.poses2d))
             self.poses3d.append(with_mirror(views.poses3d) / np.float32(1000.0))
             self.windows.append(cut(views, frames, stride=max(frames // 4, 1)).index)

@@ -1,0 +1,44 @@
+"""Intervals of rows, made of what they say clip by clip: one method, whenever measured."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from htpbench.records.pairing import averaged
+from htpbench.records.row import Row
+from htpbench.systems import catalogue
+
+
+def restated(rows: Iterable[Row]) -> list[Row]:
+    """The rows; those of metrics that are told by clip have the interval of subjects.
+
+    None where it cannot be known: rows of older meters do not tell all of them by clip.
+    """
+    rows = list(rows)
+    cards: dict[tuple, dict[str, Row]] = defaultdict(dict)
+    for row in rows:
+        if row.status == "ok" and isinstance(row.axis, list):
+            cards[alike(row)][row.metric] = row
+    return [one_restated(row, cards) for row in rows]
+
+
+def alike(row: Row) -> tuple:
+    """What rows of one measurement share."""
+    meter = row.metric.partition(".")[0]
+    return row.combination, meter, json.dumps(row.conditions, sort_keys=True)
+
+
+def one_restated(row: Row, cards: dict[tuple, dict[str, Row]]) -> Row:
+    """A row with the interval that its card's rows by clip give it."""
+    needed = catalogue.metric(row.metric).paired_by
+    if row.status != "ok" or not needed:
+        return row
+    card = cards.get(alike(row), {})
+    if not set(needed) <= card.keys() or len({len(card[one].axis or ()) for one in needed}) > 1:
+        return replace(row, low=None, high=None)
+    found = averaged([card], row.metric)
+    low, high = found.interval()
+    return replace(row, low=low, high=high, samples=found.subjects or row.samples)
