@@ -19,6 +19,7 @@ MEAN_POSE = "control: mean pose"
 EVERY_THIRD = "control: unpruned, every third frame"
 TRAINED_THIRD = "control: unpruned, every third frame, trained so"
 SMOOTHED = f"control: unpruned, smoothed over {SPAN} frames"
+CONTROLS = {MEAN_POSE, EVERY_THIRD, TRAINED_THIRD, SMOOTHED}
 METER = "accuracy"  # what controls are measured by
 Ask = Callable[[], list[Measurement]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from htpbench.bench.claims import ELSEWHERE_S, Claims
-from htpbench.bench.controls import EVERY_THIRD, MEAN_POSE, Ask, controls
+from htpbench.bench.controls import CONTROLS, Ask, controls
 from htpbench.bench.devices import deadline, device_lock
 from htpbench.bench.job import Job, job
 from htpbench.bench.outcome import Outcome, checked, failure
@@ -257,5 +257,5 @@ def run(runner: Runner, combinations: Sequence[Combination], tick: Tick) -> list
 def succeeded(study: Study, rows: Iterable[Row]) -> bool:
     """Whether anything that was asked for was measured; controls were not asked for."""
     base = study.reference_combination().unpruned
-    unasked = {MEAN_POSE, EVERY_THIRD} | ({str(base)} - set(map(str, study.parsed())))
+    unasked = CONTROLS | ({str(base)} - set(map(str, study.parsed())))
     return any(row.status == "ok" and row.combination not in unasked for row in rows)

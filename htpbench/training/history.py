@@ -38,7 +38,8 @@ HELD_OUT = (
 class History:
     """The scores of one run on its first motion; the best is kept on disk.
 
-    They are of the recipe's held-out subject, else of the test subjects. card: what the weights' card says besides the scores.
+    They are of the recipe's held-out subject, else of the test subjects. card: what the weights'
+    card says besides the scores.
     """
 
     def __init__(
@@ -140,8 +141,6 @@ def ends(path: Path) -> str:
     card = files.load_json(path.with_suffix(".json"))
     last, best = (f"{card[x]['mpjpe']:.1f} mm at step {card[x]['step']}" for x in ("last", "best"))
     kept = path.with_name("best.safetensors")
-    on_test = card["note"] == NOTE
-    chosen = "chosen on the test subjects and so optimistic" if on_test else "chosen on a held-out"
-    return (
-        f"last: {last}; best: {best}, in {kept}, {chosen}{'' if on_test else ' training subject'}"
-    )
+    on_test = "the test subjects and so optimistic"
+    chosen_on = on_test if card["note"] == NOTE else "a training subject that was held out"
+    return f"last: {last}; best: {best}, in {kept}, chosen on {chosen_on}"
