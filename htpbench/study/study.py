@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, Field, field_validator, model_validator
 
@@ -38,13 +38,15 @@ class EvaluationSettings(Strict):
         """The data sets, each named as `--data` names it."""
         return (self.data,) if isinstance(self.data, str) else self.data
 
-    @field_validator("data")
+    @field_validator("data", mode="before")
     @classmethod
-    def plain(cls, data: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        """One data set is a text."""
-        if not data or (isinstance(data, tuple) and "" in data):
-            raise BenchError("`data` names something, or is left out")
-        return data[0] if isinstance(data, tuple) and len(data) == 1 else data
+    def plain(cls, data: Any) -> Any:
+        """One data set is a text, several are a tuple of texts."""
+        named = [data] if isinstance(data, str) else data
+        listed = isinstance(named, list | tuple) and all(isinstance(one, str) for one in named)
+        if not listed or not named or "" in named:
+            raise BenchError("`data` names something or lists such names, or is left out")
+        return named[0] if len(named) == 1 else tuple(named)
 
     @model_validator(mode="after")
     def check(self) -> EvaluationSettings:
