@@ -78,20 +78,30 @@ def estimate(
     groups: (C,) actions; given, the value is the mean over them of their means.
     """
     sums = np.atleast_2d(sums).astype(float)
-    groups = np.zeros(len(counts)) if groups is None else groups
-    present = np.unique(subjects[counts > 0])
-    without = (subjects != present[:, None]).astype(float)  # (U, C)
-    by_seed = group_mean(sums, counts, groups)  # (S,)
-    share = weights(counts, groups)
-    held = np.array([share[subjects == one].sum() for one in present])
+    names, subject = np.unique(subjects[counts > 0], return_inverse=True)
+    _, group = np.unique(np.zeros(len(counts)) if groups is None else groups, return_inverse=True)
+    cell = subject * (group.max() + 1) + group[counts > 0]
+    shape = len(names), group.max() + 1
+
+    def table(numbers: np.ndarray) -> np.ndarray:
+        """(U, G) sums of numbers (C,) over the clips of each subject and group."""
+        found = np.bincount(cell, numbers[counts > 0], minlength=math.prod(shape))
+        return found.reshape(shape)
+
+    frames, errors = table(counts), np.array([table(line) for line in sums])  # (S, U, G)
+    total = frames.sum(axis=0)  # (G,)
+    by_seed = group_mean(errors.sum(axis=1), total)  # (S,)
+    whole = errors.mean(axis=0)  # (U, G)
     of_subjects = math.inf
-    if len(present) > 1:
-        means = group_mean(sums.mean(axis=0) * without, counts * without, groups)  # (U,)
-        of_subjects = float((len(present) - 1) * np.var(means))
+    if len(names) > 1:
+        without = group_mean(whole.sum(axis=0) - whole, total - frames)  # (U,), without each
+        of_subjects = float((len(names) - 1) * np.var(without))
+    share = np.divide(frames, total, out=np.zeros(shape), where=total > 0)
+    held = share.sum(axis=1) / (total > 0).sum()  # (U,) what each subject weighs
     seeds = len(sums)
     return Estimate(
         value=float(by_seed.mean()),
-        subjects=len(present),
+        subjects=len(names),
         effective=float(1 / (held**2).sum()),
         of_subjects=of_subjects,
         seeds=seeds,
@@ -99,21 +109,8 @@ def estimate(
     )
 
 
-def group_mean(sums: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """(...): mean over groups of sum / count of items (..., n); an empty group does not count."""
-    means = []
-    for group in np.unique(groups):
-        inside = groups == group
-        total, number = (sums * inside).sum(axis=-1), (counts * inside).sum(axis=-1)
-        means.append(np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0))
-    return np.nanmean(means, axis=0)
-
-
-def weights(counts: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """(C,): what each clip weighs in `group_mean`."""
-    totals = {group: counts[groups == group].sum() for group in np.unique(groups)}
-    full = [group for group, total in totals.items() if total > 0]
-    share = [
-        count / totals[g] if totals[g] > 0 else 0.0 for count, g in zip(counts, groups, strict=True)
-    ]
-    return np.array(share) / len(full)
+def group_mean(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(...): mean over groups of sums / counts (..., G); an empty group does not count."""
+    full = counts > 0
+    means = np.divide(sums, counts, out=np.zeros(np.broadcast(sums, counts).shape), where=full)
+    return means.sum(axis=-1) / full.sum(axis=-1)
