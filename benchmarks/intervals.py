@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/intervals.py            # the table of intervals.md, minutes
     .venv/bin/python benchmarks/intervals.py --draws 500
+    .venv/bin/python benchmarks/intervals.py --needed 0.5 3   # standard deviations, mm
 
 Errors of a network minus another's: a part of each subject, of each training seed, of both at once,
 and of each clip. The truth is 0. `clips` is what comes out where clips are drawn as if they were of
@@ -12,7 +13,7 @@ import argparse
 
 import numpy as np
 
-from htpbench.records.intervals import estimate
+from htpbench.records.intervals import Estimate, estimate
 
 OPEN = (0.39, 0.22, 0.20, 0.17, 0.01, 0.01)  # shares of frames of the open test subjects
 WEIGHTS = {
@@ -64,14 +65,30 @@ def coverage(draws, shares, seeds=1, parts=(1, 0, 0), skewed=False):
     return held / draws
 
 
+def needed(of_subjects, of_seeds, floor=0.3):
+    """Lines: the smallest difference (mm) told in half of all cases, by subjects and seeds."""
+    for subjects in (5, 10, 20, 50, 100):
+        cells = []
+        for seeds in (1, 3, 5, 10) if of_seeds else (1,):
+            of_both = of_subjects**2 / subjects, of_seeds**2 / seeds
+            one = Estimate(0.0, subjects, subjects, of_both[0], seeds, of_both[1])
+            known = seeds > 1 or not of_seeds
+            cells.append(f"{floor + one.half():.2f}" if known else "no verdict")
+        print(f"| {subjects} | {' | '.join(cells)} |")
+
+
 def main():
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=4000)
-    draws = parser.parse_args().draws
-    print(
-        "| subjects | seeds | what varies | covered | clips drawn |\n| --- | --- | --- | --- | --- |"
-    )
+    parser.add_argument("--needed", type=float, nargs=2, metavar=("SUBJECTS_MM", "SEEDS_MM"))
+    asked = parser.parse_args()
+    if asked.needed:
+        needed(*asked.needed)
+        return
+    draws = asked.draws
+    print("| subjects | seeds | what varies | covered | clips drawn |")
+    print("| --- | --- | --- | --- | --- |")
     for name, shares in WEIGHTS.items():
         for seeds in (1, 3, 5):
             for what in PARTS if seeds > 1 else ["subjects"]:

@@ -18,7 +18,7 @@ from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction
 from htpbench.meters.accuracy import ACTION_MEAN
-from htpbench.records.pairing import difference, paired, unlike
+from htpbench.records.pairing import comparable, difference, paired, unlike
 from htpbench.records.rows import Row
 from htpbench.records.verdicts import compare
 from htpbench.systems import catalogue
@@ -31,7 +31,12 @@ MPJPE = "accuracy.mpjpe_by_clip"
 def rows(name, values, frames, **conditions):
     axis = [f"clip {index}" for index in range(len(frames))]
     told = {"axis": axis, "conditions": {**CARD, **conditions}, "key": name, "environment": "e"}
-    metrics = {"mpjpe_by_clip": ("mm", values), "frames_by_clip": ("1", frames)}
+    metrics = {
+        "mpjpe_by_clip": ("mm", values),
+        "frames_by_clip": ("1", frames),
+        "subjects_by_clip": ("1", [*range(len(frames))]),
+        "frames_by_subject": ("1", frames),
+    }
     return {
         f"accuracy.{metric}": Row(
             study="s", combination=name, metric=f"accuracy.{metric}", value=value, unit=unit, **told
@@ -41,8 +46,14 @@ def rows(name, values, frames, **conditions):
 
 
 def test_a_difference_weighs_frames():
-    value, low, high = difference(rows("b", [54.0, 150.0], [10.0, 30.0]), rows("a", *FIRST))
-    assert value == pytest.approx(1.0) and low == pytest.approx(0.0) and high == pytest.approx(4.0)
+    found = difference([(rows("b", [54.0, 150.0], [10.0, 30.0]), rows("a", *FIRST))])
+    assert found.value == pytest.approx(1.0) and found.subjects == 2
+    assert found.of_subjects == pytest.approx(4), "4 without the one, 0 without the other"
+
+
+def nothing(found):
+    """Whether two networks are the same on every clip."""
+    return found.value == found.of_subjects == 0
 
 
 def test_clips_are_paired_by_name():
@@ -50,7 +61,7 @@ def test_clips_are_paired_by_name():
         metric: replace(row, axis=row.axis[::-1], value=row.value[::-1])
         for metric, row in rows("b", *FIRST).items()
     }
-    assert difference(turned, rows("a", *FIRST)) == (0, 0, 0)
+    assert nothing(difference([(turned, rows("a", *FIRST))]))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +74,7 @@ def test_clips_are_paired_by_name():
 )
 def test_unlike_cards_are_refused_by_field(conditions, told):
     with pytest.raises(BenchError, match=told):
-        difference(rows("b", *FIRST, **conditions), rows("a", *FIRST))
+        comparable(rows("b", *FIRST, **conditions), rows("a", *FIRST))
 
 
 def listed(card, **metrics):
@@ -80,12 +91,12 @@ def test_every_metric_is_paired_over_its_own_counts():
         listed(rows(name, *FIRST), pck_by_clip=values)
         for name, values in (("a", [90.0, 80.0]), ("b", [94.0, 80.0]))
     )
-    assert paired(pck, b, a) and difference(b, a, pck)[0] == pytest.approx(4 * 10 / 40)
+    assert paired(pck, b, a) and difference([(b, a)], pck).value == pytest.approx(4 * 10 / 40)
     mpjve = "accuracy.mpjve"
     assert not paired(mpjve, b, a)
     a = listed(a, mpjve_by_clip=[1.0, 2.0], velocities_by_clip=[9.0, 1.0])
     b = listed(b, mpjve_by_clip=[2.0, 2.0], velocities_by_clip=[9.0, 1.0])
-    assert paired(mpjve, b, a) and difference(b, a, mpjve)[0] == pytest.approx(0.9)
+    assert paired(mpjve, b, a) and difference([(b, a)], mpjve).value == pytest.approx(0.9)
     assert not paired(mpjve, listed(b, velocities_by_clip=[8.0, 1.0]), a)
     assert not paired(mpjve, rows("b", *FIRST), a), "an older meter told MPJPE alone"
 
@@ -95,32 +106,32 @@ def test_means_of_actions_are_paired_too():
     frames, actions = [10.0, 30.0, 5.0], [0, 0, 1]
     a = listed(rows("a", [50.0, 150.0, 90.0], frames), actions_by_clip=actions)
     b = listed(rows("b", [54.0, 150.0, 98.0], frames), actions_by_clip=actions)
-    value, low, high = difference(b, a, ACTION_MEAN.name)
-    assert value == pytest.approx((4 * 10 / 40 + 8) / 2)
-    assert (low, high) == pytest.approx((0, 8)), "draws of one clip alone"
+    found = difference([(b, a)], ACTION_MEAN.name)
+    assert found.value == pytest.approx((4 * 10 / 40 + 8) / 2)
     even = listed(rows("b", [52.0, 152.0, 92.0], frames), actions_by_clip=actions)
-    assert difference(even, a, ACTION_MEAN.name) == pytest.approx((2, 2, 2))
+    assert difference([(even, a)], ACTION_MEAN.name).interval() == pytest.approx((2, 2))
     assert not paired(ACTION_MEAN.name, rows("b", [1.0, 2.0, 3.0], frames), a)
 
 
 def test_other_frames_are_refused():
     with pytest.raises(BenchError, match="windows is '1 of 2', not '2 of 2'"):
-        difference(rows("b", [50.0], [10.0], windows="1 of 2"), rows("a", *FIRST))
+        comparable(rows("b", [50.0], [10.0], windows="1 of 2"), rows("a", *FIRST))
     with pytest.raises(BenchError, match=r"frames scored is 10.0, not 40.0"):
-        difference(rows("b", [50.0], [10.0]), rows("a", *FIRST))
+        comparable(rows("b", [50.0], [10.0]), rows("a", *FIRST))
     with pytest.raises(BenchError, match="was not measured"):
-        difference({}, rows("a", *FIRST))
+        comparable({}, rows("a", *FIRST))
 
 
 def test_other_windows_over_the_same_frames_and_other_weights_are_compared():
     other = rows("b", *FIRST, windows="4 of 4", stride=27, weights="w", trained="any")
-    assert difference(other, rows("a", *FIRST)) == (0, 0, 0)
+    comparable(other, rows("a", *FIRST))
+    assert nothing(difference([(other, rows("a", *FIRST))]))
 
 
 def test_the_mean_pose_has_no_flip():
     blind = rows("control: mean pose", *FIRST)
     blind = {m: replace(r, conditions={"data": "a", "detections": "cpn"}) for m, r in blind.items()}
-    assert difference(blind, rows("a", *FIRST)) == (0, 0, 0)
+    comparable(blind, rows("a", *FIRST))
 
 
 def test_unlike_names_every_field_once():
@@ -220,11 +231,15 @@ def test_a_faster_machine_is_no_faster_network(speedup, said, how):
     assert found.verdict == said and how in found.how
 
 
+FRAMES = [10.0, 30.0, 10.0, 10.0, 20.0]
+
+
 def scored(name, by_clip, **conditions):
-    """Accuracy rows; the interval of the mean alone is wide."""
-    pair = rows(name, by_clip, FIRST[1], **conditions)
+    """Accuracy rows of five subjects, the last three like the first."""
+    by_clip = [*by_clip, by_clip[0], by_clip[0], by_clip[0]]
+    pair = rows(name, by_clip, FRAMES, **conditions)
     told = pair["accuracy.mpjpe_by_clip"].conditions
-    mean = (10 * by_clip[0] + 30 * by_clip[1]) / 40
+    mean = float(np.average(by_clip, weights=FRAMES))
     found = [*pair.values(), one(name, "accuracy.mpjpe", mean, 50.0, conditions=told)]
     return [replace(row, key=f"{name}{row.metric}{told}") for row in found]
 
@@ -260,14 +275,17 @@ def test_what_a_meter_tells_by_clip_is_judged_by_clip():
         for found in scoring.measure(Prediction(rows, truth + scale * noise), evaluation)
     ]
     found = {one.metric: one for one in compare(A, B, held)[0]}
-    single = {metric for metric in small.metrics("accuracy") if not metric.endswith("_by_clip")}
-    assert found.keys() == single and {one.how for one in found.values()} == {"paired by clip"}
+    single = {one for one in small.metrics("accuracy") if catalogue.metric(one).kind == "number"}
+    assert found.keys() == single and all(
+        one.how[:14] == "paired by clip" for one in found.values()
+    )
     for one in found.values():
         assert one.difference == pytest.approx(one.b - one.a, rel=1e-4, abs=1e-6)
-        assert one.verdict == "worse"
+        assert one.verdict == "unsure" and "5 are needed" in one.why
     old = [row for row in held if row.metric in {*single, MPJPE, "accuracy.frames_by_clip"}]
     was = {one.metric: one for one in compare(A, B, old)[0]}
-    assert [m for m, one in was.items() if one.how == "paired by clip"] == ["accuracy.mpjpe"]
+    assert [m for m, one in was.items() if "paired by" in one.how] == ["accuracy.mpjpe"]
+    assert was["accuracy.mpjpe"].why == "whose clips they are is not known"
     assert was["accuracy.p_mpjpe"].verdict == "unsure"
 
 
@@ -280,9 +298,11 @@ def test_the_newest_alike_pair_counts_and_the_same_weights_come_first():
     newer += scored(B, [8.0, 8.0], flip=False)
     (found,), _ = compare(A, B, [*old, *gt, *newer])
     assert found.b == 8.0  # its pair has the newest row, and none is older than the others'
-    others = [replace(row, at="2026-01-04T00:00:00Z") for row in scored(B, [1.0, 1.0], weights="w")]
+    others = [
+        replace(row, at="2026-01-04T00:00:00Z") for row in scored(B, [40.0, 140.0], weights="w")
+    ]
     (found,), _ = compare(A, B, [*old, *others])
-    assert found.b == 125.0
+    assert found.b == 87.5
     (found,), _ = compare(A, B, [*scored(A, [50.0, 150.0]), *others])
     assert found.differing["weights"] == (None, "w") and found.verdict == "better"
 
@@ -332,7 +352,8 @@ def test_wrong_names_are_refused():
 def test_the_verb_prints_what_it_compared_and_exits_2_for_the_rest(monkeypatch, capsys):
     assert call(monkeypatch, "compare", A, B, "--results", FROZEN) == 0
     said = capsys.readouterr().out
-    assert "+0.70 [+0.12, +1.31]" in said and "paired by clip" in said and "+1.8 %" in said
+    assert "+0.70 [-0.07, +1.46]" in said and "over 4 subjects" in said and "+1.8 %" in said
+    assert "unsure, for there are 4 subjects, 5 are needed" in said
     assert "accuracy: synthetic (test subjects), cpn detections, weights mixste.tiny-81" in said
     control = "control: unpruned, every third frame"
     assert call(monkeypatch, "compare", control, B, "--results", FROZEN, "--format", "csv") == 0

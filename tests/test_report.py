@@ -11,7 +11,8 @@ from rich.console import Console
 
 from htpbench.errors import BenchError
 from htpbench.records.front import front
-from htpbench.records.rows import Row, Store, row_key
+from htpbench.records.results import Results
+from htpbench.records.rows import Row, row_key
 from htpbench.records.verdicts import compare
 from htpbench.report.comparison import render
 from htpbench.report.console import sweep_lines
@@ -195,7 +196,7 @@ def test_front_keeps_what_nothing_beats():
 def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
     rows = [*sweep(), row(HOT, "time.speedup", None, status="timeout", reason="a|b\nc")]
     table = sweep_table(rows)
-    markdown, raw = write(table, tmp_path / "new", "sweep", sweep_text)
+    markdown, raw = write(table, tmp_path / "new", "sweep", sweep_text(table))
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sweep.csv", "sweep.md"]
     lines = markdown.read_text().splitlines()
     heads = [cell.strip() for cell in lines[0].split("|")[1:-1]]
@@ -223,7 +224,7 @@ def test_small_models_keep_their_digits():
 
 def test_published_tables_are_written(tmp_path):
     comparison = published_table(4, [row("mixste-243", "cost.params", 33783811)])
-    markdown, raw = write(comparison, tmp_path, "table4", published_text)
+    markdown, raw = write(comparison, tmp_path, "table4", published_text(comparison))
     lines = markdown.read_text().splitlines()
     assert lines[2].count("33.78") == 2 and "| yes" in lines[2]
     assert "why empty" in lines[27]  # after a head, a rule, 24 methods and an empty line
@@ -232,7 +233,7 @@ def test_published_tables_are_written(tmp_path):
 
 
 def test_nothing_measured_is_an_empty_table(tmp_path):
-    markdown, _ = write(sweep_table([]), tmp_path, "empty", sweep_text)
+    markdown, _ = write(sweep_table([]), tmp_path, "empty", sweep_text(sweep_table([])))
     assert markdown.read_text() == "Nothing measured.\n"
 
 
@@ -244,7 +245,7 @@ def drawn(table, folder, allowed=None):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BenchError, match="cannot write"):
-        write(sweep_table(sweep()), tmp_path / "file", "sweep", sweep_text)
+        write(sweep_table(sweep()), tmp_path / "file", "sweep", "text")
     with pytest.raises(BenchError, match="cannot write"):
         drawn(sweep_table(sweep()), tmp_path / "file")
 
@@ -252,7 +253,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
 def test_a_refused_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
     (tmp_path / "sweep.md").mkdir()  # os.replace refuses to put a file there
     with pytest.raises(BenchError, match="cannot write"):
-        write(sweep_table(sweep()), tmp_path, "sweep", sweep_text)
+        write(sweep_table(sweep()), tmp_path, "sweep", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.md"]
 
 
@@ -316,10 +317,10 @@ def test_a_terminal_shows_every_number_whole_and_a_reason_once(width):
 
 
 def test_a_comparison_fits_a_narrow_terminal():
-    held = Store(ROOT / "tests" / "frozen" / "results").read()
+    held = Results.read(ROOT / "tests" / "frozen" / "results")
     a, b = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri"
     console = Console(width=80, file=io.StringIO(), color_system=None)
     console.print(render(compare(a, b, held)[0], a, b, "table"))
     said = console.file.getvalue()
     assert max(map(len, said.splitlines())) <= 80 and "…" not in said
-    assert "+0.70 [+0.12," in said and "paired by clip" in said and "of A " not in said
+    assert "+0.70 [-0.07," in said and "paired by clip" in said and "of A " not in said

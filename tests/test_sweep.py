@@ -13,8 +13,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from htpbench.bench.controls import EVERY_THIRD, MEAN_POSE, SMOOTHED
 from htpbench.bench.devices import TimedOut, deadline, device_lock
-from htpbench.bench.runner import EVERY_THIRD, MEAN_POSE, Runner
+from htpbench.bench.runner import Runner
 from htpbench.errors import BenchError, NotBuilt
 from htpbench.measuring import context, prediction
 from htpbench.motion.clip import Motion
@@ -66,7 +67,9 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     found = Counter((row.combination, row.metric) for row in rows)
     plain = [*small.metrics("cost"), *small.metrics("time"), *small.metrics("accuracy")]
     expected = [
-        (name, metric) for name in (MEAN_POSE, EVERY_THIRD) for metric in small.metrics("accuracy")
+        (name, metric)
+        for name in (MEAN_POSE, EVERY_THIRD, SMOOTHED)
+        for metric in small.metrics("accuracy")
     ]
     expected += [(name, metric) for name in (small.NETWORK, small.PRUNED) for metric in plain]
     expected += [(small.PRUNED, metric) for metric in small.metrics("selection")]
@@ -107,7 +110,7 @@ def test_other_conditions_are_measured_anew_beside_the_old(tmp_path):
     added = [json.loads(line) for line in after[len(before) :].splitlines()]
     assert {(row["combination"], row["metric"]) for row in added} == {
         (name, metric)
-        for name in (small.NETWORK, EVERY_THIRD)
+        for name in (small.NETWORK, EVERY_THIRD, SMOOTHED)
         for metric in small.metrics("accuracy")
     }
 
@@ -124,7 +127,7 @@ def test_a_search_is_seeded_and_draws_valid_combinations(tmp_path):
     names, told = search(tmp_path, 12)
     drawn = [trial.user_attrs["combination"] for trial in told]
     assert len(told) == 12 and all(trial.state == TrialState.COMPLETE for trial in told)
-    assert {MEAN_POSE, EVERY_THIRD, small.NETWORK, *drawn} == set(names)
+    assert {MEAN_POSE, EVERY_THIRD, SMOOTHED, small.NETWORK, *drawn} == set(names)
     assert [str(parse(text)) for text in drawn] == drawn
     assert all(text.startswith("mixste.tiny-9+") and "+tr" in text for text in drawn)
     assert len(set(drawn)) > 6

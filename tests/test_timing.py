@@ -9,7 +9,7 @@ import torch
 
 from htpbench.measuring import timing
 from htpbench.network.build import build
-from htpbench.records.intervals import median_interval
+from htpbench.records.medians import median_interval
 from htpbench.systems import catalogue
 
 

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import math
 import re
 import statistics
 import time
 from pathlib import Path
 
 import torch
+from scipy.special import stdtrit
 
 from htpbench.measuring.environment import commit, environment, machine_name
 from htpbench.records.rows import Row, Store, row_key
@@ -26,7 +26,6 @@ FURTHER = (  # what the tables leave out and the project asks about
     "mhformer-351",
     "mhformer-351+tps:175@0,117@1",
 )
-T_975 = (math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306)  # by degrees
 
 
 def options(description):
@@ -92,7 +91,7 @@ def interval(values):
     mean = statistics.fmean(values)
     if len(values) < 2:
         return mean, None, None
-    half = T_975[len(values) - 1] * statistics.stdev(values) / len(values) ** 0.5
+    half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / len(values) ** 0.5
     return mean, mean - half, mean + half
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from htpbench.errors import BenchError
 
-PACKAGES = ("torch", "fvcore", "ptflops", "optuna", "pandas", "seaborn", "numpy")
+PACKAGES = ("torch", "fvcore", "ptflops", "optuna", "pandas", "seaborn", "numpy", "scipy")
 LEAST_FREE = 2**27  # bytes: the rows, tables and figures of some studies
 
 

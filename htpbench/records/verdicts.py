@@ -67,10 +67,13 @@ def cards(rows: Iterable[Row], name: str) -> list[Card]:
 
 
 def usual(base: Iterable[Card], mine: Iterable[Card]) -> list[str]:
-    """What is judged unless metrics are named: what is exact or has an interval."""
+    """What is judged unless metrics are named: what is exact, told by clip or has an interval."""
     held = [{m: row for card in side for m, row in card.items()} for side in (base, mine)]
     rows = {m: row for side in held for m, row in side.items() if not isinstance(row.value, list)}
-    metrics = {m for m, row in rows.items() if catalogue.metric(m).exact or row.low is not None}
+    known = {m: catalogue.metric(m) for m in rows}
+    metrics = {
+        m for m, one in known.items() if one.exact or one.paired_by or rows[m].low is not None
+    }
     both = held[0].keys() & held[1].keys()
     # An unpruned network selects nothing, and a control has errors alone.
     if any(row.combination.startswith("control") for side in held for row in side.values()):

@@ -71,7 +71,7 @@ def sweep_origins(rows: Iterable[Row], reference: str) -> Cells:
         cells[combination, metric_of(name, row.unit).column] = origin(row, rows.environments)
     for row in sorted(rows.held, key=lambda row: row.at):
         if row.metric == BY_CLIP and row.status == "ok" and row.combination != reference:
-            pairing = f"minus that of {reference}, paired clip by clip, 95 % over clips"
+            pairing = f"minus that of {reference}, paired clip by clip, 95 % over subjects"
             cells[row.combination, metric_of(DELTA).column] = (
                 f"{pairing}\n{origin(row, rows.environments)}"
             )

@@ -26,7 +26,8 @@ def differences(rows: Iterable[Row], reference: str) -> pandas.DataFrame:
             found = difference(some)
             lines.append((name, regime, seed, found.value, *found.interval()))
     columns = ["combination", "lineage", "seed", "difference", "low", "high"]
-    return pandas.DataFrame(lines, columns=columns)
+    table = pandas.DataFrame(lines, columns=columns)
+    return table.astype(dict.fromkeys(columns[3:], float))
 
 
 def by_seed(
@@ -68,7 +69,7 @@ def difference_table(table: pandas.DataFrame) -> pandas.DataFrame:
         name, regime, seed = one["combination"], one["lineage"], one["seed"]
         line = lines.setdefault((name, regime), {"combination": name, "weights": regime})
         if seed != MEAN:
-            bounds = f" [{one['low']:+.2f}, {one['high']:+.2f}]" if one["low"] == one["low"] else ""
+            bounds = f" [{one['low']:+.2f}, {one['high']:+.2f}]" if pandas.notna(one["low"]) else ""
             line[f"seed {seed} (mm)"] = f"{one['difference']:+.2f}{bounds}"
     texts = pandas.DataFrame(lines.values()).fillna("")
     return texts.reindex(columns=sorted(texts.columns, key=heading))

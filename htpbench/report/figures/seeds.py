@@ -27,7 +27,7 @@ def seeds(
     """Write <name>.png and <name>.svg of `scores` and `differences`, a line of panels a regime.
 
     Left: a point is the MPJPE of one network. Right: its difference to the reference of the same
-    seed; the bar is the 95 % interval of the mean over seeds, from clips.
+    seed; the bar is the 95 % interval of the mean, over subjects and seeds.
     """
     return save(lambda: _draw(found, apart, title, subtitle), folder, name)
 
