@@ -149,7 +149,7 @@ def test_a_search_that_stopped_counts_its_trials_and_draws_others(tmp_path, monk
     answered, real = [], prediction.predict
 
     def evaluate(*arguments, **named):
-        if len(answered) == 5:  # the control, then trials
+        if len(answered) == 6:  # two controls, then trials
             raise KeyboardInterrupt
         answered.append(1)
         return real(*arguments, **named)
@@ -230,8 +230,9 @@ def test_what_failed_three_times_is_left_alone_unless_asked_for(tmp_path):
     path = small.study(tmp_path, meters=("accuracy",), combinations=[small.NETWORK])
     told = {"out of memory: RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried"}
     tries = [failing(path, tmp_path / "r") for _ in range(4)]
-    assert tries == [(1, told), (1, told), (1, told), (0, told)]
-    assert failing(path, tmp_path / "r", retry=True) == (1, told)
+    both = 2, told  # the network, and the control of its poses
+    assert tries == [both, both, both, (0, told)]
+    assert failing(path, tmp_path / "r", retry=True) == both
     rows = sweep(bench(path, tmp_path / "r", retry=True))
     assert {row.status for row in rows} == {"ok"}
 
@@ -355,7 +356,7 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
         for key in planned.keys(parse(name), meter).values()
     }
     control = {row.key for row in rows if row.combination.startswith("control")}
-    assert len(control) == 2 * len(small.metrics("accuracy"))
+    assert len(control) == 3 * len(small.metrics("accuracy"))
     assert Counter(row.key for row in rows if row.status == "ok") == Counter(expected | control)
     assert all(row.status == "ok" for row in rows)
     states = Counter(trial.state for trial in trials(tmp_path / "results"))

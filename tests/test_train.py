@@ -14,6 +14,7 @@ from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file
 
 from htpbench.backbones.mixste import MixSTE
+from htpbench.errors import BenchError
 from htpbench.measuring.prediction import predict
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import make_views
@@ -337,3 +338,49 @@ def own_backbone(monkeypatch):
 def test_a_backbone_of_ones_own_trains_by_the_default_recipe(data, tmp_path, own_backbone):
     asked = Recipe.of("own.tiny-9", data, steps=2, batch=2)
     assert asked.loss == "mpjpe" and train(asked, tmp_path).exists()
+
+
+def test_the_best_is_chosen_on_a_training_subject_that_is_held_out(tmp_path, often):
+    arrays = small.arrays()
+    arrays["clip_subject"] = np.array(["A", "B", "C", "C"])
+    np.savez(tmp_path / "two.npz", **arrays)
+    two = (str(tmp_path / "two.npz"),)
+    motion = Sampler(recipe(two), 9).motions[0]
+    chosen = history.typical(motion)
+    assert chosen in "AB" and history.typical(small.motion()) == ""
+    whole, part = Sampler(recipe(two), 9), Sampler(recipe(two, held_out=chosen), 9)
+    kept = [clip for clip in motion.split("train") if clip.subject != chosen]
+    assert len(part.poses2d[0]) == 2 * 4 * sum(len(clip.positions) for clip in kept)
+    assert len(part.poses2d[0]) < len(whole.poses2d[0])
+    train(recipe(two, held_out=chosen), tmp_path / "out")
+    card = json.loads((tmp_path / "out" / "best.json").read_text())
+    assert card["recipe"]["held_out"] == chosen and f"on {chosen}, a training" in card["note"]
+    assert card["checked_on"]["data"] == f"two, {chosen}"
+    ends = history.ends(tmp_path / "out" / "weights.safetensors")
+    assert ends.endswith("chosen on a training subject that was held out")
+    with pytest.raises(BenchError, match="no training subject 'D' to hold out"):
+        train(recipe(two, held_out="D"), tmp_path / "other")
+
+
+def test_training_at_a_third_of_the_rate_sees_every_third_frame(data, tmp_path):
+    slow = Sampler(recipe(data, every=3), 5)
+    views = make_views(slow.motions[0].split("train"), "cpn", "all")
+    expected = np.concatenate(
+        [views.poses2d[a:b:3] for a, b in zip(views.start, views.stop, strict=True)]
+    )
+    assert np.array_equal(slow.poses2d[0][: len(expected)], expected)
+    train(recipe(data, every=3, combination="mixste.tiny-5"), tmp_path)
+    card = json.loads((tmp_path / "weights.json").read_text())
+    assert card["recipe"]["every"] == 3 and card["checked_on"]["frame_rate"] == 16.667
+
+
+def test_any_schedule_names_what_it_draws(data):
+    asked = recipe(data, any_schedule=True)
+    assert {"tps", "tpc", "tra", "tri"} < set(asked.draws) and "log-uniform" in asked.draws[-1]
+    some = Trainee(parse(small.NETWORK), True, ("tps", "tri"))
+    rng = np.random.default_rng(0)
+    drawn = [some.draw(rng, True) for _ in range(30)]
+    assert {type(one.pruner).__name__ for one in drawn} == {"TPS", "NoneType"}
+    assert set(some.recoverer) == {"tri"}
+    plain = recipe(data).plain()
+    assert not {"draws", "every", "held_out"} & plain.keys(), "recipes of before are the same"

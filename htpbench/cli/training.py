@@ -28,7 +28,7 @@ def train(
     best_on: Annotated[
         Literal["held-out", "test"],
         Parameter(
-            help="Subjects that choose the best weights: one of training, or those of tests."
+            help="What chooses the best weights: a training subject (if there are two), or tests."
         ),
     ] = "held-out",
     seed: int = 0,

@@ -11,7 +11,7 @@ import pandas
 from htpbench.errors import BenchError
 from htpbench.records.family import Comparison, tellable, ties, words
 from htpbench.records.judging import FLOOR, Word, number, too_little, trained_apart
-from htpbench.records.pairing import MPJPE, Card, comparable, difference
+from htpbench.records.pairing import MPJPE, Card, comparable, difference, paired
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.regimes import networks, scored
@@ -92,10 +92,15 @@ def references(
 ) -> dict[Network, Mapping[int | None, Pair]]:
     """Each network's rows and the reference's, by seed."""
     reference = str(study.reference_combination())
-    if study.training and scored(results):
-        return dict(by_seed(results, reference))  # type: ignore[arg-type]
-    base = results.measured.get(reference, {})
     found: dict[Network, Mapping[int | None, Pair]] = {}
+    if study.training and scored(results):
+        for one, by_one in by_seed(results, reference).items():
+            whole: dict[int | None, Pair] = {
+                seed: pair for seed, pair in by_one.items() if pairs(name, *pair)
+            }
+            found |= {one: whole} if whole else {}
+        return found
+    base = results.measured.get(reference, {})
     for combination, mine in results.measured.items():
         if combination != reference and pairs(name, mine, base):
             found[combination, ""] = {None: (mine, base)}
@@ -110,7 +115,7 @@ def bases(study: Study, results: Results, name: str) -> dict[Network, Seeds]:
         return {(reference, ""): {None: mine}} if name in mine else {}
     found: dict[Network, dict[int | None, Card]] = {}
     for (combination, regime, seed), mine in networks(results).items():
-        if combination == reference:
+        if combination == reference and name in mine:
             found.setdefault((combination, regime), {})[seed] = mine
     return dict(found)
 
@@ -121,7 +126,7 @@ def pairs(name: str, mine: Card, base: Card) -> bool:
         comparable(mine, base)
     except BenchError:
         return False
-    return name in mine and name in base
+    return name in mine and name in base and paired(name, mine, base)
 
 
 def compared(name: str, found: Sequence[Pair]) -> tuple[Comparison, str]:
