@@ -22,6 +22,7 @@ from htpbench.report.tables import axes_of
 from htpbench.systems.catalogue import metric as metric_of
 
 ERROR = "accuracy.mpjpe"
+DOTTED = (":", "--", "-.", (0, (1, 4)))  # lines of controls
 DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blur a comparison
 
 
@@ -67,8 +68,9 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
     if not all(table["allowed"]):
         hollow = {"color": "0.6", "marker": "o", "markersize": 5, "fillstyle": "none"}
         lines.append(Line2D([], [], linestyle="none", label="violates a constraint", **hollow))
-    for name, error in zip(controls["combination"], controls[ERROR], strict=True):
-        drawn = [axes.axhline(error, color="0.4", linewidth=1, linestyle=":") for axes in panels]
+    known = zip(controls["combination"], controls[ERROR], DOTTED, strict=False)
+    for name, error, look in known:
+        drawn = [axes.axhline(error, color="0.4", linewidth=1, linestyle=look) for axes in panels]
         drawn[0].set_label(name)
         lines.append(drawn[0])
     legend_below(figure, handles(looks), lines)
