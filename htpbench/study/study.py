@@ -46,6 +46,8 @@ class EvaluationSettings(Strict):
         listed = isinstance(named, list | tuple) and all(isinstance(one, str) for one in named)
         if not listed or not named or "" in named:
             raise BenchError("`data` names something or lists such names, or is left out")
+        if len(set(named)) < len(named):
+            raise BenchError(f"`data` is {', '.join(named)}; expected each once")
         return named[0] if len(named) == 1 else tuple(named)
 
     @model_validator(mode="after")
