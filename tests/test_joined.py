@@ -64,7 +64,7 @@ def test_what_names_no_data_is_refused(tmp_path, data):
     path = small.study(tmp_path)
     text = path.read_text()
     path.write_text(text.replace(f'"{tmp_path / "motion.npz"}"', data))
-    with pytest.raises(BenchError, match="`data` (names something|is a.npz, a.npz)"):
+    with pytest.raises(BenchError, match=r"`data` (names something|is a.npz, a.npz)"):
         load(str(path))
 
 
