@@ -37,7 +37,7 @@ def clean(path, results, names):
     assert store.problems == []
     counted = Counter(row.key for row in rows if row.status == "ok")
     control = {row.key for row in rows if row.combination.startswith("control")}
-    assert len(control) == 2 * len(small.metrics("accuracy"))
+    assert len(control) == 3 * len(small.metrics("accuracy"))
     assert counted.keys() - control >= planned(path, results, names)
     assert set(counted.values()) == {1}, "measured twice"
     assert list(results.rglob("claims/*")) == []
