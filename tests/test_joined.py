@@ -15,7 +15,8 @@ from htpbench.measuring.prediction import Prediction
 from htpbench.meters.accuracy import MOTION, names_of
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion, join
-from htpbench.records.pairing import averaged
+from htpbench.records.pairing import averaged, difference
+from htpbench.records.restated import restated
 from htpbench.records.row import Row
 from htpbench.records.subjects import subjects
 from htpbench.study.loading import load
@@ -159,3 +160,19 @@ def test_smoothing_averages_within_clips_that_were_recorded_fast_enough(tmp_path
 def test_motion_of_one_name_joins_to_itself():
     motion = small.motion()
     assert join([motion]) is motion and isinstance(motion, Motion)
+
+
+def test_rows_that_do_not_fit_together_have_no_interval(tmp_path):
+    """Damage in a results folder is no traceback, and no number either."""
+    rows = card(open_motion(second(tmp_path)), [1, 2, 3, 4])
+    frames, whose = "accuracy.frames_by_clip", "accuracy.subjects_by_clip"
+    renamed = [*"abcd"]
+    for name in (frames, whose):
+        other = rows | {name: replace(rows[name], axis=renamed)}
+        found = {row.metric: row for row in restated(other.values())}
+        assert found["accuracy.mpjpe"].low is None
+    whole = {row.metric: row for row in restated(rows.values())}
+    assert whole["accuracy.mpjpe"].low == pytest.approx(rows["accuracy.mpjpe"].low)
+    by_clip = {name: row for name, row in rows.items() if name.endswith("_by_clip")}
+    strange = {name: replace(row, axis=renamed) for name, row in by_clip.items()}
+    assert difference([(rows, rows), (strange, strange)]).seeds == 1

@@ -39,9 +39,8 @@ def job(context: Context, combination: Combination, name: str) -> Job:
     conditions = context.conditions(combination) | own
     if asked.exclusive:
         here = context.environment
-        conditions |= {"environment": here["id"]} | {
-            key: here[key] for key in ("device", "threads")
-        }
+        alone = {"environment": here["id"], "device": here["device"], "threads": here["threads"]}
+        conditions |= alone
     if code := foreign_code([(METERS, name)]):
         conditions["code"] = conditions.get("code", {}) | code
     names = [metric.name for metric in metrics]

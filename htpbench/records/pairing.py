@@ -47,7 +47,9 @@ def difference(pairs: Sequence[tuple[Card, Card]], metric: str = MPJPE) -> Estim
     """A metric minus the base's, paired clip by clip; see `paired`.
 
     pairs: (mine, base) of ok rows of one combination each, by metric; one for each training seed.
+    A seed that was scored on other clips than the first does not count.
     """
+    pairs = [pair for pair in pairs if paired(metric, pair[0], pairs[0][0])]
     return averaged([mine for mine, _ in pairs], metric, [base for _, base in pairs])
 
 
@@ -60,7 +62,8 @@ def averaged(cards: Sequence[Card], metric: str, bases: Sequence[Card] = ()) -> 
         for line, card in zip(sums, side, strict=False):
             told = labelled(card[values])
             line += [sign * told[clip] * counts[clip] for clip in counts]
-    whose = subjects(cards[0], catalogue.metric(metric).meter)
+    whose = subjects(cards[0], catalogue.metric(metric).meter) or {}
+    whose = whose if counts.keys() <= whose.keys() else {}
     found = estimate(
         sums,
         np.array([*counts.values()]),

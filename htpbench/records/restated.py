@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from htpbench.records.pairing import averaged
+from htpbench.records.pairing import averaged, paired
 from htpbench.records.row import Row
 from htpbench.systems import catalogue
 
@@ -33,11 +33,10 @@ def alike(row: Row) -> tuple:
 
 def one_restated(row: Row, cards: dict[tuple, dict[str, Row]]) -> Row:
     """A row with the interval that its card's rows by clip give it."""
-    needed = catalogue.metric(row.metric).paired_by
-    if row.status != "ok" or not needed:
+    if row.status != "ok" or not catalogue.metric(row.metric).paired_by:
         return row
     card = cards.get(alike(row), {})
-    if not set(needed) <= card.keys() or len({len(card[one].axis or ()) for one in needed}) > 1:
+    if not paired(row.metric, card, card):  # an older meter, or rows that are damaged
         return replace(row, low=None, high=None)
     found = averaged([card], row.metric)
     low, high = found.interval()

@@ -17,8 +17,8 @@ def subjects(card: Mapping[str, Row], meter: str) -> dict[str, str] | None:
 
     Rows of older meters do not tell it: that of shipped motion is looked up by its fingerprint.
     """
-    told = {name: row for name, row in card.items() if name.startswith(f"{meter}.")}
-    told = {name.removeprefix(f"{meter}."): row for name, row in told.items()}
+    parts = ((name.partition("."), row) for name, row in card.items())
+    told = {name: row for (who, _, name), row in parts if who == meter}
     if {BY_CLIP, BY_SUBJECT} <= told.keys():
         by_clip, names = told[BY_CLIP], dict(enumerate(map(str, told[BY_SUBJECT].axis or ())))
         numbers: Iterable[float] = by_clip.value  # type: ignore[assignment]

@@ -21,6 +21,7 @@ from htpbench.training.rates import Cosine, PerEpoch
 Optimiser = Literal["adamw", "adam", "amsgrad"]
 LEAST = 3  # frames that training for any schedule keeps
 SCHEDULES = f"one in four unpruned, else 1 to 3 stages, r log-uniform from {LEAST}"
+LATER = ("draws", "every", "held_out")  # fields that recipes of before do not have
 LossName = Literal["mixste", "mpjpe", "motionbert"]
 Precision = Literal["float32", "bfloat16"]
 
@@ -129,10 +130,10 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it; without what came later, where it is not used."""
-        unused = {name for name in ("draws", "every", "held_out") if not getattr(self, name)}
-        unused |= {"every"} if self.every == 1 else set()
-        held = {name: value for name, value in asdict(self).items() if name not in unused}
-        return json.loads(json.dumps(held))
+        later = {one.name: one.default for one in fields(self) if one.name in LATER}
+        held = asdict(self)
+        used = {name: value for name, value in held.items() if value != later.get(name, ...)}
+        return json.loads(json.dumps(used))
 
 
 def built(kind: str) -> list[str]:
