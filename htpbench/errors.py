@@ -31,6 +31,10 @@ class Faulty(BenchError):
     """A system that does not keep its contract: what it is part of fails, all else goes on."""
 
 
+class Poisoned(Exception):
+    """An error after which nothing works on the device in this process: CUDA's stay."""
+
+
 class TimedOut(Exception):
     """A measurement took longer than it may."""
 

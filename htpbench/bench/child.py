@@ -13,7 +13,8 @@ import torch
 
 from htpbench.bench.devices import device_lock
 from htpbench.bench.outcome import failure
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, Poisoned
+from htpbench.measuring.clock import wait_quiet
 from htpbench.measuring.context import Context
 from htpbench.records.measurement import Measurement
 from htpbench.study.study import Study
@@ -36,6 +37,8 @@ def main() -> None:
         work(asked, say)
     except BenchError as error:
         say(stop=str(error))
+    except Poisoned as error:
+        say(broken=str(error))
 
 
 def watch() -> None:
@@ -51,12 +54,16 @@ def work(asked: dict[str, Any], say: Any) -> None:
     torch.set_num_threads(asked["threads"])
     context = Context(Study.model_validate(asked["study"]), asked["device"], asked["seed"])
     context.environment, context.machine = asked["environment"], asked["machine"]
+    context.process = asked["process"]
     measuring = meter(asked["meter"])
 
     def begin(combination: Combination) -> None:
         say(begin=str(combination))
 
     with device_lock(context.device, shared=not measuring.exclusive):
+        if measuring.exclusive and asked["quiet_s"]:
+            say(waits="waiting for a quiet machine")
+            wait_quiet(asked["quiet_s"])
         say(holds=context.device)
         for one, found in measuring.together(context, [*map(parse, asked["combinations"])], begin):
             if isinstance(found, Exception):

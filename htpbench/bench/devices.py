@@ -1,4 +1,7 @@
-"""Who may use a device: many at a time to measure, one alone to measure time."""
+"""Who may use a device: many at a time to measure, one alone to measure time.
+
+A GPU's calls are launched by the CPU, so whoever holds a GPU holds the CPU in the same way.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from htpbench.errors import BenchError, TimedOut
+from htpbench.measuring.environment import gpu_id
 from htpbench.outside.waiting import PAUSE_S, Waiting, holders
 
 try:
@@ -27,11 +31,19 @@ def device_lock(device: str, shared: bool = False) -> Iterator[None]:
     """Hold a device (cpu, cuda, cuda:1, ...) alone, or shared with others that hold it shared.
 
     Whoever waits to be alone holds the turnstile, so that nobody new comes in before. The system
-    frees the locks of a process that dies. Locks are those of one machine. BenchError where their
-    files cannot be used.
+    frees the locks of a process that dies. Locks are those of one machine, in a folder that
+    containers may share by HTPBENCH_LOCKS. BenchError where their files cannot be used.
     """
-    kind, _, index = device.partition(":")
-    path = Path(tempfile.gettempdir()) / f"htpbench-{kind}-{index or 0}.lock"
+    with ExitStack() as held:
+        for name in ["cpu-0"] + ([gpu_id(device)] if device != "cpu" else []):
+            held.enter_context(_held(name, device, shared))
+        yield
+
+
+@contextmanager
+def _held(name: str, device: str, shared: bool) -> Iterator[None]:
+    folder = Path(os.environ.get("HTPBENCH_LOCKS") or tempfile.gettempdir())
+    path = folder / f"htpbench-{name}.lock"
     if fcntl is None or path in _alone:
         yield
         return
@@ -94,8 +106,8 @@ def _open(path: Path) -> int:
 
 def _refused(path: Path, why: str) -> BenchError:
     return BenchError(
-        f"the lock of the device, {path}, cannot be used: {why}; remove it, or set TMPDIR to "
-        "another folder"
+        f"the lock of the device, {path}, cannot be used: {why}; remove it, or set HTPBENCH_LOCKS "
+        "to another folder"
     )
 
 

@@ -22,6 +22,7 @@ from htpbench.records.index import ATTEMPTS, RowIndex
 from htpbench.records.measurement import Measurement
 from htpbench.records.row import Row
 from htpbench.records.rows import Writer
+from htpbench.records.sessions import noise
 from htpbench.study.study import Study
 from htpbench.systems.catalogue import meter, meters, metric
 from htpbench.systems.combination import Combination
@@ -33,17 +34,24 @@ StopRule = Callable[[dict[str, Row], str], str | None]  # rows so far, a meter: 
 class Runner:
     """A context with a store: what has a row is taken from there, the rest is measured and kept.
 
-    A measurement that takes longer than `timeout` seconds is given up. What failed too often is
-    measured again with `retry` alone.
+    A measurement that takes longer than `timeout` seconds is given up. What failed too often, or
+    was timed on a busy machine, is measured again with `retry` alone. Before time is measured the
+    machine may have `quiet_s` seconds to become quiet.
     """
 
     def __init__(
-        self, context: Context, results: Path, timeout: float | None = None, retry: bool = False
+        self,
+        context: Context,
+        results: Path,
+        timeout: float | None = None,
+        retry: bool = False,
+        quiet_s: float = 0.0,
     ) -> None:
         self.context = context
         self.folder = results / context.machine
         self.commit = commit()
         self.timeout = timeout
+        self.quiet_s = quiet_s
         self.index = RowIndex(results, context.machine, retry)
         longest_s = max(ELSEWHERE_S, 2 * (timeout or 0))
         self.claims = Claims(self.folder / "claims", longest_s)  # of what is the machine's
@@ -73,7 +81,19 @@ class Runner:
     def settled(self, keys: dict[str, str]) -> bool:
         """Whether no key needs to be measured now."""
         self.index.begin()
-        return all(map(self.index.settled, keys.values()))
+        return all(map(self.index.settled, keys.values())) and not self.doubtful(keys)
+
+    def doubtful(self, keys: dict[str, str]) -> bool:
+        """Whether these are times of a busy machine, which are to be measured again."""
+        if not self.index.retry or self.index.tried.issuperset(keys.values()):
+            return False
+        card = {one: self.held[key] for one, key in keys.items() if key in self.held}
+        ok = {one: row for one, row in card.items() if row.status == "ok"}
+        return any(noise(one.partition(".")[0], ok) for one in [*ok][:1])
+
+    def by_size(self) -> list[Self]:
+        """The same at each batch size of the study's [timing] alone, in the order given."""
+        return [self.under(timing=one) for one in self.study.timing.by_size()]
 
     def keys(self, combination: Combination, name: str) -> dict[str, str]:
         """The key of each metric that a meter has for a combination."""
@@ -123,15 +143,20 @@ class Runner:
         tell: Tell,
         stopped: Callable[[Combination], str | None] = lambda combination: None,
     ) -> None:
-        """All that a meter measures of many combinations, but those that are stopped."""
-        wanted = []
-        for one in combinations:
-            pruned = job(self.context, one, name)
-            if not self.settled(pruned.keys) and (reason := stopped(one)):
-                self.keep(writer, pruned, ({}, "pruned", reason))
-            else:
-                wanted.append(one)
-        measure_together(self, name, wanted, writer, tell)
+        """All that a meter measures of many combinations, but those that are stopped.
+
+        At each batch size of the study, where it names several.
+        """
+        combinations = [*combinations]
+        for sized in self.by_size():
+            wanted = []
+            for one in combinations:
+                pruned = job(sized.context, one, name)
+                if not sized.settled(pruned.keys) and (reason := stopped(one)):
+                    sized.keep(writer, pruned, ({}, "pruned", reason))
+                else:
+                    wanted.append(one)
+            measure_together(sized, name, wanted, writer, tell)
 
     def known(self, wanted: Job) -> dict[str, Row]:
         """The rows that hold for a job, by metric."""
@@ -141,6 +166,11 @@ class Runner:
         """The rows that hold for a combination, by metric."""
         found = (self.known(job(self.context, combination, name)) for name in self.meters())
         return {metric: row for rows in found for metric, row in rows.items()}
+
+    def at_all_sizes(self, combination: Combination) -> list[Row]:
+        """The rows that hold for a combination at each batch size of the study, each once."""
+        found = [row for sized in self.by_size() for row in sized.rows(combination).values()]
+        return list({row.key: row for row in found}.values())
 
     def meters(self, many: bool | None = None) -> list[str]:
         """The study's meters in their turn; those that take many combinations, or the others."""
@@ -171,9 +201,10 @@ class Runner:
     def keep(self, writer: Writer, wanted: Job, outcome: Outcome) -> None:
         """Append a row for each metric that has no ok row yet, nor one that says the same."""
         measured, status, reason = outcome
+        again = status == "ok" and self.doubtful(wanted.keys)
         for name, key in wanted.keys.items():
             before = self.held.get(key)
-            if before and before.status == "ok":
+            if before and before.status == "ok" and not again:
                 continue
             if before and before.status == status and status in ("pruned", "unsupported"):
                 self.index.tried.add(key)  # it has been said
@@ -251,7 +282,7 @@ def run(runner: Runner, combinations: Sequence[Combination], tick: Tick) -> list
         for name in runner.meters(many=True):
             tell = partial(tick, len(combinations), len(combinations))
             runner.together(name, combinations, writer, tell)
-    return rows + [row for one in combinations for row in runner.rows(one).values()]
+    return rows + [row for one in combinations for row in runner.at_all_sizes(one)]
 
 
 def succeeded(study: Study, rows: Iterable[Row]) -> bool:

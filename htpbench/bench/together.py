@@ -86,14 +86,14 @@ class Run:
 
     def outcomes(self) -> Iterator[tuple[str, Outcome]]:
         """What becomes of each combination, in the order given."""
-        parts = [self.process(number) for number in range(meter(self.name).processes)]
+        processes = meter(self.name).processes(self.runner.context)
+        parts = [self.process(number) for number in range(processes)]
         for one, wanted in self.jobs.items():
             if one in self.failed:
                 yield one, self.failed[one]
                 continue
             try:
-                found = ([Measurement(**each) for each in part[one]["measured"]] for part in parts)
-                each = [[*checked(wanted, part).values()] for part in found]
+                each = [[Measurement(**x) for x in part[one]["measured"]] for part in parts]
                 yield one, (checked(wanted, meter(self.name).joined(each)), "ok", None)
             except Exception as error:
                 yield one, failure(error)
@@ -102,7 +102,7 @@ class Run:
         """The lines of one process for all that has not failed, of earlier runs or made now."""
         known = self.known(number)
         while left := [one for one in self.jobs if one not in known and one not in self.failed]:
-            child = self.child(left)
+            child = self.child(left, number)
             if child.ended:
                 status = "timeout" if child.ended.startswith("took longer") else "failed"
                 lost = [child.begun] if child.begun in left else left  # a reference is all of them
@@ -144,7 +144,7 @@ class Run:
                 found[one] = mine[-1]
         return found
 
-    def child(self, left: list[str]) -> Child:
+    def child(self, left: list[str], number: int) -> Child:
         """Measure these in a fresh process."""
         context = self.runner.context
         asked = {
@@ -156,6 +156,8 @@ class Run:
             "environment": context.environment,
             "machine": context.machine,
             "meter": self.name,
+            "process": number,
+            "quiet_s": self.runner.quiet_s,
             "combinations": left,
         }
         found = Child()
@@ -186,6 +188,11 @@ class Run:
                 return f"took longer than {limit:g} s"
             if "stop" in line:
                 raise BenchError(line["stop"])
+            if "waits" in line:  # for a quiet machine, which has a limit of its own
+                self.tell(line["waits"])
+                continue
+            if "broken" in line:
+                return line["broken"]
             if limit:  # it holds the device from its first line on: waiting does not count
                 found.until = time.monotonic() + limit
             if "begin" in line:

@@ -10,27 +10,35 @@ from cyclopts import Parameter
 
 from htpbench.cli.shared import (
     OWN_REPORTS,
+    Batch,
     Combinations,
     Data,
     Device,
     Format,
+    Graph,
     Hypotheses,
     Iterations,
     Pipeline,
     Reports,
+    Retry,
     RowsFolder,
     Rule,
     StudyName,
+    Threads,
+    WaitQuiet,
     Weights,
     app,
     chosen,
+    clock,
     err,
     finished,
     natural,
     opened,
     out,
+    quiet,
     reported,
     reread,
+    threaded,
     warn,
 )
 from htpbench.cli.workers import STORAGE
@@ -85,6 +93,14 @@ def run(
     hypotheses: Hypotheses = 5,
     iterations: Iterations = 5,
     rule: Rule = "p-agg",
+    batch: Batch = None,
+    threads: Threads = None,
+    processes: Annotated[
+        int, Parameter(help="In which time is measured; 1: a quick look, 5: with intervals.")
+    ] = 1,
+    graph: Graph = False,
+    retry: Retry = False,
+    wait_quiet: WaitQuiet = None,
     seed: int = 0,
     device: Device = "cpu",
 ) -> None:
@@ -93,15 +109,20 @@ def run(
     from htpbench.bench.runner import run as measure
     from htpbench.measuring.context import Context
     from htpbench.outside.progress import bar
-    from htpbench.report.console import sweep_lines
+    from htpbench.records.results import Results
+    from htpbench.report.console import plain_lines, sweep_lines
     from htpbench.report.tables import sweep_table
+    from htpbench.report.throughput import at_size, throughput_table
     from htpbench.study.loading import by_hand
 
     parsed = chosen(combinations, None)
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     meters = list(meter or ("cost", "time"))
-    study = by_hand(parsed, meters, data, sampling, pipeline=pipeline, weights=weights)
-    runner = opened(Runner(Context(study, device, natural(seed)), results), data, weights)
+    timing = clock(batch, threads, graph, device, processes=processes)
+    study = by_hand(parsed, meters, data, sampling, timing, pipeline=pipeline, weights=weights)
+    threaded(study)
+    context, quiet_s = Context(study, device, natural(seed)), quiet(wait_quiet)
+    runner = opened(Runner(context, results, retry=retry, quiet_s=quiet_s), data, weights)
     with bar(err) as tick:
         rows = measure(runner, parsed, tick)
     if not rows:
@@ -109,7 +130,13 @@ def run(
             "nothing to measure: the meter sampling is for diffusion lifters, the meter selection "
             "for pruned combinations"
         )
-    out.print(sweep_lines(sweep_table(rows), asked=meters))
+    found = Results(rows)
+    out.print(sweep_lines(sweep_table(at_size(study, found)), asked=meters))
+    by_size = throughput_table(found)
+    if not by_size.empty:
+        out.print(plain_lines(by_size))
+    if processes == 1 and {"time", "sampling"} & set(meters):
+        warn("times are a quick look, of one process; intervals and verdicts take --processes 5")
     finished(study, rows)
 
 
@@ -129,9 +156,11 @@ def sweep(
     timeout: Annotated[
         float | None, Parameter(help="Seconds for one meter of one combination. Default: any.")
     ] = None,
-    retry: Annotated[
-        bool, Parameter(negative="", help="Measure again what failed three times.")
-    ] = False,
+    batch: Batch = None,
+    threads: Threads = None,
+    graph: Graph = False,
+    retry: Retry = False,
+    wait_quiet: WaitQuiet = None,
     storage: Annotated[
         str | None,
         Parameter(
@@ -159,7 +188,10 @@ def sweep(
     from htpbench.study.loading import load
 
     as_written = load(study)
-    chosen_study = as_written.with_overrides(data, weights, pipeline)
+    timing = clock(batch, threads, graph or as_written.timing.graph, device)
+    chosen_study = as_written.with_overrides(data, weights, pipeline, timing)
+    quiet_s = quiet(wait_quiet)
+    threaded(chosen_study)
     if workers < 1 or (timeout is not None and timeout <= 0):
         raise BenchError("--workers and --timeout: expected more than 0")
     if slurm is None and (slurm_minutes, slurm_gpus) != (None, None):
@@ -172,7 +204,7 @@ def sweep(
         from htpbench.measuring.context import Context
 
         context = Context(chosen_study, device, natural(seed))
-        return opened(Runner(context, results, timeout, retry), data, weights)
+        return opened(Runner(context, results, timeout, retry, quiet_s), data, weights)
 
     if as_worker:
         mine = runner()

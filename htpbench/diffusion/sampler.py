@@ -11,15 +11,13 @@ from htpbench.diffusion.hypotheses import LIMIT, draw_noise, sample
 from htpbench.diffusion.schedule import STEPS
 from htpbench.network.lifter import Lifter, Span
 
-ROWS = 16  # hypotheses denoised at once on a CPU
-SHARE = 0.5  # of a GPU's free memory that a batch may fill
-
 
 @dataclass(frozen=True)
 class Sampling:
     """How poses are drawn: H, K, the rule that makes one of H, and the seed of the noise.
 
-    replay: the mirrored call keeps the frames of the first.
+    replay: the mirrored call keeps the frames of the first; rows: hypotheses denoised at once,
+    which changes memory and time and no number.
     """
 
     hypotheses: int = 1
@@ -27,6 +25,7 @@ class Sampling:
     rule: str = "p-agg"
     seed: int = 0
     replay: bool = False
+    rows: int = 16
 
     def calls(self, augment: bool) -> int:
         """Denoiser calls on one clip."""
@@ -50,7 +49,7 @@ class HypothesisSampler(nn.Module):
         self.sampling = sampling
         self.augment = augment
         self.frames, self.centred = lifter.frames, lifter.centred
-        self.rows = 0  # hypotheses denoised at once; 0: not known yet
+        self.rows = sampling.rows  # what fits into less memory is denoised a few at a time
 
     @property
     def span(self) -> Span:
@@ -72,7 +71,6 @@ class HypothesisSampler(nn.Module):
 
     def forward(self, poses2d: Tensor, noise: Tensor) -> Tensor:
         """The estimates of the last step."""
-        self.rows = self.rows or fitting(self.lifter, poses2d[:1])
         replay = self.sampling.replay
         return sample(self.lifter, poses2d, noise, self.augment, replay, self.rows)[:, -1]
 
@@ -86,17 +84,3 @@ def first_call(
     noise = draw_noise(seed, clips, 1, 1, (*poses2d.shape[1:3], 3))[:, 0, 0].to(poses2d.device)
     time = torch.full((len(clips),), STEPS - 1, device=poses2d.device)  # (B,)
     return poses2d, noise.clamp(-LIMIT, LIMIT), time
-
-
-def fitting(lifter: Lifter, poses2d: Tensor) -> int:
-    """Hypotheses that may be denoised at once: on CUDA what one call's memory says fits."""
-    if poses2d.device.type != "cuda":
-        return ROWS
-    device = poses2d.device
-    torch.cuda.synchronize(device)
-    before = torch.cuda.memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    lifter(*(x.to(device) for x in lifter.example()))
-    one = torch.cuda.max_memory_allocated(device) - before
-    free, _ = torch.cuda.mem_get_info(device)
-    return max(1, int(SHARE * free / max(one, 1)))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 
 from htpbench.diffusion.sampler import Sampling
-from htpbench.measuring.environment import check_device, environment, machine_name
+from htpbench.measuring.environment import check_device, environment, exact_products, machine_name
 from htpbench.measuring.evaluation import Evaluation, prepare
 from htpbench.motion import open_motion
 from htpbench.motion.clip import Motion, join
@@ -45,11 +45,13 @@ class Context:
     study: Study
     device: str = "cpu"
     seed: int = 0
+    process: int = 0  # of those in which a meter measures many combinations at once
     opened: dict[tuple, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_device(self.device)
-        self.machine = machine_name()
+        exact_products(self.device)
+        self.machine = machine_name(self.device)
         self.environment = environment(self.device)
 
     def under(self, **changes: Any) -> Context:
@@ -139,7 +141,9 @@ class Context:
         if not BACKBONES.built(combination.backbone):
             return {}
         drawn = "noisy3d" in BACKBONES.load(combination.backbone).inputs
-        return {"sampling": asdict(self.sampling)} if drawn else {}
+        sampling = asdict(self.sampling)
+        del sampling["rows"]  # no number depends on them
+        return {"sampling": sampling} if drawn else {}
 
     def conditions(self, combination: Combination) -> dict[str, Any]:
         """What holds whatever is measured of a combination."""
@@ -152,9 +156,13 @@ class Context:
         }
 
     def scored(self, combination: Combination) -> dict[str, Any]:
-        """On what windows and with what weights a combination is measured."""
+        """On what windows, with what weights and on what kind of device a combination is measured.
+
+        A GPU sums in another order than a CPU.
+        """
         card, weights = self.evaluation(combination).card, self.weights(combination)
-        return {**card, **weights.conditions, "trained": self.regime(combination)}
+        on = beyond(on=(self.device.partition(":")[0], "cpu"))
+        return {**card, **weights.conditions, "trained": self.regime(combination), **on}
 
 
 def opened(name: str, seed: int) -> Weights:

@@ -24,7 +24,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
 
     on_gpu = torch.device(device).type == "cuda"
     facts = {
-        "machine": machine_name(),
+        "machine": machine_name(device),
         "device": torch.cuda.get_device_name(device) if on_gpu else _cpu_model(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
@@ -35,14 +35,54 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "cuda": torch.version.cuda if on_gpu else None,
         "numpy": numpy.__version__,
     }
+    facts |= gpu_facts(device) if on_gpu else {}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return {"id": digest[:6], **facts}
 
 
-def machine_name() -> str:
-    """The folder of this machine's results: its GPU's (else CPU's) model and its number of cores.
+def gpu_facts(device: str) -> dict[str, Any]:
+    """What the times of a GPU depend on: driver, limits, precision of products, attention."""
+    import torch
 
-    The environment variable HTPBENCH_MACHINE overrides it: one name, whichever GPU is visible.
+    facts = {
+        "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
+        "cudnn": torch.backends.cudnn.version(),
+        "attention": [
+            name
+            for name in ("flash", "mem_efficient", "math", "cudnn")
+            if getattr(torch.backends.cuda, f"{name}_sdp_enabled")()
+        ],
+    }
+    query = "driver_version,power.limit,clocks.max.sm,clocks.max.mem"
+    asked = ["nvidia-smi", f"--id={gpu_id(device)}", f"--query-gpu={query}", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):  # not there, or not allowed
+        return facts
+    return facts | dict(zip(query.split(","), said.strip().split(", "), strict=False))
+
+
+def gpu_id(device: str) -> str:
+    """A GPU's UUID, which stays its own whatever is visible; its index where torch tells none."""
+    import torch
+
+    properties = torch.cuda.get_device_properties(device)
+    uuid = getattr(properties, "uuid", None)
+    return f"GPU-{uuid}" if uuid else str(torch.device(device).index or 0)
+
+
+def exact_products(device: str) -> None:
+    """On CUDA products of float32 are not rounded to TF32, which cuDNN does unless told."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+
+def machine_name(device: str = "cpu") -> str:
+    """The folder of a machine's results: the model of the device and the number of cores.
+
+    The environment variable HTPBENCH_MACHINE overrides it: one name, whichever GPU is used.
     """
     import torch
 
@@ -52,7 +92,8 @@ def machine_name() -> str:
         if not slug:
             raise BenchError(f"HTPBENCH_MACHINE is {named!r}: use letters and digits, or unset it")
         return slug
-    model = torch.cuda.get_device_name(0) if torch.cuda.is_available() else _cpu_model()
+    on_gpu = torch.device(device).type == "cuda"
+    model = torch.cuda.get_device_name(device) if on_gpu else _cpu_model()
     return f"{_slug(model)}-{os.cpu_count()}c"
 
 

@@ -9,37 +9,18 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from htpbench.diffusion.sampler import HypothesisSampler, Sampling
-from htpbench.measuring import timing
+from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.counting import everything_counter, freeze, published_counter
 from htpbench.network.lifter import Lifter
-from htpbench.records.measurement import Measurement
-
-TIMES = ("forward", "clips_per_second", "frames_per_second", "speedup", "prune_share")
 
 
-def measure(
-    lifters: list[Lifter], sampling: Sampling, augment: bool, device: str = "cpu", **settings: float
-) -> list[Measurement]:
-    """All metrics of the last lifter; speed-ups refer to a whole prediction of the first.
+def counts(lifter: Lifter, sampling: Sampling, augment: bool) -> list[int]:
+    """Calls of a whole prediction, their operations as the papers count and all, a training step's.
 
     Operations are those of one call, times the calls: a call costs the same for each hypothesis.
     """
-    calls, lifter = sampling.calls(augment), lifters[-1]
-    published, flops = call(lifter)
-    wholes = [HypothesisSampler(one, sampling, augment) for one in lifters]
-    timed = timing.measure(wholes, device, **settings)[-1]  # type: ignore[arg-type]
-    return [
-        Measurement("sampling.calls", calls),
-        Measurement("sampling.flops_published", calls * published),
-        Measurement("sampling.flops", calls * flops),
-        Measurement("sampling.training_flops", training(lifter)),
-        *(
-            one._replace(metric=f"sampling.{name}")
-            for one in timed
-            if (name := one.metric.removeprefix("time.")) in TIMES
-        ),
-    ]
+    calls, (published, flops) = sampling.calls(augment), call(lifter)
+    return [calls, calls * published, calls * flops, training(lifter)]
 
 
 def call(lifter: Lifter) -> tuple[int, int]:

@@ -66,7 +66,14 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
 def draw(whole: HypothesisSampler, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tensor]:
     """Hypotheses (B, F, H, J, 3) in mm, root 0, and the frame numbers (B, F)."""
     noise = whole.noise(clips.tolist()).to(poses2d.device)
-    poses = whole(poses2d, noise).transpose(1, 2)  # (B, F, H, J, 3)
+    while True:
+        try:
+            poses = whole(poses2d, noise).transpose(1, 2)  # (B, F, H, J, 3)
+            break
+        except torch.OutOfMemoryError:
+            if whole.rows == 1:
+                raise
+            whole.rows //= 2
     frames = torch.arange(whole.frames, device=poses.device).expand(len(poses), -1)
     return (poses - poses[..., :1, :]) * 1000.0, frames
 

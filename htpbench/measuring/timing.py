@@ -1,156 +1,240 @@
-"""Time: forward latency in rounds that interleave all lifters, and the share of pruning.
+"""One process's view of how long networks take: rounds that visit all of them in random order.
 
-CUDA events on a GPU, perf_counter on a CPU. The rounds are paired, so that drift of the machine
-hits every lifter alike; intervals are bootstrapped over rounds, never over single calls.
+What it hands over is joined with that of other processes by `htpbench.records.clocks`, since
+processes differ more than rounds do. Drift of the machine hits every network of a round alike.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
+from htpbench.errors import Faulty, Poisoned
+from htpbench.measuring.clock import Clock, Graph, Probe, current, in_a_row
 from htpbench.network.lifter import Lifter
 from htpbench.records.measurement import Measurement
-from htpbench.records.medians import median_interval
 
 SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that the lifter marks
+WINDOW, FASTER = 5, 0.02  # calls of a window of warming up; a gain that asks for another one
 WARM_UP_S = 2.0  # at the most
-
-
-def current(device: str) -> AbstractContextManager:
-    """CUDA events are recorded on the current device: make it the timed one."""
-    named = torch.device(device)
-    return torch.cuda.device(named) if named.type == "cuda" else nullcontext()
-
-
-class Clock:
-    """Marks moments on the device's own time line; `seconds` reads the spans between them."""
-
-    def __init__(self, device: str) -> None:
-        self.cuda = torch.device(device).type == "cuda"
-
-    def mark(self) -> float | torch.cuda.Event:
-        """This moment, without waiting for the device."""
-        if not self.cuda:
-            return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
-
-    def seconds(self, spans: list[tuple]) -> list[float]:
-        """Lengths of the spans between pairs of marks; waits for the device once."""
-        if self.cuda:
-            torch.cuda.synchronize()
-            return [start.elapsed_time(stop) / 1e3 for start, stop in spans]
-        return [stop - start for start, stop in spans]
+FIRST_S = 1.0  # at the least, before anything is measured: clocks rise, threads start
+Name = TypeVar("Name", bound=Hashable)
 
 
 def measure(
-    lifters: list[Lifter],
+    makers: Mapping[Name, Callable[[], Lifter]],
     device: str = "cpu",
     batch: int = 1,
-    rounds: int = 15,
+    rounds: int = 5,
     round_s: float = 0.1,
-) -> list[list[Measurement]]:
-    """Measurements of each lifter; the first is the reference that speed-ups refer to."""
-    clock = Clock(device)
-    lifters = [lifter.eval().to(device) for lifter in lifters]
-    inputs = [lifter.example(batch, device) for lifter in lifters]
-    with current(device), torch.inference_mode():
-        first = [run(clock, lifter, x, 1)[0] for lifter, x in zip(lifters, inputs, strict=True)]
-        jobs = [
-            (lifter, x, max(1, math.ceil(round_s / warm_up(clock, lifter, x))))
-            for lifter, x in zip(lifters, inputs, strict=True)
-        ]
-        rows = [[float(np.median(run(clock, *job))) for job in jobs] for _ in range(rounds)]
-        medians = np.array(rows)  # (rounds, lifters)
-        shares = [share(clock, *job) for job in jobs]
-    return [
-        [
-            *summarise(medians[:, i], medians[:, 0], lifter, batch),
-            Measurement("time.first", first[i]),
-            *breakdown(shares[i], float(np.median(medians[:, i]))),
-        ]
-        for i, lifter in enumerate(lifters)
-    ]
+    graph: bool = False,
+    record: bool = False,
+    begin: Callable[[Name], object] = lambda one: None,
+) -> Iterator[tuple[Name, list[Measurement] | Exception]]:
+    """What `records.clocks.joined` takes of each network, or why it has none.
+
+    The first is the reference that speed-ups refer to. `begin` gets the one that is worked at.
+    `graph`: passes are replays of a CUDA graph; `record`: the device's time is measured by such
+    replays beside them. Poisoned where nothing works on the device now.
+    """
+    reference, *_ = makers
+    clock, probe = Clock(device), Probe()
+    pool = torch.cuda.graph_pool_handle() if clock.cuda else None
+    how = Settings(device, batch, round_s, graph, clock.cuda and (graph or record), pool)
+    held: dict[tuple, nn.Parameter] = {}
+    timed: dict[Name, Timed] = {}
+    failed: dict[Name, Exception] = {}
+
+    def attempt(one: Name, work: Callable[[], object]) -> None:
+        begin(one)
+        try:
+            work()
+        except Exception as error:  # one network must not cost the others
+            check_usable(device, error)
+            failed[one] = error
+
+    def load(one: Name) -> None:
+        lifter = sharing(makers[one](), held)
+        least_s = FIRST_S if one == reference else 0.0
+        timed[one] = Timed(clock, lifter, how, least_s)
+
+    with current(device):
+        for one in makers:
+            attempt(one, lambda one=one: load(one))
+        shares = []
+        for _ in range(rounds):
+            shares.append(probe.share())
+            left = [one for one in timed if one not in failed]
+            for one in random.sample(left, len(left)):
+                attempt(one, timed[one].visit)
+    for one in makers:
+        if one in failed or reference in failed:
+            lost = Faulty(f"the reference {reference} failed: {failed.get(reference)}")
+            yield one, failed.get(one, lost)
+        else:
+            yield one, timed[one].found(timed[reference], float(np.mean(shares)))
 
 
-def run(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...], calls: int) -> list[float]:
-    """Seconds of each of some forward passes."""
-    spans = []
-    for _ in range(calls):
-        start = clock.mark()
-        lifter(*inputs)
-        spans.append((start, clock.mark()))
-    return clock.seconds(spans)
+def check_usable(device: str, error: Exception) -> None:
+    """Poisoned where an error broke the device for the rest of the process (CUDA does that)."""
+    if torch.device(device).type == "cuda":
+        try:
+            torch.zeros(1, device=device).cpu()
+        except RuntimeError:
+            raise Poisoned(f"{type(error).__name__}: {error}") from error
 
 
-def warm_up(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...]) -> float:
-    """Run blocks of passes until one is no longer 2 % faster than the best; seconds a pass."""
-    best, stop = math.inf, time.monotonic() + WARM_UP_S
-    while True:
-        block = float(np.median(run(clock, lifter, inputs, 5)))
-        if block > 0.98 * best or time.monotonic() > stop:
-            return min(block, best)
-        best = block
+def sharing(lifter: Lifter, held: dict[tuple, nn.Parameter]) -> Lifter:
+    """The lifter with the parameters of those before it that have the same name and shape.
+
+    Their values do not change how long a pass takes, and many networks fit into memory so.
+    """
+    named = {n: held.setdefault((n, p.shape), p) for n, p in lifter.named_parameters()}
+    lifter.load_state_dict(named, strict=False, assign=True)
+    return lifter
 
 
-def share(clock: Clock, lifter: Lifter, inputs: tuple[Tensor, ...], calls: int) -> np.ndarray:
-    """(calls, 5): seconds of each of SPANS, and of the whole instrumented pass."""
-    spans: dict[str, list[tuple]] = {name: [] for name in SPANS}
+class Settings(NamedTuple):
+    """What all networks of a process share."""
 
-    @contextmanager
-    def span(name: str) -> Iterator[None]:
-        start = clock.mark()
-        yield
-        spans[name].append((start, clock.mark()))
+    device: str
+    batch: int
+    round_s: float
+    graph: bool  # replays are what is timed
+    record: bool  # replays tell the device's time
+    pool: Any  # of memory: one replay at a time
 
-    plain, lifter.span = lifter.span, span
-    found = []
+
+class Timed:
+    """A network that is loaded and warm, and what its visits found."""
+
+    def __init__(self, clock: Clock, lifter: Lifter, how: Settings, least_s: float) -> None:
+        self.clock, self.how = clock, how
+        self.lifter = lifter.eval().to(how.device)  # outside inference mode: it may be trained yet
+        self.inputs = self.lifter.example(how.batch, how.device)
+        self.call: Callable[[], object] = self.eager
+        self.graph: Graph | None = None
+        with torch.inference_mode():
+            self.first = clock.wall(self.eager)
+            one = self.warm_up(least_s)
+            if how.record:
+                self.graph = recorded(self.eager, how)
+            if how.graph and self.graph:
+                self.call = self.graph
+                one = self.warm_up(0.0)
+        self.calls = max(1, math.ceil(how.round_s / one))
+        self.rounds: list[float] = []  # seconds, the median of each visit
+        self.all: list[float] = []  # of every call
+        self.device: list[float] = []  # of a replay, each visit
+        self.parts: list[list[float]] = []  # SPANS and the whole of each instrumented call
+        self.overheads: list[float] = []
+        self.cpu = self.wall = 0.0
+
+    def eager(self) -> object:
+        """A forward pass."""
+        return self.lifter(*self.inputs)
+
+    def warm_up(self, least_s: float) -> float:
+        """Run windows of calls until one is hardly faster than the one before; seconds of a call."""
+        begun, before = time.monotonic(), math.inf
+        while True:
+            window = float(np.median([self.clock.wall(self.call) for _ in range(WINDOW)]))
+            spent = time.monotonic() - begun
+            warm = window > (1 - FASTER) * before and spent >= least_s
+            if warm or spent > WARM_UP_S:
+                return min(window, before)
+            before = window
+
+    def visit(self) -> None:
+        """One round: a call that is let pass, for others left the caches cold, then those timed."""
+        with torch.inference_mode():
+            self.call()
+            start, cpu = self.clock.now(), time.process_time()
+            took = [self.clock.wall(self.call) for _ in range(self.calls)]
+            self.cpu += time.process_time() - cpu
+            self.wall += self.clock.now() - start
+            few = max(1, self.calls // 4)
+            plain = took if self.call == self.eager else self.walls(few)
+            self.overheads.append(float(np.median(self.instrumented(few)) / np.median(plain)) - 1)
+            if self.how.record:
+                self.device.append(in_a_row(self.graph or self.eager, self.clock))
+        self.rounds.append(float(np.median(took)))
+        self.all += took
+
+    def walls(self, calls: int) -> list[float]:
+        """Seconds of each of some passes."""
+        return [self.clock.wall(self.eager) for _ in range(calls)]
+
+    def instrumented(self, calls: int) -> list[float]:
+        """Seconds of each of some passes whose parts are marked, which adds to `parts`."""
+        spans: dict[str, list[tuple]] = {name: [] for name in SPANS}
+
+        @contextmanager
+        def span(name: str) -> Iterator[None]:
+            start = self.clock.mark()
+            yield
+            spans[name].append((start, self.clock.mark()))
+
+        plain, self.lifter.span = self.lifter.span, span
+        walls = []
+        try:
+            for _ in range(calls):
+                for taken in spans.values():
+                    taken.clear()
+                begun, start = self.clock.now(), self.clock.mark()
+                self.eager()
+                whole = self.clock.seconds([(start, self.clock.mark())])
+                walls.append(self.clock.now() - begun)
+                marked = [sum(self.clock.seconds(spans[name])) for name in SPANS]
+                self.parts.append(marked + whole)
+        finally:
+            self.lifter.span = plain
+        return walls
+
+    def found(self, reference: Timed, share: float) -> list[Measurement]:
+        """What this process tells, for `records.clocks.joined`."""
+        frames = 1 if self.lifter.centred else self.lifter.frames
+        told = {
+            "rounds": self.rounds,
+            "reference": reference.rounds,
+            "calls": self.all,
+            "first": [self.first],
+            "parts": np.median(breakdown(np.array(self.parts)), axis=0).tolist(),
+            "overhead": [float(np.median(self.overheads))],
+            "cpu": [self.cpu / self.wall],
+            "probe": [share],
+            "clip": [self.how.batch, frames],
+        }
+        if self.how.record:
+            told |= {"device": self.device, "device_reference": reference.device}
+            told["launches"] = [float(self.graph is None)]
+        return [Measurement(name, numbers) for name, numbers in told.items()]
+
+
+def breakdown(parts: np.ndarray) -> np.ndarray:
+    """(calls, 5): embed, blocks, prune, recover, head of calls (calls, 5) of SPANS and the whole.
+
+    What is in no span is of the blocks, and what lies between; launches may make it negative.
+    """
+    embed, prune, recover, head, whole = parts.T
+    blocks = whole - embed - prune - recover - head
+    return np.stack([embed, blocks, prune, recover, head], axis=1)
+
+
+def recorded(call: Callable[[], object], how: Settings) -> Graph | None:
+    """The call as a CUDA graph; None where it cannot be one and need not."""
     try:
-        for _ in range(calls):
-            for taken in spans.values():
-                taken.clear()
-            (whole,) = run(clock, lifter, inputs, 1)
-            found.append([sum(clock.seconds(spans[name])) for name in spans] + [whole])
-    finally:
-        lifter.span = plain
-    return np.array(found)
-
-
-def summarise(
-    medians: np.ndarray, reference: np.ndarray, lifter: Lifter, batch: int
-) -> list[Measurement]:
-    """Latency, rates and speed-up, with 95 % bootstrap intervals over rounds."""
-    frames = 1 if lifter.centred else lifter.frames
-    forward = float(np.median(medians))
-    low, high = median_interval(medians)
-    clips, rounds = batch / forward, len(medians)
-    ratio = reference / medians
-    ratio_low, ratio_high = median_interval(ratio)
-    per_clip = batch / high, batch / low
-    per_frame = frames * per_clip[0], frames * per_clip[1]
-    return [
-        Measurement("time.forward", forward, low, high, rounds),
-        Measurement("time.clips_per_second", clips, *per_clip, rounds),
-        Measurement("time.frames_per_second", clips * frames, *per_frame, rounds),
-        Measurement("time.speedup", float(np.median(ratio)), ratio_low, ratio_high, rounds),
-    ]
-
-
-def breakdown(shares: np.ndarray, plain: float) -> list[Measurement]:
-    """Where the time goes, from the instrumented pass, and what instrumenting cost."""
-    embed, prune, recover, head, whole = np.median(shares, axis=0).tolist()
-    blocks = max(whole - embed - prune - recover - head, 0.0)  # and what lies between the spans
-    parts = {"embed": embed, "blocks": blocks, "prune": prune, "recover": recover, "head": head}
-    return [
-        Measurement("time.prune_share", (prune + recover) / whole, samples=len(shares)),
-        Measurement("time.breakdown", [*parts.values()], axis=[*parts]),
-        Measurement("time.overhead", whole / plain - 1),
-    ]
+        return Graph(call, how.pool)
+    except Exception as error:
+        check_usable(how.device, error)
+        if how.graph:
+            raise
+        return None

@@ -85,10 +85,12 @@ class Meter(ABC):
         """
         raise NotImplementedError
 
-    processes: ClassVar[int] = 1  # of `together`
+    def processes(self, context: Context) -> int:
+        """How many processes `together` runs in; `context.process` says which one it is, from 0."""
+        return 1
 
     def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
-        """One combination's measurements of all processes, made one."""
+        """One combination's metrics, of what `together` told of it in each process."""
         (alone,) = found
         return alone
 

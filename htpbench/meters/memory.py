@@ -43,7 +43,7 @@ class Memory(Meter):
         """See Meter; every CPU holds the same tensors, and a GPU's allocator rounds."""
         on_cpu = context.device == "cpu"
         allocator = "tensors" if on_cpu else f"CUDA of {context.environment['device']}"
-        return {"batch": context.study.timing.batch, "dtype": "float32", "allocator": allocator}
+        return {"batch": context.study.timing.size, "dtype": "float32", "allocator": allocator}
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None
@@ -52,4 +52,4 @@ class Memory(Meter):
         from htpbench.measuring import memory
 
         lifter = context.built(combination)
-        return memory.measure(lifter, context.study.timing.batch, context.device)
+        return memory.measure(lifter, context.study.timing.size, context.device)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from htpbench.errors import BenchError
-from htpbench.meters import Meter, Watch
-from htpbench.meters.time import beside, clocked
+from htpbench.meters import Found, Meter, Watch
+from htpbench.meters.time import alone, clocked, gained, of_processes, percent, rate, rounds, seconds
+from htpbench.meters.time import conditions as timed
+from htpbench.records.conditions import beyond
 from htpbench.records.measurement import Measurement
+from htpbench.study.study import SamplingSettings
 from htpbench.systems.combination import Combination
 from htpbench.systems.metric import Metric
 
 if TYPE_CHECKING:
+    from htpbench.diffusion.sampler import HypothesisSampler
     from htpbench.measuring.context import Context
 
 KEPT = ("hypotheses", "iterations", "replay")  # neither the rule nor the noise takes time
+COUNTED = ("calls", "flops_published", "flops", "training_flops")
 billions = partial(Metric, unit="FLOP", exact=True, read="G", scale=1e9, decimals=2)
 
 
@@ -24,6 +30,7 @@ class Sampling(Meter):
     """H hypotheses, K calls each, twice with flip augmentation."""
 
     turn = 30
+    version = 2
     exclusive = True
     metrics = (
         Metric(name="sampling.calls", exact=True, head="denoiser calls", decimals=0),
@@ -36,72 +43,87 @@ class Sampling(Meter):
             terminal=True,
         ),
         billions(name="sampling.training_flops", head="FLOPs of a training step", first=True),
-        Metric(
+        seconds(
             name="sampling.forward",
-            unit="s",
             head="time of a whole prediction",
             brief="all calls",
-            read="ms",
-            scale=1e-3,
             terminal=True,
         ),
-        Metric(
-            name="sampling.clips_per_second",
-            unit="1/s",
-            head="whole predictions per second",
-            better="more",
-            decimals=2,
-        ),
-        Metric(
-            name="sampling.frames_per_second",
-            unit="1/s",
-            head="frames per second, all calls",
-            better="more",
-            decimals=0,
-        ),
-        Metric(
+        rate(name="sampling.clips_per_second", head="whole predictions per second", decimals=2),
+        rate(name="sampling.frames_per_second", head="frames per second, all calls", decimals=0),
+        gained(
             name="sampling.speedup",
             head="speed-up of a whole prediction",
             brief="speed-up,\nall calls",
-            read="x",
-            better="more",
-            to_reference=True,
-            decimals=2,
             first=True,
             terminal=True,
-            bounded=True,
         ),
-        Metric(
-            name="sampling.prune_share",
-            head="share of pruning, all calls",
-            read="%",
-            scale=1e-2,
+        percent(name="sampling.prune_share", head="share of pruning, all calls"),
+        percent(name="sampling.tells", head="tells speed-ups of all calls that differ by"),
+        *(Metric(name=f"sampling.{one}") for one in ("overhead", "drift", "cpu")),
+        *(
+            Metric(name=f"sampling.{one}", unit="s", kind="list")
+            for one in ("by_process", "reference_by_process")
         ),
     )
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter; a lifter of one pass has nothing to sample."""
-        return self.metrics if context.sampled(combination) else ()
+        return clocked(self.metrics, context) if context.sampled(combination) else ()
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
         drawn = asdict(context.sampling)
         sampling = {name: drawn[name] for name in KEPT}
+        sampling |= beyond(rows=(drawn["rows"], SamplingSettings().rows))
         flip = context.study.evaluation.flip
-        return {"sampling": sampling, "flip": flip, **clocked(context)}
+        return {"sampling": sampling, "flip": flip, **timed(context)}
+
+    def processes(self, context: Context) -> int:
+        """See Meter."""
+        return context.study.timing.processes
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None
     ) -> list[Measurement]:
-        """See Meter."""
+        """See Meter; a quick look in this process."""
+        return alone(self, context, combination)
+
+    def together(
+        self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
+    ) -> Iterator[Found]:
+        """See Meter; operations are counted in the first process alone."""
         from htpbench.measuring import predicting
 
-        reference, *_ = timed = beside(context, combination)
+        reference = context.study.reference_combination()
         if not context.sampled(reference):
             raise BenchError(
-                f"the speed-up of {combination} refers to {reference}, which is no diffusion "
+                f"the speed-up of {combinations[0]} refers to {reference}, which is no diffusion "
                 "lifter; name one as the study's `reference`"
             )
-        lifters, study = [context.built(one) for one in timed], context.study
-        how = context.sampling, study.evaluation.flip, context.device
-        return predicting.measure(lifters, *how, **study.timing.model_dump())
+        for one, found in rounds(context, combinations, begin, whole):
+            if context.process == 0 and not isinstance(found, Exception):
+                begin(one)
+                augment = context.study.evaluation.flip
+                counts = predicting.counts(context.built(one), context.sampling, augment)
+                found.append(Measurement("counted", counts))
+            yield one, found
+
+    def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
+        """See Meter."""
+        known = {metric.name for metric in self.metrics}
+        (counts,) = (one.value for one in found[0] if one.metric == "counted")
+        counted = [
+            Measurement(f"sampling.{name}", count)
+            for name, count in zip(COUNTED, counts, strict=True)  # type: ignore[arg-type]
+        ]
+        timed = of_processes("sampling", found)
+        return counted + [one for one in timed if one.metric in known]
+
+
+def whole(context: Context, combination: Combination) -> HypothesisSampler:
+    """All calls of a prediction."""
+    from htpbench.diffusion.sampler import HypothesisSampler
+
+    augment = context.study.evaluation.flip
+    return HypothesisSampler(context.built(combination), context.sampling, augment)

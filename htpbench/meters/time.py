@@ -1,10 +1,12 @@
-"""Time: forward latency beside the reference's, and the share of pruning."""
+"""Time: how long networks take beside their reference, and the share of pruning."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from htpbench.meters import Meter, Watch
+from htpbench.meters import Found, Meter, Watch
 from htpbench.records.conditions import beyond
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
@@ -12,93 +14,152 @@ from htpbench.systems.metric import Metric
 
 if TYPE_CHECKING:
     from htpbench.measuring.context import Context
+    from htpbench.network.lifter import Lifter
+
+Make = Callable[["Context", Combination], "Lifter"]  # what is timed of a combination
+seconds = partial(Metric, unit="s", read="ms", scale=1e-3, decimals=2)
+rate = partial(Metric, unit="1/s", better="more")
+gained = partial(Metric, read="x", better="more", to_reference=True, decimals=2, bounded=True)
+percent = partial(Metric, read="%", scale=1e-2)
+ON_GPU = ("device", "device_speedup", "busy")  # what CUDA's own clock says
 
 
 class Time(Meter):
-    """CUDA events on a GPU, perf_counter on a CPU."""
+    """All combinations at once, in rounds of fresh processes: what a caller waits for each."""
 
     turn = 20
-    version = 2
+    version = 3
     exclusive = True
     metrics = (
-        Metric(
+        seconds(
             name="time.forward",
-            unit="s",
             head="forward time",
             brief="forward",
-            read="ms",
-            scale=1e-3,
-            decimals=2,
             first=True,
             terminal=True,
             bounded=True,
         ),
-        Metric(
-            name="time.clips_per_second",
-            unit="1/s",
-            head="clips per second",
-            better="more",
+        rate(name="time.clips_per_second", head="clips per second"),
+        rate(name="time.frames_per_second", head="frames per second", decimals=0),
+        gained(
+            name="time.speedup", head="speed-up", brief="speed-up", first=True, terminal=True
         ),
-        Metric(
-            name="time.frames_per_second",
-            unit="1/s",
-            head="frames per second",
-            better="more",
-            decimals=0,
-        ),
-        Metric(
-            name="time.speedup",
-            head="speed-up",
-            brief="speed-up",
-            read="x",
-            better="more",
-            to_reference=True,
-            decimals=2,
-            first=True,
-            terminal=True,
-            bounded=True,
-        ),
-        Metric(
+        percent(
             name="time.prune_share",
             head="share of pruning and recovering",
             brief="pruning",
-            read="%",
-            scale=1e-2,
             first=True,
             terminal=True,
         ),
+        seconds(name="time.p90", head="9 of 10 calls take less than"),
+        seconds(name="time.p99", head="99 of 100 calls take less than"),
+        seconds(name="time.device", head="device time", bounded=True),
+        gained(name="time.device_speedup", head="speed-up of device time"),
+        percent(name="time.busy", head="device is busy for", brief="busy", terminal=True),
+        percent(name="time.tells", head="tells speed-ups that differ by"),
         Metric(name="time.first", unit="s"),
         Metric(name="time.breakdown", unit="s", kind="list", labels=".+"),
-        Metric(name="time.overhead"),
+        *(Metric(name=f"time.{one}") for one in ("overhead", "drift", "cpu")),
+        *(
+            Metric(name=f"time.{one}", unit="s", kind="list")
+            for one in ("by_process", "reference_by_process")
+        ),
     )
+
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter; each device has its own clocks, and one process tells no difference."""
+        return clocked(self.metrics, context)
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
-        return clocked(context)
+        return conditions(context)
+
+    def processes(self, context: Context) -> int:
+        """See Meter."""
+        return context.study.timing.processes
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None
     ) -> list[Measurement]:
+        """See Meter; a quick look in this process."""
+        return alone(self, context, combination)
+
+    def together(
+        self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
+    ) -> Iterator[Found]:
         """See Meter."""
-        from htpbench.measuring import timing
+        return rounds(context, combinations, begin, make, record=True)
 
-        lifters = [context.built(one) for one in beside(context, combination)]
-        return timing.measure(lifters, context.device, **context.study.timing.model_dump())[-1]
+    def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
+        """See Meter."""
+        return of_processes("time", found)
 
 
-def beside(context: Context, combination: Combination) -> list[Combination]:
-    """The reference, and the combination where it is another."""
+def make(context: Context, combination: Combination) -> Lifter:
+    """One call of a network."""
+    return context.built(combination)
+
+
+def rounds(
+    context: Context,
+    combinations: Sequence[Combination],
+    begin: Callable[..., None],
+    make: Make,
+    record: bool = False,
+) -> Iterator[Found]:
+    """What one process tells of combinations that it visits in rounds, beside the reference.
+
+    `record`: on CUDA also as graphs, for the device's own clock.
+    """
+    from htpbench.measuring import timing
+
     reference = context.study.reference_combination()
-    return [reference] if combination == reference else [reference, combination]
+    makers = {one: partial(make, context, one) for one in (reference, *combinations)}
+    asked = context.study.timing
+    settings = {name: getattr(asked, name) for name in ("rounds", "round_s", "graph")}
+    settings |= {"batch": asked.size, "record": record}
+    found = timing.measure(makers, context.device, begin=begin, **settings)
+    return ((one, each) for one, each in found if one in combinations)
 
 
-def clocked(context: Context) -> dict[str, Any]:
+def of_processes(meter: str, found: Sequence[list[Measurement]]) -> list[Measurement]:
+    """What `rounds` told in each of some processes, as the metrics of a meter."""
+    from htpbench.records.clocks import joined
+
+    return joined(meter, [{one.metric: one.value for one in part} for part in found])  # type: ignore
+
+
+def alone(meter: Meter, context: Context, combination: Combination) -> list[Measurement]:
+    """One combination, timed beside the reference in this process."""
+    ((_, found),) = meter.together(context, [combination], lambda one: None)
+    if isinstance(found, Exception):
+        raise found
+    return meter.joined([found])
+
+
+def clocked(metrics: Sequence[Metric], context: Context) -> tuple[Metric, ...]:
+    """The metrics that a clock has on a device."""
+    without = {"cpu"} if on_gpu(context) else {*ON_GPU}
+    without |= {"tells"} if context.study.timing.processes == 1 else set()
+    return tuple(one for one in metrics if one.name.partition(".")[2] not in without)
+
+
+def on_gpu(context: Context) -> bool:
+    """Whether the device is no CPU."""
+    return context.device != "cpu"
+
+
+def conditions(context: Context) -> dict[str, Any]:
     """How a clock is read: the inputs, the reference and the study's [timing]."""
-    reference = context.study.reference_combination()
+    reference, asked = context.study.reference_combination(), context.study.timing
     return {
         "dtype": "float32",
         "inputs": "random",
         "reference": str(reference),
-        **beyond(reference_masked=(context.masked(reference), False)),
-        **context.study.timing.model_dump(),
+        **beyond(
+            reference_masked=(context.masked(reference), False),
+            graph=(asked.graph, False),
+        ),
+        "batch": asked.size,
+        **{name: getattr(asked, name) for name in ("rounds", "round_s", "processes")},
     }

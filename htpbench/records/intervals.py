@@ -23,6 +23,7 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 LEVEL = 0.95
+FLOOR = 0.005  # of the value: what is nearer is the same for any practical purpose
 FEWEST_SUBJECTS, FEWEST_SEEDS = 5, 3  # with fewer of them there is no verdict
 
 

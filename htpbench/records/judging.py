@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from htpbench.records.intervals import FEWEST_SEEDS, FEWEST_SUBJECTS, Estimate
+from htpbench.records.intervals import FEWEST_SEEDS, FEWEST_SUBJECTS, FLOOR, Estimate
 from htpbench.records.pairing import WEIGHTS, Card, difference, paired, unlike
-from htpbench.records.row import Row
+from htpbench.records.row import Row, number
+from htpbench.records.sessions import few, ratio, timed
 from htpbench.systems import catalogue
 
-FLOOR = 0.005  # of A's value: what is nearer is the same for any practical purpose
 Pairs = Sequence[tuple[Card, Card]]  # B's and A's, for each training seed
 Word = Literal["better", "same", "worse", "unsure", "none"]
 
@@ -78,6 +78,8 @@ def judge(name: str, pairs: Pairs) -> Verdict:
         found = difference(pairs, name)
         value, (low, high) = found.value, found.interval()
         how, why = paired_how(found), too_little(found, trained_apart(row, other))
+    elif timed(row.metric.partition(".")[0]):
+        value, low, high, how, why = by_clock(name, mine, base)
     else:
         value, low, high, how = unpaired(name, mine, base)
         if catalogue.metric(name).paired_by:
@@ -151,9 +153,7 @@ def unpaired(name: str, mine: Card, base: Card) -> tuple[float, float | None, fl
     """B minus A, its 95 % interval (None: not known), and where the interval comes from.
 
     Intervals are joined as of independent estimates (Zou and Donner 2008), which is too wide where
-    the same subjects were scored, so no verdict is bolder than it may be. Of times it would be too
-    narrow, because the machine drifts from one measurement to the next: they are widened by what
-    the reference drifted, which ran beside both.
+    the same subjects were scored, so no verdict is bolder than it may be.
     """
     row, other = mine[name], base[name]
     value = number(row) - number(other)
@@ -163,26 +163,16 @@ def unpaired(name: str, mine: Card, base: Card) -> tuple[float, float | None, fl
     high = value + math.hypot(row.high - number(row), number(other) - other.low)
     if catalogue.metric(name).to_reference:
         return value, low, high, f"each paired with {row.conditions.get('reference')}"
-    if not catalogue.exclusive(name):
-        return value, low, high, "unpaired"
-    meter = catalogue.metric(name).meter
-    forward, speedup = f"{meter}.forward", f"{meter}.speedup"
-    if not {forward, speedup} <= mine.keys() & base.keys():
-        return value, None, None, "the machine's drift is not known"
-    beside = [number(card[forward]) * number(card[speedup]) for card in (base, mine)]
-    if min(beside) <= 0:
-        return value, None, None, "a time that is none"
-    drift = beside[1] / beside[0]
-    wider = abs(number(row)) * (max(drift, 1 / drift) - 1)
-    return (
-        value,
-        low - wider,
-        high + wider,
-        f"unpaired; the machine drifted by {100 * (drift - 1):+.1f} %",
-    )
+    return value, low, high, "unpaired"
 
 
-def number(row: Row) -> float:
-    """The value of an ok row that holds one number."""
-    assert not isinstance(row.value, list) and row.value is not None
-    return float(row.value)
+def by_clock(
+    name: str, mine: Card, base: Card
+) -> tuple[float, float | None, float | None, str, str]:
+    """B minus A in what a clock tells, its interval, what that is over, why there is no verdict."""
+    found = ratio(name, mine, base)
+    if found is None:
+        return *unpaired(name, mine, base), ""
+    a = number(base[name])
+    value, low, high = (a * (times - 1) for times in found[:3])
+    return value, low, high, found[3], few(name, mine, base)

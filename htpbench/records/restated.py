@@ -1,34 +1,32 @@
-"""Intervals of rows, made of what they say clip by clip: one method, whenever measured."""
+"""Rows as they are read: intervals made of what they say by clip, times of sessions pooled.
+
+One method for all, whenever they were measured.
+"""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
 from htpbench.records.pairing import averaged, paired
-from htpbench.records.row import Row
+from htpbench.records.row import Row, alike
+from htpbench.records.sessions import pooled
 from htpbench.systems import catalogue
 
 
 def restated(rows: Iterable[Row]) -> list[Row]:
     """The rows; those of metrics that are told by clip have the interval of subjects.
 
-    None where it cannot be known: rows of older meters do not tell all of them by clip.
+    None where it cannot be known: rows of older meters do not tell all of them by clip. Times are
+    those of one session (`htpbench.records.sessions.pooled`).
     """
-    rows = list(rows)
+    rows = pooled(rows)
     cards: dict[tuple, dict[str, Row]] = defaultdict(dict)
     for row in rows:
         if row.status == "ok" and isinstance(row.axis, list):
             cards[alike(row)][row.metric] = row
     return [one_restated(row, cards) for row in rows]
-
-
-def alike(row: Row) -> tuple:
-    """What rows of one measurement share."""
-    meter = row.metric.partition(".")[0]
-    return row.combination, meter, json.dumps(row.conditions, sort_keys=True)
 
 
 def one_restated(row: Row, cards: dict[tuple, dict[str, Row]]) -> Row:

@@ -10,6 +10,7 @@ from typing import Any
 
 from htpbench.records.restated import restated
 from htpbench.records.rows import Row, Store, Sweep, latest
+from htpbench.records.sessions import noise
 
 Environments = Mapping[str, Mapping[str, Any]]  # id -> the environment's line in the store
 
@@ -77,6 +78,16 @@ class Results:
         for row in self.held:
             if row.status == "ok":
                 found.setdefault(row.combination, {})[row.metric] = row
+        return found
+
+    @cached_property
+    def doubtful(self) -> dict[str, dict[str, str]]:
+        """Combination -> meter -> why the times that it shows are not to be trusted."""
+        found: dict[str, dict[str, str]] = {}
+        for name, card in self.measured.items():
+            for meter in dict.fromkeys(metric.partition(".")[0] for metric in card):
+                if why := noise(meter, card):
+                    found.setdefault(name, {})[meter] = why
         return found
 
     @cached_property

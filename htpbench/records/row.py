@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,10 +22,11 @@ TEXTS = ("key", "study", "combination", "metric", "unit", "environment", "at")
 CONDITIONS: dict[type | tuple[type, ...], str] = {
     str: "data fingerprint split detections cameras windows padding missing_joints root mean_over "
     "mean_pose spread control weights weights_sha256 trained flip_selection environment device "
-    "dtype inputs reference",
-    int: "motion_seed stride joints training_seed weights_seed noise_seed threads batch rounds",
+    "dtype inputs reference on",
+    int: "motion_seed stride joints training_seed weights_seed noise_seed threads batch rounds "
+    "processes",
     (int, float): "frame_rate round_s",
-    bool: "flip masked reference_masked",
+    bool: "flip masked reference_masked graph",
     dict: "training sampling code",
 }
 KINDS = {name: kind for kind, names in CONDITIONS.items() for name in names.split()}
@@ -72,6 +74,18 @@ class Row:
             raise ValueError(f"status {self.status!r:.60}; known: {', '.join(STATUSES)}")
         if self.status == "ok" and self.value is None:
             raise ValueError(f"{self.metric}: status ok without a value")
+
+
+def alike(row: Row) -> tuple[str, str, str]:
+    """What rows of one measurement share: combination, meter and conditions."""
+    meter = row.metric.partition(".")[0]
+    return row.combination, meter, json.dumps(row.conditions, sort_keys=True)
+
+
+def number(row: Row) -> float:
+    """The value of an ok row that holds one number."""
+    assert not isinstance(row.value, list) and row.value is not None
+    return float(row.value)
 
 
 def _is(kind: type | tuple[type, ...], found: Any) -> bool:

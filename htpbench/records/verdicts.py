@@ -10,6 +10,7 @@ from htpbench.errors import BenchError, unknown
 from htpbench.records.judging import Verdict, judge, seeds
 from htpbench.records.pairing import BY_CLIP, FRAMES, SYSTEM, WEIGHTS, Card, apart, unlike
 from htpbench.records.rows import Row, latest
+from htpbench.records.sessions import FEWEST_PROCESSES, noise, timed
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.shipped import data_folder
@@ -29,14 +30,18 @@ def compare(
     base, mine = cards(rows, a), cards(rows, b)
     found: list[Verdict] = []
     refused: dict[str, list[str]] = {}
+    busily: list[str] = []
     for metric in asked(metrics, rows) if metrics else usual(base, mine):
         pairs = [(x, y) for y in base for x in mine if metric in x and metric in y]
         pairs.sort(key=lambda pair: worth(metric, *pair), reverse=True)
         alike = next((pair for pair in pairs if not differ(*pair)), None)
-        if alike:
+        why = busy(metric, *alike) if alike else ""
+        if alike and not why:
             found.append(judge(metric, seeds(metric, alike, pairs)))
             continue
-        if pairs:
+        if alike:
+            busily.append(metric)
+        elif pairs:
             fields = differ(*pairs[0]).items()
             said = "; ".join(f"{name} is {y!r} for A, {x!r} for B" for name, (x, y) in fields)
             why = f"the conditions differ: {said}"
@@ -52,7 +57,8 @@ def compare(
         for why, names in refused.items()
     ]
     needed = {name.partition(".")[0]: None for names in refused.values() for name in names}
-    return found, [*said, remedy(a, b, needed, rows)] if said else []
+    again = " --retry" if busily else ""
+    return found, [*said, f"{remedy(a, b, needed, rows, again)}"] if said else []
 
 
 def cards(rows: Iterable[Row], name: str) -> list[Card]:
@@ -103,9 +109,23 @@ def differ(mine: Card, base: Card) -> dict[str, tuple[Any, Any]]:
 
 
 def worth(metric: str, mine: Card, base: Card) -> tuple:
-    """Larger for the same weights, then for newer rows."""
+    """Larger for the same weights, then for times of more processes, then for newer rows."""
     row, other = mine[metric], base[metric]
-    return not WEIGHTS & unlike(row, other).keys(), sorted([row.at, other.at])
+    processes = [one.conditions.get("processes", 0) for one in (row, other)]
+    return not WEIGHTS & unlike(row, other).keys(), min(processes), sorted([row.at, other.at])
+
+
+def busy(metric: str, mine: Card, base: Card) -> str:
+    """Why times must not be compared: whoever ran beside them; "" for all else."""
+    if catalogue.metric(metric).exact:
+        return ""
+    meter = metric.partition(".")[0]
+    said = [
+        f"{name} was timed on a busy machine ({why})"
+        for name, card in (("A", base), ("B", mine))
+        if (why := noise(meter, card))
+    ]
+    return "; ".join(said)
 
 
 def lacking(metric: str, name: str, rows: Iterable[Row]) -> str:
@@ -119,11 +139,16 @@ def lacking(metric: str, name: str, rows: Iterable[Row]) -> str:
     return f"{newest.status} for {name}" + (f" ({newest.reason})" if newest.reason else "")
 
 
-def remedy(a: str, b: str, needed: Iterable[str], rows: Iterable[Row]) -> str:
-    """The command after which these meters have rows of both under the same conditions."""
+def remedy(a: str, b: str, needed: Iterable[str], rows: Iterable[Row], again: str = "") -> str:
+    """The command after which these meters have rows of both under the same conditions.
+
+    `again`: what it takes to measure anew what a busy machine timed.
+    """
     if any(name.startswith("control") for name in (a, b)):
         return "measure both alike with `htpbench sweep` of one study"
     command = " ".join([f"htpbench run {a} {b}", *(f"--meter {name}" for name in needed)])
+    if any(map(timed, needed)):
+        command += f" --processes {FEWEST_PROCESSES}"
     if parse(a).pipeline() != parse(b).pipeline():
         command += " --pipeline seq2frame"  # the one that serves any combination
     if any(catalogue.meter(name).weights for name in needed if name in catalogue.meters()):
@@ -132,4 +157,6 @@ def remedy(a: str, b: str, needed: Iterable[str], rows: Iterable[Row]) -> str:
         known = sorted(used & {path.stem for path in shipped})
         one_backbone = a.partition("+")[0] == b.partition("+")[0]
         command += f" --weights {known[0] if known and one_backbone else 'WEIGHTS'}"
+    if again:
+        return f"close what runs beside it, or add --wait-quiet 30, and `{command}{again}`"
     return f"measure both alike with `{command}`"

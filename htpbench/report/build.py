@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pandas
@@ -42,8 +43,9 @@ from htpbench.report.regimes import (
 )
 from htpbench.report.seeds import difference_table, differences
 from htpbench.report.standing import Standing, standing
-from htpbench.report.tables import axes_of, sweep_parts, sweep_table, sweep_text
+from htpbench.report.tables import axes_of, doubts, sweep_parts, sweep_table, sweep_text
 from htpbench.report.text import markdown, write, write_text
+from htpbench.report.throughput import at_size, throughput_table
 from htpbench.study.study import Study
 
 Page = Callable[[list[Path]], Path]  # figures in, the written page out
@@ -142,7 +144,8 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
     pipelines = [own, *used]
     waiting: list[tuple[Page, Iterable[Figure]]] = []
     for pipeline in pipelines:
-        mine = rows.only(r for r in rows if r.conditions.get("pipeline", own) == pipeline)
+        every = rows.only(r for r in rows if r.conditions.get("pipeline", own) == pipeline)
+        mine = rows.only(at_size(study, every))
         name = study.name if pipeline == own else f"{study.name}-{pipeline}"
         table = with_delta(sweep_table(mine), mine, str(anchor))
         stand = standing(study, mine)
@@ -151,11 +154,14 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
         sure = certainty(study, mine)
         if not sure.empty:
             report.shown.append(briefly(sure) or plain_lines(sure))
-        below = f"\n{markdown(sure)}" if not sure.empty else ""
+        by_size = throughput_table(every)
+        if not by_size.empty:
+            report.shown.append(plain_lines(by_size))
+        below = "".join(f"\n{markdown(each)}" for each in (sure, by_size) if not each.empty)
         report.files += write(table, folder, name, f"{sweep_text(table)}{below}")
-        captions = [scored_on(mine), *summary(mine)]
+        captions = [scored_on(mine), *summary(mine), doubts(table)]
         origins = sweep_origins(mine, str(anchor))
-        parts = [*sweep_parts(table), sure]
+        parts = [*sweep_parts(table), sure, by_size]
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
             report.files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))
@@ -163,7 +169,8 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
         parts = texts(parts)
         report.files.append(write_latex(parts, folder, name))
         page = partial(write_page, parts, folder, name, study.title, captions, origins)
-        waiting.append((page, figures(study, table, stand, rows, mine, folder, name)))
+        pictures = figures(study, table, stand, rows, mine, folder, name)
+        waiting.append((page, chain(pictures, throughput_figure(study, every, folder, name))))
     for page, pictures in waiting:
         report.draw(page, pictures)
     return report
@@ -204,11 +211,22 @@ def figures(
     if base and isinstance(base[-1], int | float):
         caption = f"{clock}; bars: 95 % of the measured ratio"
         yield figure("-speedup", speedup, table, base[-1], caption=caption)
-    caption = f"{clock}; medians, measured one after the other: the speed-up is what is paired"
+    caption = f"{clock}; medians of passes whose parts are marked"
     yield figure("-time", breakdown, mine, caption=caption)
     yield figure("-grid", grid, table, caption=f"{error}; reference {anchor}")
     yield figure("-kept", kept, mine, caption=chosen(mine))
     yield figure("-graph", graph, mine, caption=linked(mine))
+
+
+def throughput_figure(
+    study: Study, rows: Results, folder: Path, name: str
+) -> Iterator[Figure]:
+    """The figure of a study that was timed at several batch sizes."""
+    from htpbench.report.figures.throughput import throughput
+
+    called = f"{name}-throughput"
+    caption = f"{timed(rows).rpartition(', ')[0]}; bars: 95 % over processes"
+    yield called, partial(throughput, rows, folder, called, study.title, caption)
 
 
 def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> pandas.DataFrame:

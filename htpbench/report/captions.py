@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from htpbench.records.results import Results
 from htpbench.records.rows import Row
 
 SOURCE = ("data", "split", "detections", "weights")  # what a caption says of errors
@@ -42,8 +43,11 @@ def timed(rows: Iterable[Row]) -> str:
     card = last(rows, "time.speedup", *CLOCK) or last(rows, "sampling.speedup", *CLOCK)
     if not card:
         return ""
+    doubtful = Results.of(rows).doubtful
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"
-    return f"{card['device']}, {threads}, {card['dtype']}, batch {card['batch']}"
+    graph = ", CUDA graph" if card.get("graph") else ""
+    busy = "timed while others ran, " if doubtful else ""
+    return f"{busy}{card['device']}, {threads}, {card['dtype']}{graph}, batch {card['batch']}"
 
 
 def last(rows: Iterable[Row], metric: str, *fields: str) -> dict[str, Any]:

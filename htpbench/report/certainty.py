@@ -10,10 +10,11 @@ import pandas
 
 from htpbench.errors import BenchError
 from htpbench.records.family import Comparison, tellable, ties, words
-from htpbench.records.judging import FLOOR, Word, number, too_little, trained_apart
+from htpbench.records.intervals import FLOOR
+from htpbench.records.judging import Word, too_little, trained_apart
 from htpbench.records.pairing import MPJPE, Card, comparable, difference, paired
 from htpbench.records.results import Results
-from htpbench.records.rows import Row
+from htpbench.records.row import Row, number
 from htpbench.report.regimes import networks, scored
 from htpbench.report.seeds import by_seed
 from htpbench.report.tables import amount

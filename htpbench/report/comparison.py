@@ -11,7 +11,8 @@ import pandas
 
 from htpbench.outside.fitting import Fitting
 from htpbench.outside.printable import in_markdown
-from htpbench.records.judging import FLOOR, Verdict
+from htpbench.records.intervals import FLOOR
+from htpbench.records.judging import Verdict
 from htpbench.report.captions import data, source
 from htpbench.report.console import plain_lines
 from htpbench.report.tables import amount

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from htpbench.outside.fitting import CUT, Fitting, short
 from htpbench.report.standing import Standing
-from htpbench.report.tables import metrics_of, numbers
+from htpbench.report.tables import doubts, metrics_of, numbers
+from htpbench.report.text import MARK
 from htpbench.systems.metric import Metric
 
 WORD = 16  # a longer word may break
@@ -30,7 +31,7 @@ def sweep_lines(
     best = [name in standing.best for name in table["combination"]]
     noted = table.loc[table["note"] != ""]
     remarks = [f"{a}: {b}" for a, b in zip(noted["combination"], noted["note"], strict=True)]
-    remarks = [*standing.remarks, *remarks]
+    remarks = [*filter(None, [doubts(table)]), *standing.remarks, *remarks]
     metrics = metrics_of(table)
     for_terminals = {metric.meter for metric in metrics if metric.terminal}
     also = set(asked) - for_terminals
@@ -69,7 +70,7 @@ def _lines(
     stars = ["*" if is_best else "" for is_best in best]
     cells = [numbers(table, metric, bounds and metric.to_reference) for metric in metrics]
     for row in zip(stars, table["combination"], *cells, strict=True):
-        lines.add_row(*map(escape, row))
+        lines.add_row(*(f"[dim]{one}[/dim]" if one.startswith(MARK) else escape(one) for one in row))
     return lines
 
 

@@ -23,6 +23,7 @@ OWN = {
     "control",
     "trained",
     "code",
+    "batch",  # of one study's times there may be several
 }
 
 

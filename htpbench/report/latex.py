@@ -11,7 +11,7 @@ from textwrap import wrap
 import pandas
 
 from htpbench.outside.printable import shown
-from htpbench.report.text import NUMBER, numeric, write_text
+from htpbench.report.text import MARK, NUMBER, numeric, write_text
 
 LINE = 345  # points: a line of the standard classes
 SIGN, GAP = 4.3, 6.0  # points: a sign in \footnotesize, the space between columns
@@ -33,7 +33,8 @@ SPECIAL = {
 def write_latex(parts: Iterable[pandas.DataFrame], folder: Path, name: str) -> Path:
     """Write <name>.tex: each table of texts as tabulars that fit a line, its notes below."""
     text = "\n".join(typeset(part) for part in parts)
-    return write_text(folder / f"{name}.tex", f"% needs \\usepackage{{booktabs}}\n{text}")
+    needed = "booktabs,xcolor" if r"\textcolor" in text else "booktabs"
+    return write_text(folder / f"{name}.tex", f"% needs \\usepackage{{{needed}}}\n{text}")
 
 
 def typeset(part: pandas.DataFrame) -> str:
@@ -130,6 +131,8 @@ def cell(text: str, code: bool = False) -> str:
         return escape(text)
     value, interval = number.groups()
     small = rf" {{\scriptsize {minus(interval)}}}" if interval else ""
+    if value.startswith(MARK):
+        return rf"\textcolor{{gray}}{{{escape(value[0])}{minus(value[1:])}{small}}}"
     return f"{minus(value)}{small}"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pandas
 
-from htpbench.report.text import numeric, write_text
+from htpbench.report.text import MARK, numeric, write_text
 
 SHEET = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;
@@ -30,6 +30,7 @@ tbody th { position: sticky; left: 0; background: inherit; }
 td.long { white-space: normal; min-width: 20em; }
 td[title] { cursor: help; }
 td small { color: #666; }
+td.doubtful, td.doubtful small { color: #999; }
 sup { line-height: 0; }
 figure { margin: 1.5em 0; }
 img { max-width: 100%; }
@@ -108,7 +109,8 @@ def cell(line: Mapping, head: str, kind: str, origins: Mapping[tuple[str, str], 
         return f"<td{kind}{title}>{escape(text)}</td>"
     number, bracket, interval = text.partition(" [")
     small = f" <small>[{escape(interval)}</small>" if bracket else ""
-    return f"<td{title}>{escape(number)}{small}</td>"
+    grey = ' class="doubtful"' if number.startswith(MARK) else ""
+    return f"<td{grey}{title}>{escape(number)}{small}</td>"
 
 
 def picture(path: Path) -> str:

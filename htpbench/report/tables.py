@@ -7,13 +7,16 @@ from collections.abc import Iterable
 
 import pandas
 
+from htpbench.outside.printable import in_markdown
 from htpbench.records.results import Results, in_time
 from htpbench.records.row import Row
-from htpbench.report.text import markdown
+from htpbench.report.text import MARK, markdown
 from htpbench.systems.catalogue import tabled
 from htpbench.systems.metric import Metric
 
 # The operations and the speed-up of one pass, or of all calls where poses are sampled.
+DOUBTED = f"{MARK}: timed while others ran."
+CURE = "Close what runs and sweep again with --retry, or add --wait-quiet MINUTES."
 ONE_PASS, ALL_CALLS = ("cost.flops", "time.speedup"), ("sampling.flops", "sampling.speedup")
 
 
@@ -21,11 +24,12 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     """One line per combination, in order of first appearance, in base units.
 
     Columns combination, the numbers that meters declare and those of meters that are not installed
-    (with `.low` and `.high` where intervals are printed; NaN without an ok row), and note: the
+    (with `.low` and `.high` where intervals are printed; NaN without an ok row), note: the
     reasons of rows that are not ok, and which metrics were measured under several conditions, of
-    which the newest is shown.
+    which the newest is shown; and doubt: which times are not to be trusted, and why.
     """
-    measured = Results.of(rows).cells
+    results = Results.of(rows)
+    measured, doubtful = results.cells, results.doubtful
     lines: dict[str, dict[str, object]] = {}
     notes: dict[str, dict[str, list[str]]] = {}  # combination -> what is said -> of which metrics
     for (combination, metric), found in measured.items():
@@ -42,8 +46,11 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     numbers = [name for metric in found for name in (metric.name, *metric.bounds)]
     table = pandas.DataFrame(lines.values(), columns=["combination", *numbers])
     table = table.astype({"combination": str, **dict.fromkeys(numbers, float)})
-    table = table.assign(note=[_note(notes.get(name, {})) for name in lines])
-    table.attrs["metrics"] = tuple(found)
+    table = table.assign(
+        note=[_note(notes.get(name, {})) for name in lines],
+        doubt=["; ".join(doubtful.get(name, {}).values()) or None for name in lines],
+    )
+    table.attrs |= {"metrics": tuple(found), "doubtful": doubtful}
     return table
 
 
@@ -74,7 +81,18 @@ def sweep_text(table: pandas.DataFrame) -> str:
     """Markdown of a `sweep_table`."""
     if table.empty:
         return "Nothing measured.\n"
-    return "\n".join(markdown(part) for part in sweep_parts(table))
+    said = doubts(table)
+    below = [f"{in_markdown(said)}\n"] if said else []
+    return "\n".join([*(markdown(part) for part in sweep_parts(table)), *below])
+
+
+def doubts(table: pandas.DataFrame) -> str:
+    """Which times of a `sweep_table` are not to be trusted, why, and the cure; "" where all are."""
+    told = [f"{name}: {'; '.join(said.values())}" for name, said in table.attrs["doubtful"].items()]
+    if not told:
+        return ""
+    others = f"; {len(told) - 1} more" if told[1:] else ""
+    return f"{DOUBTED} {told[0]}{others}. {CURE}"
 
 
 def _note(said: dict[str, list[str]]) -> str:
@@ -104,8 +122,14 @@ def amount(value: float, metric: Metric, sign: str = "") -> str:
 
 
 def numbers(table: pandas.DataFrame, metric: Metric, bounds: bool = True) -> list[str]:
-    """Cells as text in the unit that people read: "12.20 [12.10, 12.30]", "" for NaN."""
-    cells = [amount(value, metric) for value in table[metric.name]]
+    """Cells as text in the unit that people read: "12.20 [12.10, 12.30]", "" for NaN.
+
+    A MARK leads what a busy machine timed.
+    """
+    doubtful = {} if metric.exact else table.attrs["doubtful"]
+    marks = [MARK * (metric.meter in doubtful.get(name, ())) for name in table["combination"]]
+    values = [amount(value, metric) for value in table[metric.name]]
+    cells = [f"{mark}{cell}" if cell else "" for mark, cell in zip(marks, values, strict=True)]
     if not (metric.bounds and bounds):
         return cells
     low, high = ([amount(value, metric) for value in table[bound]] for bound in metric.bounds)

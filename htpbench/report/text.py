@@ -12,7 +12,8 @@ from htpbench.outside.drafts import write_file
 from htpbench.outside.printable import as_code, in_markdown, shown
 from htpbench.systems.metric import Metric
 
-NUMBER = re.compile(r"([-+]?[\d.]+(?:e[-+]?\d+)?)(?: ([\[(].*[\])]))?")  # and what it is between
+MARK = "~"  # leads a time that is not to be trusted; pages show it in grey
+NUMBER = re.compile(r"(~?[-+]?[\d.]+(?:e[-+]?\d+)?)(?: ([\[(].*[\])]))?")  # and what it is between
 
 
 def numeric(column: pandas.Series) -> bool:

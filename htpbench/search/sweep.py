@@ -73,9 +73,8 @@ def sweep(
                 tell = partial(tick, len(rows.keys() - {None}), total)
                 runner.together(name, combinations, writer, tell, partial(stopped, name))
             for combination in combinations if many else ():
-                found = runner.rows(combination)
-                rows[combination] = list(found.values())
-                trials.note(combination, found)
+                rows[combination] = runner.at_all_sizes(combination)
+                trials.note(combination, runner.rows(combination))
 
         def stopped(name: str, combination: Combination) -> str | None:
             judge = cascade.judge(combination)

@@ -30,6 +30,7 @@ def by_hand(
     meters: list[str],
     data: Sequence[str] | None,
     sampling: Mapping[str, Any],
+    timing: Mapping[str, Any],
     **settings: str | None,
 ) -> Study:
     """A study of what was named on the command line; BenchError for wrong numbers."""
@@ -42,6 +43,7 @@ def by_hand(
             combinations=[str(combination) for combination in combinations],
             evaluation=EvaluationSettings.model_validate(named),
             sampling=SamplingSettings(**sampling),
+            timing=TimingSettings(**timing),
             **settings,  # type: ignore[arg-type]
         )
     except ValidationError as error:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from htpbench.errors import BenchError, unknown
-from htpbench.outside.models import LISTED, Count, Seed, Strict
+from htpbench.outside.models import LISTED, Count, Seed, Strict, faults
 from htpbench.study import constraint, space
 from htpbench.systems.combination import Combination, parse
 from htpbench.systems.registry import METERS, PRUNERS, RECOVERERS
@@ -61,21 +68,50 @@ class EvaluationSettings(Strict):
 class SamplingSettings(Strict):
     """How a diffusion lifter's poses are drawn: H, K, and the rule that makes one pose of H.
 
-    `replay`: the mirrored call keeps the frames of the first.
+    `replay`: the mirrored call keeps the frames of the first. `rows` hypotheses are denoised at
+    once, which takes memory and changes the time.
     """
 
     hypotheses: Count = 5
     iterations: Count = 5
     rule: Literal["p-agg", "j-agg"] = "p-agg"
     replay: bool = False
+    rows: Count = 16
 
 
 class TimingSettings(Strict):
-    """How time is measured: rounds of at least `round_s` seconds, batch 1 for latency."""
+    """How time is measured: rounds of at least `round_s` seconds in each of fresh `processes`.
 
-    batch: Count = 1
-    rounds: Count = Field(default=15, ge=3)
+    Batch 1 is latency; of several sizes the first is what tables show, the others tell throughput.
+    `threads` of the CPU; default: torch's. `graph`: passes are replays of a CUDA graph.
+    """
+
+    batch: Count | tuple[Count, ...] = 1
+    rounds: Count = Field(default=5, ge=3)
     round_s: float = Field(default=0.1, gt=0, le=3600)
+    processes: Count = Field(default=5, le=100)
+    threads: Count | None = Field(default=None, le=1024)
+    graph: bool = False
+
+    @field_validator("batch", mode="before")
+    @classmethod
+    def plain(cls, batch: Any) -> Any:
+        """One size is a number, several are a tuple of numbers."""
+        if not isinstance(batch, list | tuple):
+            return batch
+        if not batch or len(set(map(str, batch))) < len(batch):
+            raise BenchError(f"`batch` is {[*batch]}; expected sizes, each once")
+        return batch[0] if len(batch) == 1 else tuple(batch)
+
+    @property
+    def size(self) -> int:
+        """The batch size that tables show."""
+        return self.by_size()[0].batch  # type: ignore[return-value]
+
+    def by_size(self) -> list[TimingSettings]:
+        """The same at each batch size alone."""
+        sizes = self.batch if isinstance(self.batch, tuple) else (self.batch,)
+        return [self.model_copy(update={"batch": size}) for size in sizes]
 
 
 class Training(Strict):
@@ -253,15 +289,24 @@ class Study(Imports, Strict):
         return [constraint.parse(text) for text in self.search.constraints] if self.search else []
 
     def with_overrides(
-        self, data: Sequence[str] | None, weights: str | None, pipeline: str | None = None
+        self,
+        data: Sequence[str] | None,
+        weights: str | None,
+        pipeline: str | None = None,
+        timing: Mapping[str, Any] | None = None,
     ) -> Study:
-        """The same study on other data, with other weights, in another pipeline."""
+        """The same study on other data, with other weights, in another pipeline, timed otherwise."""
         changes = {} if data is None else {"data": tuple(data)}
         evaluation = EvaluationSettings.model_validate(self.evaluation.model_dump() | changes)
         asked = {"weights": weights, "pipeline": pipeline}
-        changed = {name: value for name, value in asked.items() if value is not None}
+        changed: dict[str, Any] = {k: value for k, value in asked.items() if value is not None}
         trained = {"training": None} if weights is not None else {}
-        return self.model_copy(update={"evaluation": evaluation, **changed, **trained})
+        try:
+            clock = TimingSettings.model_validate(self.timing.model_dump() | dict(timing or {}))
+        except ValidationError as error:
+            raise BenchError(faults(error)) from error
+        changed |= {"evaluation": evaluation, "timing": clock}
+        return self.model_copy(update=changed | trained)
 
     def reference_combination(self) -> Combination:
         """What speed-ups refer to."""

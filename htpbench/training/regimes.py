@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,17 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
             if third or runner.study.reference_combination().unpruned in network.serves:
                 found += here.control(writer, tell)
             for combination in network.serves:
-                found += here.measure(combination, writer, tell).values()
+                found += here.measure(combination, writer, tell, many=False).values()
             rows[network.folder] = found
             tick(len(rows), len(plan), network.folder)
 
         in_turn(plan, work)
-    ordered = [row for network in plan for row in rows[network.folder]]
+        ordered = [row for network in plan for row in rows[network.folder]]
+        for name in runner.meters(many=True):  # whatever weights
+            tell = partial(tick, len(plan), len(plan))
+            runner.together(name, runner.study.parsed(), writer, tell)
+        for combination in runner.study.parsed() if runner.meters(many=True) else ():
+            ordered += runner.at_all_sizes(combination)
     return list({row.key: row for row in ordered}.values())
 
 

@@ -1,0 +1,115 @@
+"""Sessions of a clock: what was timed together, whether others ran beside it, how two compare.
+
+Networks of one session were visited by the same processes, round by round. Between sessions the
+machine drifts, so absolute times are the reference, pooled, over the speed-up: no table contradicts
+itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from htpbench.records.clocks import BASE, MINE, mean_interval
+from htpbench.records.row import Row, alike, number
+from htpbench.systems import catalogue
+
+FEWEST_PROCESSES = 5  # with fewer of them there is no verdict
+LEAST_CPU, MOST_APART = 0.95, 0.05  # beyond them others ran beside it
+# How a metric goes with the time of a pass: with it or against it.
+PAIRED = {"forward": 1, "clips_per_second": -1, "frames_per_second": -1, "speedup": -1}
+POOLED = {"forward": 1, "p90": 1, "p99": 1, "clips_per_second": -1, "frames_per_second": -1}
+Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
+
+
+def timed(meter: str) -> bool:
+    """Whether a meter is a clock that tells its noise."""
+    return catalogue.declared(f"{meter}.drift") is not None
+
+
+def noise(meter: str, card: Card) -> str:
+    """Why the times of a card are not to be trusted; "" where nothing speaks against them."""
+    if not timed(meter):
+        return ""
+    said = []
+    drift, cpu, overhead = (card.get(f"{meter}.{one}") for one in ("drift", "cpu", "overhead"))
+    if drift is None or overhead is None:
+        return "timed by an older clock, which did not look"
+    if cpu is not None and number(cpu) < LEAST_CPU:
+        said.append(f"it got {100 * number(cpu):.0f} % of the CPU that it could use")
+    if abs(number(drift)) > MOST_APART:
+        said.append(f"the reference drifted by {100 * number(drift):+.0f} %")
+    if abs(number(overhead)) > MOST_APART:
+        said.append(f"marking the parts changed the time by {100 * number(overhead):+.0f} %")
+    return ", ".join(said)
+
+
+def ratio(metric: str, mine: Card, base: Card) -> tuple[float, float, float, str] | None:
+    """B over A in a metric with the ends of its 95 % interval, and what that is over.
+
+    None where it cannot be known: a metric that no reference pairs, a clock of one process. Of two
+    sessions the speed-ups are independent estimates, whose intervals are joined.
+    """
+    meter, _, name = metric.partition(".")
+    lists = [f"{meter}.{MINE}", f"{meter}.{BASE}"]
+    if name not in PAIRED or not all(one in card for one in lists for card in (mine, base)):
+        return None
+    power, (own, ours) = PAIRED[name], (mine[one].value for one in lists)
+    other, theirs = (base[one].value for one in lists)
+    if len(own) < 2 or len(other) < 2:  # type: ignore[arg-type]
+        return None
+    if ours == theirs:
+        value, *ends = mean_interval(power * (np.log(own) - np.log(other)))
+        return value, *ends, f"paired by process, over {len(own)}"  # type: ignore
+    each = [mean_interval(power * (np.log(b) - np.log(r))) for b, r in ((own, ours), (other, theirs))]
+    logs = [[math.log(end) for end in one] for one in each]  # type: ignore[arg-type]
+    (mid, _, high), (other_mid, _, other_high) = logs
+    half = math.hypot(high - mid, other_high - other_mid)
+    value = mid - other_mid
+    how = "of two sessions, each paired with its reference"
+    return math.exp(value), math.exp(value - half), math.exp(value + half), how
+
+
+def few(metric: str, *cards: Card) -> str:
+    """Why there is no verdict on times of so few processes; "": there may be one."""
+    counts = [len(card[f"{metric.partition('.')[0]}.{MINE}"].value) for card in cards]  # type: ignore
+    if min(counts) >= FEWEST_PROCESSES:
+        return ""
+    said = "1 process" if min(counts) == 1 else f"{min(counts)} processes"
+    return f"{said}, {FEWEST_PROCESSES} are needed"
+
+
+def pooled(rows: Iterable[Row]) -> list[Row]:
+    """The rows; absolute times of several sessions under the same conditions as of one.
+
+    The reference's is its geometric mean over the sessions that were quiet, or over all.
+    """
+    rows = list(rows)
+    cards: dict[tuple, dict[str, Row]] = defaultdict(dict)
+    for row in rows:
+        if row.status == "ok":
+            cards[alike(row)][row.metric] = row
+    sessions: dict[tuple, dict[tuple, bool]] = defaultdict(dict)  # conditions -> session -> quiet
+    mine: dict[tuple, tuple] = {}
+    for key, card in cards.items():
+        if base := card.get(f"{key[1]}.{BASE}"):
+            mine[key] = tuple(base.value)  # type: ignore[arg-type]
+            quiet = sessions[key[1:]].get(mine[key], True)
+            sessions[key[1:]][mine[key]] = quiet and not noise(key[1], card)
+    levels = {}
+    for key, known in sessions.items():
+        chosen = [one for one, quiet in known.items() if quiet] or [*known]
+        levels[key] = np.mean([np.log(one).mean() for one in chosen])
+    found = []
+    for row in rows:
+        key, power = alike(row), POOLED.get(row.metric.partition(".")[2])
+        if power and row.status == "ok" and key in mine:
+            factor = float(np.exp(power * (levels[key[1:]] - np.log(mine[key]).mean())))
+            ends = {one: getattr(row, one) for one in ("value", "low", "high")}
+            row = replace(row, **{one: x and factor * x for one, x in ends.items()})
+        found.append(row)
+    return found
