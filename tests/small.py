@@ -12,6 +12,7 @@ import torch
 from paths import ROOT
 
 from htpbench import cli
+from htpbench.bench import child, together
 from htpbench.bench.runner import Runner
 from htpbench.measuring import additive, counting, timing
 from htpbench.measuring.context import Context
@@ -21,7 +22,9 @@ from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
 from htpbench.network.build import build
+from htpbench.records import clocks
 from htpbench.records.measurement import Measurement
+from htpbench.records.rows import Row
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import BACKBONES
@@ -84,7 +87,7 @@ def study(folder, text="", name="small", combinations=(NETWORK, PRUNED), meters=
         f"combinations = {list(combinations)}",
         text,
         f'[evaluation]\ndata = "{motion_file(folder)}"\nwindows = 4\nflip = false',
-        "[timing]\nrounds = 3\nround_s = 0.003",
+        "[timing]\nrounds = 3\nround_s = 0.003\nprocesses = 1",
     ]
     path = Path(folder) / f"{name}.toml"
     path.write_text("\n".join(lines) + "\n")
@@ -144,9 +147,58 @@ def quick_cost(lifter):
     return [Measurement(metric, sum(lengths)) for metric in metrics("cost")]
 
 
+def in_this_process(run, left, number):
+    """Stands for `Run.child`: measures here."""
+    found = together.Child()
+
+    def say(**line):
+        if "combination" in line:
+            found.found[line.pop("combination")] = line
+
+    child.work(run.asked(left, number), say)
+    return found
+
+
+def timed(name, seconds, reference=(1.0,) * 5, meter="time", conditions=(), **told):
+    """Rows of a clock's session: what each process found, of the network and its reference."""
+    parts = [
+        {
+            "rounds": [mine] * 3,
+            "reference": [base] * 3,
+            "calls": [mine] * 3,
+            "first": [mine],
+            "parts": [0.1 * mine, 0.7 * mine, 0.1 * mine, 0.0, 0.1 * mine],
+            "overhead": [0.0],
+            "cpu": [1.0],
+            "probe": [1.0],
+            "clip": [1, 9],
+            **told,
+        }
+        for mine, base in zip(seconds, reference, strict=True)
+    ]
+    common = {"study": "demo", "environment": "e", "combination": name}
+    conditions = {"processes": len(parts), **dict(conditions)}
+    return [
+        Row(
+            key=f"{name} {one.metric} {conditions} {reference}",
+            metric=one.metric,
+            value=one.value,
+            unit=catalogue.metric(one.metric).unit,
+            low=one.low,
+            high=one.high,
+            samples=one.samples,
+            axis=one.axis,
+            conditions=conditions,
+            **common,
+        )
+        for one in clocks.joined(meter, parts)
+    ]
+
+
 def quick(patch):
-    """Sweeps count and draw nothing and warm up briefly, as long as the patch."""
+    """Sweeps count and draw nothing, start no processes and warm up briefly, with the patch."""
     patch.setattr(timing, "WARM_UP_S", 0.05)
+    patch.setattr(together.Run, "child", in_this_process)
     patch.setattr(counting, "measure", quick_cost)
     patch.setattr("htpbench.report.build.figures", lambda *_: [])
 

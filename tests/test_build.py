@@ -158,6 +158,7 @@ def grown():
         rows += [
             row(name, "time.speedup", speedup, low=0.9, high=2.0, conditions=CLOCK),
             row(name, "time.breakdown", times, axis=["rest", "prune", "recover"], conditions=CLOCK),
+            *(row(name, f"time.{one}", 0.0, conditions=CLOCK) for one in ("drift", "overhead")),
         ]
     return rows
 
@@ -200,6 +201,8 @@ def test_a_report_that_was_deleted_comes_back_to_the_byte(tmp_path):
 def test_conditions_under_a_title():
     rows = grown()
     assert captions.timed(rows) == "cpu, 1 thread, float32, batch 1"
+    doubtful = [one for one in rows if one.metric != "time.drift"]
+    assert captions.timed(doubtful).startswith("times not to be trusted, cpu")
     assert captions.scored(rows) == "a (test subjects, 2 of 2 windows), gt detections, weights w"
     shown = "a (test subjects, 2 consecutive windows, stride 1), gt detections, weights w"
     assert captions.chosen(rows) == shown

@@ -171,18 +171,24 @@ def verdict(metric, a, b):
 
 
 @pytest.mark.parametrize(
-    ("b", "said"),
+    ("times", "said"),
     [
-        ((1.1, 0.05), "better"),
-        ((0.9, 0.05), "worse"),
-        ((1.001, 0.003), "same"),
-        ((1.001, 0.01), "unsure"),  # reaches over the floor on both sides
-        ((1.006, 0.003), "unsure"),  # above zero, but not wholly above the floor
-        ((1.02, 0.003), "better"),
+        ([0.90, 0.91, 0.90, 0.91, 0.90], "better"),
+        ([1.10, 1.11, 1.10, 1.11, 1.10], "worse"),
+        ([1.001, 1.002, 1.001, 1.002, 1.001], "same"),
+        ([0.90, 1.05, 0.90, 1.05, 0.90], "unsure"),  # reaches over the floor on both sides
+        ([0.993, 0.996, 0.993, 0.996, 0.993], "unsure"),  # above zero, not above the floor
     ],
 )
-def test_the_interval_decides_against_a_floor_of_half_a_percent(b, said):
-    assert verdict("time.speedup", (1.0, 0.0), b) == said
+@pytest.mark.parametrize("metric", ["time.speedup", "time.forward", "time.clips_per_second"])
+def test_the_interval_decides_against_a_floor_of_half_a_percent(metric, times, said):
+    """In one session the processes are paired, whatever the reference did."""
+    base = (1.0, 1.3, 0.8, 1.2, 1.0)
+    mine = [one * level for one, level in zip(times, base, strict=True)]
+    held = [*small.timed(A, base, base), *small.timed(B, mine, base)]
+    (found,), refused = compare(A, B, held, [metric])
+    assert (found.verdict, refused) == (said, [])
+    assert found.how == "paired by process, over 5"
 
 
 @pytest.mark.parametrize(
@@ -193,42 +199,49 @@ def test_costs_are_exact_and_less_is_better(b, said):
 
 
 def test_what_has_no_interval_is_unsure():
-    assert verdict("time.first", (1.0,), (2.0,)) == "unsure"
+    held = [*small.timed(A, [1.0] * 5), *small.timed(B, [2.0] * 5)]
+    (found,), _ = compare(A, B, held, ["time.first"])
+    assert (found.verdict, found.how) == ("unsure", "no interval")
 
 
-def test_intervals_of_both_sides_count():
-    (found,), _ = compare(
-        A,
-        B,
-        [
-            one(A, "time.speedup", 1.0, 0.3, conditions=CLOCK),
-            one(B, "time.speedup", 2.0, 0.4, conditions=CLOCK),
-        ],
-        ["time.speedup"],
-    )
-    assert (found.low, found.high) == pytest.approx((0.5, 1.5))
-    assert found.samples == (9, 9) and found.how == f"each paired with {A}"
+def test_a_faster_machine_is_no_faster_network():
+    """Between sessions it is the reference that says what a machine did."""
+    spread = (0.99, 1.0, 1.01, 1.0, 1.0)
+    slow = small.timed(A, spread, (1.0,) * 5)
+    fast = small.timed(B, [0.5 * one for one in spread], (0.5,) * 5)
+    for metric in ("time.forward", "time.speedup"):
+        (found,), _ = compare(A, B, [*slow, *fast], [metric])
+        assert found.verdict == "unsure" and "two sessions" in found.how
+        assert found.low < 0 < found.high
+    twice = small.timed(B, [0.25 * one for one in spread], (0.5,) * 5)
+    (found,), _ = compare(A, B, [*slow, *twice], ["time.speedup"])
+    assert found.verdict == "better" and found.difference == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
-    ("speedup", "said", "how"),
+    ("told", "why"),
     [
-        (2.0, "better", "drifted by +0.0 %"),
-        (1.3, "better", "drifted by -35.0 %"),
-        (1.0, "unsure", "drifted by -50.0 %"),  # the reference took half the time as well
-        (None, "unsure", "drift is not known"),
+        ({"probe": [0.5]}, "it got 50 % of the CPU that it could use"),
+        ({"overhead": [0.2]}, "marking the parts changed the time by +20 %"),
+        ({"levels": (1.0, 1.0, 1.0, 1.3, 1.3)}, "the reference drifted by +30 %"),
     ],
 )
-def test_a_faster_machine_is_no_faster_network(speedup, said, how):
-    times = [
-        one(A, "time.forward", 1.0, 0.01, conditions=CLOCK),
-        one(A, "time.speedup", 1.0, 0.0, conditions=CLOCK),
-        one(B, "time.forward", 0.5, 0.01, conditions=CLOCK),
-    ]
-    if speedup:
-        times.append(one(B, "time.speedup", speedup, 0.01, conditions=CLOCK))
-    (found,), _ = compare(A, B, times, ["time.forward"])
-    assert found.verdict == said and how in found.how
+def test_times_of_a_busy_machine_are_refused_with_the_cure(told, why):
+    reference = told.pop("levels", (1.0,) * 5)
+    quiet, busy = small.timed(A, [1.0] * 5), small.timed(B, [2.0] * 5, reference, **told)
+    found, refused = compare(A, B, [*quiet, *busy], ["time.speedup"])
+    assert found == [] and f"the times of B are not to be trusted ({why})" in refused[0]
+    assert refused[-1].startswith("close what runs beside it, or add --wait-quiet 30")
+    assert "--processes 5 --retry`" in refused[-1]
+
+
+def test_too_few_processes_give_no_verdict():
+    held = [*small.timed(A, [1.0] * 3, (1.0,) * 3), *small.timed(B, [2.0] * 3, (1.0,) * 3)]
+    (found,), _ = compare(A, B, held, ["time.forward"])
+    assert (found.verdict, found.why) == ("unsure", "3 processes, 5 are needed")
+    alone = [*small.timed(A, [1.0], (1.0,)), *small.timed(B, [2.0], (1.0,))]
+    (found,), _ = compare(A, B, alone, ["time.forward"])
+    assert (found.verdict, found.low) == ("unsure", None)
 
 
 FRAMES = [10.0, 30.0, 10.0, 10.0, 20.0]

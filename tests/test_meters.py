@@ -44,7 +44,7 @@ class TestMemory(MeterContract):
 
 class TestTime(MeterContract):
     name = "time"
-    study = {"timing": {"rounds": 3, "round_s": 0.003}}  # noqa: RUF012
+    study = {"timing": {"rounds": 3, "round_s": 0.003, "processes": 2}}  # noqa: RUF012
 
 
 class TestSampling(MeterContract):

@@ -146,20 +146,7 @@ class Run:
 
     def child(self, left: list[str], number: int) -> Child:
         """Measure these in a fresh process."""
-        context = self.runner.context
-        asked = {
-            "study": context.study.model_dump(mode="json", exclude_unset=True),
-            "imports": imported_files(),
-            "device": context.device,
-            "seed": context.seed,
-            "threads": torch.get_num_threads(),
-            "environment": context.environment,
-            "machine": context.machine,
-            "meter": self.name,
-            "process": number,
-            "quiet_s": self.runner.quiet_s,
-            "combinations": left,
-        }
+        asked = self.asked(left, number)
         found = Child()
         pipe = subprocess.PIPE  # a session of its own: Ctrl-C is for the parent, which ends it
         started = subprocess.Popen(CHILD, stdin=pipe, stdout=pipe, start_new_session=True)
@@ -179,6 +166,23 @@ class Run:
         if not found.ended and started.returncode:
             found.ended = f"its process ended with code {started.returncode} (out of memory?)"
         return found
+
+    def asked(self, left: list[str], number: int) -> dict[str, Any]:
+        """What a child is told: all that it needs to be what this process is."""
+        context = self.runner.context
+        return {
+            "study": context.study.model_dump(mode="json", exclude_unset=True),
+            "imports": imported_files(),
+            "device": context.device,
+            "seed": context.seed,
+            "threads": torch.get_num_threads(),
+            "environment": context.environment,
+            "machine": context.machine,
+            "meter": self.name,
+            "process": number,
+            "quiet_s": self.runner.quiet_s,
+            "combinations": left,
+        }
 
     def follow(self, process: subprocess.Popen, found: Child) -> str:
         """Read what a child says until it ends; why it was stopped, if it was."""

@@ -64,19 +64,21 @@ class Graph:
             call()
 
     def __call__(self) -> None:
+        """Replay it."""
         self.graph.replay()
 
 
 def in_a_row(call: Callable[[], object], clock: Clock) -> float:
     """Seconds of a call on the device: of many in a row, which nobody waits for one by one."""
-    count, took = 4, 0.0
-    while took < IN_A_ROW_S and count < 1000:
+    count = 2
+    while True:
+        count *= 2
         start = clock.mark()
         for _ in range(count):
             call()
         (took,) = clock.seconds([(start, clock.mark())])
-        last, count = took / count, 2 * count
-    return last
+        if took >= IN_A_ROW_S or count > 1000:
+            return took / count
 
 
 class Probe:

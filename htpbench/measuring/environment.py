@@ -54,7 +54,12 @@ def gpu_facts(device: str) -> dict[str, Any]:
         ],
     }
     query = "driver_version,power.limit,clocks.max.sm,clocks.max.mem"
-    asked = ["nvidia-smi", f"--id={gpu_id(device)}", f"--query-gpu={query}", "--format=csv,noheader"]
+    asked = [
+        "nvidia-smi",
+        f"--id={gpu_id(device)}",
+        f"--query-gpu={query}",
+        "--format=csv,noheader",
+    ]
     try:
         said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout
     except (OSError, subprocess.SubprocessError):  # not there, or not allowed

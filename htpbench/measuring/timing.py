@@ -143,7 +143,7 @@ class Timed:
         return self.lifter(*self.inputs)
 
     def warm_up(self, least_s: float) -> float:
-        """Run windows of calls until one is hardly faster than the one before; seconds of a call."""
+        """Run windows of calls until one is hardly faster than the last; seconds of a call."""
         begun, before = time.monotonic(), math.inf
         while True:
             window = float(np.median([self.clock.wall(self.call) for _ in range(WINDOW)]))

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from htpbench.errors import BenchError
 from htpbench.meters import Found, Meter, Watch
-from htpbench.meters.time import alone, clocked, gained, of_processes, percent, rate, rounds, seconds
+from htpbench.meters.time import (
+    alone,
+    clocked,
+    gained,
+    of_processes,
+    percent,
+    rate,
+    rounds,
+    seconds,
+)
 from htpbench.meters.time import conditions as timed
 from htpbench.records.conditions import beyond
 from htpbench.records.measurement import Measurement
@@ -106,7 +115,7 @@ class Sampling(Meter):
                 begin(one)
                 augment = context.study.evaluation.flip
                 counts = predicting.counts(context.built(one), context.sampling, augment)
-                found.append(Measurement("counted", counts))
+                found.append(Measurement("counted", [*map(float, counts)]))
             yield one, found
 
     def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
@@ -114,7 +123,7 @@ class Sampling(Meter):
         known = {metric.name for metric in self.metrics}
         (counts,) = (one.value for one in found[0] if one.metric == "counted")
         counted = [
-            Measurement(f"sampling.{name}", count)
+            Measurement(f"sampling.{name}", int(count))
             for name, count in zip(COUNTED, counts, strict=True)  # type: ignore[arg-type]
         ]
         timed = of_processes("sampling", found)

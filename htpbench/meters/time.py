@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from htpbench.measuring.context import Context
     from htpbench.network.lifter import Lifter
 
-Make = Callable[["Context", Combination], "Lifter"]  # what is timed of a combination
+Make = Callable[["Context", Combination], "Any"]  # what is timed: a lifter, or what stands for one
 seconds = partial(Metric, unit="s", read="ms", scale=1e-3, decimals=2)
 rate = partial(Metric, unit="1/s", better="more")
 gained = partial(Metric, read="x", better="more", to_reference=True, decimals=2, bounded=True)
@@ -41,9 +41,7 @@ class Time(Meter):
         ),
         rate(name="time.clips_per_second", head="clips per second"),
         rate(name="time.frames_per_second", head="frames per second", decimals=0),
-        gained(
-            name="time.speedup", head="speed-up", brief="speed-up", first=True, terminal=True
-        ),
+        gained(name="time.speedup", head="speed-up", brief="speed-up", first=True, terminal=True),
         percent(
             name="time.prune_share",
             head="share of pruning and recovering",

@@ -31,61 +31,72 @@ def joined(meter: str, parts: Sequence[Part]) -> list[Measurement]:
     count = len(parts)
     base = np.log([np.median(part["reference"]) for part in parts])  # (P,)
     gains = np.array([gain(part["reference"], part["rounds"]) for part in parts])  # (P,)
-    forward, low, high = mean_interval(base - gains)
-    speedup, least, most = mean_interval(gains)
+    _, half = mean_log(gains)
     calls = np.concatenate([part["calls"] for part in parts])
     batch, frames = parts[0]["clip"]
-    shares = np.median([part["parts"] for part in parts], axis=0)
-    clips = [batch / seconds if seconds else None for seconds in (forward, high, low)]
-    measured = {
-        "forward": Measurement("", forward, low, high, count),
-        "speedup": Measurement("", speedup, least, most, count),
-        "clips_per_second": Measurement("", *clips, count),
-        "frames_per_second": Measurement("", *(one and frames * one for one in clips), count),
-        "p90": Measurement("", float(np.quantile(calls, 0.9)), samples=len(calls)),
-        "p99": Measurement("", float(np.quantile(calls, 0.99)), samples=len(calls)),
-        "first": Measurement("", float(np.median([part["first"] for part in parts]))),
-        "prune_share": Measurement("", float(shares[2:4].sum() / shares.sum()), samples=count),
-        "breakdown": Measurement("", shares.tolist(), axis=[*PARTS]),
-        "overhead": Measurement("", float(np.median([part["overhead"] for part in parts]))),
-        "drift": Measurement("", drift(np.concatenate([part["reference"] for part in parts]))),
-        "cpu": Measurement("", cpu_share(parts)),
-        MINE: Measurement("", np.exp(base - gains).tolist(), axis=[*map(str, range(count))]),
-        BASE: Measurement("", np.exp(base).tolist(), axis=[*map(str, range(count))]),
-    }
+    shares = np.median([part["parts"] for part in parts], axis=0)  # (5,)
+    rate = math.log(batch) + gains - base  # (P,) clips per second
+    measured = [
+        over("forward", base - gains),
+        over("speedup", gains),
+        over("clips_per_second", rate),
+        over("frames_per_second", math.log(frames) + rate),
+        Measurement("p90", float(np.quantile(calls, 0.9)), samples=len(calls)),
+        Measurement("p99", float(np.quantile(calls, 0.99)), samples=len(calls)),
+        Measurement("first", float(np.median([part["first"] for part in parts]))),
+        Measurement("prune_share", float(shares[2:4].sum() / shares.sum()), samples=count),
+        Measurement("breakdown", shares.tolist(), axis=[*PARTS]),
+        Measurement("overhead", float(np.median([part["overhead"] for part in parts]))),
+        Measurement("drift", drift(np.concatenate([part["reference"] for part in parts]))),
+        Measurement("cpu", cpu_share(parts)),
+        by_process(MINE, base - gains),
+        by_process(BASE, base),
+    ]
     if count > 1:
-        measured["tells"] = Measurement("", math.log(most / least) / 2 + FLOOR)
+        measured.append(Measurement("tells", half + FLOOR))
     if all("device" in part for part in parts):
-        measured |= on_device(parts)
-    return [one._replace(metric=f"{meter}.{name}") for name, one in measured.items()]
+        measured += on_device(parts)
+    return [one._replace(metric=f"{meter}.{one.metric}") for one in measured]
 
 
-def on_device(parts: Sequence[Part]) -> dict[str, Measurement]:
+def on_device(parts: Sequence[Part]) -> list[Measurement]:
     """What the device's own clock says, and for how much of the wall it is busy."""
     eager = any(part["launches"][0] for part in parts)
     note = "no CUDA graph could be made of it: launches are in it" if eager else None
-    device = np.log([np.median(part["device"]) for part in parts])
-    gains = np.array([gain(part["device_reference"], part["device"]) for part in parts])
+    device = np.log([np.median(part["device"]) for part in parts])  # (P,)
     walls = np.log([np.median(part["rounds"]) for part in parts])
-    return {
-        "device": Measurement("", *mean_interval(device), len(parts), note=note),
-        "device_speedup": Measurement("", *mean_interval(gains), len(parts)),
-        "busy": Measurement("", float(np.exp(np.median(device - walls)))),
-    }
+    gains = np.array([gain(part["device_reference"], part["device"]) for part in parts])
+    return [
+        over("device", device)._replace(note=note),
+        over("device_speedup", gains),
+        Measurement("busy", float(np.exp(np.median(device - walls)))),
+    ]
+
+
+def over(name: str, logs: np.ndarray) -> Measurement:
+    """The geometric mean over processes with its interval; none of one process."""
+    mean, half = mean_log(logs)
+    known = math.isfinite(half)
+    ends = (math.exp(mean - half), math.exp(mean + half)) if known else (None, None)
+    return Measurement(name, math.exp(mean), *ends, len(logs))
+
+
+def by_process(name: str, logs: np.ndarray) -> Measurement:
+    """What each process found."""
+    return Measurement(name, np.exp(logs).tolist(), axis=[*map(str, range(len(logs)))])
 
 
 def gain(reference: Sequence[float], rounds: Sequence[float]) -> float:
-    """The logarithm of a speed-up, in the median of paired rounds: one that is disturbed is lost."""
+    """The logarithm of a speed-up: the median of paired rounds, for some are disturbed."""
     return float(np.median(np.log(reference) - np.log(rounds)))
 
 
-def mean_interval(logs: np.ndarray) -> tuple[float, float | None, float | None]:
-    """The geometric mean of processes and its 95 % interval by Student's t; None of one process."""
-    mean = float(logs.mean())
-    if len(logs) < 2:
-        return math.exp(mean), None, None
-    half = math.sqrt(squared(LEVEL, len(logs) - 1, float(logs.var(ddof=1)) / len(logs)))
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+def mean_log(logs: np.ndarray) -> tuple[float, float]:
+    """The mean of processes (P,), and half its 95 % interval by Student's t; inf of one."""
+    mean, count = float(logs.mean()), len(logs)
+    if count < 2:
+        return mean, math.inf
+    return mean, math.sqrt(squared(LEVEL, count - 1, float(logs.var(ddof=1)) / count))
 
 
 def drift(rounds: np.ndarray) -> float:

@@ -172,7 +172,7 @@ def by_clock(
     """B minus A in what a clock tells, its interval, what that is over, why there is no verdict."""
     found = ratio(name, mine, base)
     if found is None:
-        return *unpaired(name, mine, base), ""
+        return *unpaired(name, mine, base), few(name, mine, base)
     a = number(base[name])
     value, low, high = (a * (times - 1) for times in found[:3])
     return value, low, high, found[3], few(name, mine, base)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from htpbench.records.clocks import BASE, MINE, mean_interval
+from htpbench.records.clocks import BASE, MINE, mean_log
 from htpbench.records.row import Row, alike, number
 from htpbench.systems import catalogue
 
@@ -55,32 +55,34 @@ def ratio(metric: str, mine: Card, base: Card) -> tuple[float, float, float, str
     sessions the speed-ups are independent estimates, whose intervals are joined.
     """
     meter, _, name = metric.partition(".")
-    lists = [f"{meter}.{MINE}", f"{meter}.{BASE}"]
+    lists = f"{meter}.{MINE}", f"{meter}.{BASE}"
     if name not in PAIRED or not all(one in card for one in lists for card in (mine, base)):
         return None
-    power, (own, ours) = PAIRED[name], (mine[one].value for one in lists)
-    other, theirs = (base[one].value for one in lists)
-    if len(own) < 2 or len(other) < 2:  # type: ignore[arg-type]
+    (own, ours), (other, theirs) = ([logs(card[one]) for one in lists] for card in (mine, base))
+    if np.array_equal(ours, theirs):
+        value, half = mean_log(own - other)
+        how = f"paired by process, over {len(own)}"
+    else:
+        (value, half), (b, further) = mean_log(own - ours), mean_log(other - theirs)
+        value, half = value - b, math.hypot(half, further)
+        how = "of two sessions, each paired with its reference"
+    if not math.isfinite(half):
         return None
-    if ours == theirs:
-        value, *ends = mean_interval(power * (np.log(own) - np.log(other)))
-        return value, *ends, f"paired by process, over {len(own)}"  # type: ignore
-    each = [mean_interval(power * (np.log(b) - np.log(r))) for b, r in ((own, ours), (other, theirs))]
-    logs = [[math.log(end) for end in one] for one in each]  # type: ignore[arg-type]
-    (mid, _, high), (other_mid, _, other_high) = logs
-    half = math.hypot(high - mid, other_high - other_mid)
-    value = mid - other_mid
-    how = "of two sessions, each paired with its reference"
+    value *= PAIRED[name]
     return math.exp(value), math.exp(value - half), math.exp(value + half), how
+
+
+def logs(row: Row) -> np.ndarray:
+    """(P,) logarithms of what each process found."""
+    return np.log(np.array(row.value, dtype=float))
 
 
 def few(metric: str, *cards: Card) -> str:
     """Why there is no verdict on times of so few processes; "": there may be one."""
-    counts = [len(card[f"{metric.partition('.')[0]}.{MINE}"].value) for card in cards]  # type: ignore
-    if min(counts) >= FEWEST_PROCESSES:
-        return ""
-    said = "1 process" if min(counts) == 1 else f"{min(counts)} processes"
-    return f"{said}, {FEWEST_PROCESSES} are needed"
+    told = [card.get(f"{metric.partition('.')[0]}.{MINE}") for card in cards]
+    count = min(len(logs(row)) if row else 1 for row in told)
+    said = f"{count} process{'es' * (count > 1)}, {FEWEST_PROCESSES} are needed"
+    return said if count < FEWEST_PROCESSES else ""
 
 
 def pooled(rows: Iterable[Row]) -> list[Row]:
@@ -96,8 +98,8 @@ def pooled(rows: Iterable[Row]) -> list[Row]:
     sessions: dict[tuple, dict[tuple, bool]] = defaultdict(dict)  # conditions -> session -> quiet
     mine: dict[tuple, tuple] = {}
     for key, card in cards.items():
-        if base := card.get(f"{key[1]}.{BASE}"):
-            mine[key] = tuple(base.value)  # type: ignore[arg-type]
+        if {f"{key[1]}.{one}" for one in (BASE, "forward", "speedup")} <= card.keys():
+            mine[key] = tuple(card[f"{key[1]}.{BASE}"].value)  # type: ignore[arg-type]
             quiet = sessions[key[1:]].get(mine[key], True)
             sessions[key[1:]][mine[key]] = quiet and not noise(key[1], card)
     levels = {}
@@ -108,7 +110,8 @@ def pooled(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         key, power = alike(row), POOLED.get(row.metric.partition(".")[2])
         if power and row.status == "ok" and key in mine:
-            factor = float(np.exp(power * (levels[key[1:]] - np.log(mine[key]).mean())))
+            forward, speedup = (number(cards[key][f"{key[1]}.{x}"]) for x in ("forward", "speedup"))
+            factor = float(np.exp(levels[key[1:]]) / (forward * speedup)) ** power
             ends = {one: getattr(row, one) for one in ("value", "low", "high")}
             row = replace(row, **{one: x and factor * x for one, x in ends.items()})
         found.append(row)

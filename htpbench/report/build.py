@@ -218,9 +218,7 @@ def figures(
     yield figure("-graph", graph, mine, caption=linked(mine))
 
 
-def throughput_figure(
-    study: Study, rows: Results, folder: Path, name: str
-) -> Iterator[Figure]:
+def throughput_figure(study: Study, rows: Results, folder: Path, name: str) -> Iterator[Figure]:
     """The figure of a study that was timed at several batch sizes."""
     from htpbench.report.figures.throughput import throughput
 

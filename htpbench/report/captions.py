@@ -46,7 +46,7 @@ def timed(rows: Iterable[Row]) -> str:
     doubtful = Results.of(rows).doubtful
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"
     graph = ", CUDA graph" if card.get("graph") else ""
-    busy = "timed while others ran, " if doubtful else ""
+    busy = "times not to be trusted, " if doubtful else ""
     return f"{busy}{card['device']}, {threads}, {card['dtype']}{graph}, batch {card['batch']}"
 
 

@@ -70,7 +70,9 @@ def _lines(
     stars = ["*" if is_best else "" for is_best in best]
     cells = [numbers(table, metric, bounds and metric.to_reference) for metric in metrics]
     for row in zip(stars, table["combination"], *cells, strict=True):
-        lines.add_row(*(f"[dim]{one}[/dim]" if one.startswith(MARK) else escape(one) for one in row))
+        lines.add_row(
+            *(f"[dim]{one}[/dim]" if one.startswith(MARK) else escape(one) for one in row)
+        )
     return lines
 
 

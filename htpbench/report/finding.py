@@ -15,6 +15,7 @@ from htpbench.systems.catalogue import metric as metric_of
 
 EVERY_THIRD = "control: unpruned, every third frame"
 MPJPE, DELTA = "accuracy.mpjpe", "accuracy.delta"
+DOUBTFUL = " (not to be trusted: see the table)"
 Line = Mapping[str, Any]  # of a `sweep_table`
 
 
@@ -46,7 +47,7 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
         sentence += f", {share} of the {shown(base, flops)} of {base['combination']}"
     if one is not base and not math.isnan(one[speedup]):
         doubt = table.attrs["doubtful"].get(one["combination"])
-        sentence += f", is {shown(one, speedup)} times as fast{' (timed while others ran)' * bool(doubt)}"
+        sentence += f", is {shown(one, speedup)} times as fast{DOUBTFUL * bool(doubt)}"
     sentence += f" and {errs(one)}"
     if not math.isnan(limit):
         sentence += (

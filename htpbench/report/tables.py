@@ -15,7 +15,7 @@ from htpbench.systems.catalogue import tabled
 from htpbench.systems.metric import Metric
 
 # The operations and the speed-up of one pass, or of all calls where poses are sampled.
-DOUBTED = f"{MARK}: timed while others ran."
+DOUBTED = f"{MARK}: a time that is not to be trusted."
 CURE = "Close what runs and sweep again with --retry, or add --wait-quiet MINUTES."
 ONE_PASS, ALL_CALLS = ("cost.flops", "time.speedup"), ("sampling.flops", "sampling.speedup")
 

@@ -30,7 +30,7 @@ def by_hand(
     meters: list[str],
     data: Sequence[str] | None,
     sampling: Mapping[str, Any],
-    timing: Mapping[str, Any],
+    timing: Mapping[str, Any] | None = None,
     **settings: str | None,
 ) -> Study:
     """A study of what was named on the command line; BenchError for wrong numbers."""
@@ -43,7 +43,7 @@ def by_hand(
             combinations=[str(combination) for combination in combinations],
             evaluation=EvaluationSettings.model_validate(named),
             sampling=SamplingSettings(**sampling),
-            timing=TimingSettings(**timing),
+            timing=TimingSettings(**(timing or {})),
             **settings,  # type: ignore[arg-type]
         )
     except ValidationError as error:

@@ -295,7 +295,7 @@ class Study(Imports, Strict):
         pipeline: str | None = None,
         timing: Mapping[str, Any] | None = None,
     ) -> Study:
-        """The same study on other data, with other weights, in another pipeline, timed otherwise."""
+        """The same study on other data, with other weights, used or timed in another way."""
         changes = {} if data is None else {"data": tuple(data)}
         evaluation = EvaluationSettings.model_validate(self.evaluation.model_dump() | changes)
         asked = {"weights": weights, "pipeline": pipeline}

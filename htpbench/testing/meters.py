@@ -117,11 +117,24 @@ class MeterContract:
         context = self.context
         asked = [one for one in combinations if self.meter.applies(context, one)]
         if self.meter.takes_many():
-            return dict(self.meter.together(context, asked, lambda combination: None))
+            return self.joined(context, asked)
         found = {}
         for one in asked:
             try:
                 found[one] = self.meter.measure(context, one)
             except NotBuilt:
                 continue
+        return found
+
+    def joined(self, context: Context, asked: list[Combination]) -> dict[Combination, Any]:
+        """What it measures of many, all its processes being this one."""
+        parts = []
+        for number in range(self.meter.processes(context)):
+            context.process = number
+            parts.append(dict(self.meter.together(context, asked, lambda combination: None)))
+        found = {}
+        for one in asked:
+            told = [part[one] for part in parts]
+            failed = [each for each in told if isinstance(each, Exception)]
+            found[one] = failed[0] if failed else self.meter.joined(told)
         return found

@@ -47,7 +47,7 @@ def _draw(found: list[Point], names: list[str], title: str, subtitle: str) -> Fi
                 [one.batch for one in mine],
                 rates,  # type: ignore[arg-type]
                 yerr=ends,
-                label=f"{name}, others ran" if doubtful else name,
+                label=f"{name} (not to be trusted)" if doubtful else name,
                 color="0.7" if doubtful else colours[place],
                 marker=MARKERS[place],
                 markersize=5,

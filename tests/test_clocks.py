@@ -1,0 +1,116 @@
+"""Intervals of times: what they cover, what they find, what sessions have in common."""
+
+import numpy as np
+import pytest
+import small
+
+from htpbench.records import clocks
+from htpbench.records.restated import restated
+from htpbench.records.results import Results
+from htpbench.records.sessions import noise, pooled
+
+A, B = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri"
+DRAWS, ROUNDS = 400, 5
+
+
+def correlated(rng, count, rho=0.8, spread=0.01):
+    """Rounds of a process that remember the ones before."""
+    noise = rng.normal(size=count)
+    for index in range(1, count):
+        noise[index] = rho * noise[index - 1] + np.sqrt(1 - rho**2) * noise[index]
+    return spread * noise
+
+
+def session(rng, true, between, processes=5, spread=0.01):
+    """What processes tell of a network that takes `true` of the reference's time."""
+    found = []
+    for _ in range(processes):
+        level, own = rng.normal(0, 0.1), rng.normal(0, between)  # the machine's, the network's
+        drift = correlated(rng, ROUNDS, spread=0.02)
+        base = np.exp(level + drift + correlated(rng, ROUNDS, spread=spread))
+        mine = true * np.exp(level + own + drift + correlated(rng, ROUNDS, spread=spread))
+        found.append({"reference": base, "rounds": mine})
+    return found
+
+
+def gains(found):
+    """The speed-up and the ends of its interval."""
+    each = [clocks.gain(part["reference"], part["rounds"]) for part in found]
+    one = clocks.over("speedup", np.array(each))
+    return one.value, one.low, one.high
+
+
+@pytest.mark.parametrize("between", [0.0, 0.005, 0.01, 0.02])
+def test_the_interval_covers_what_it_says(between):
+    """0 to 2 % between processes, rounds that are correlated by 0.8: 95 % in 400 sessions."""
+    rng = np.random.default_rng(int(1e4 * between))
+    inside = 0
+    for _ in range(DRAWS):
+        _, low, high = gains(session(rng, 0.8, between))
+        inside += low <= 1 / 0.8 <= high
+    assert 0.92 <= inside / DRAWS <= 0.98
+
+
+def test_two_percent_are_found_where_processes_spread_by_half_a_percent():
+    """In at least 8 of 10; and of one network no more than 1 in 20 is told apart from itself."""
+    rng = np.random.default_rng(1)
+    noise = {"between": 0.0035, "spread": 0.0025}  # of rounds: together half a percent
+    many = session(rng, 1.0, processes=2000, **noise)
+    each = [clocks.gain(part["reference"], part["rounds"]) for part in many]
+    assert np.std(each) == pytest.approx(0.005, rel=0.1)
+    found = wrong = 0
+    for _ in range(DRAWS):
+        _, low, _ = gains(session(rng, 1 / 1.02, **noise))
+        found += low > 1 + clocks.FLOOR
+        _, low, high = gains(session(rng, 1.0, **noise))
+        wrong += low > 1 + clocks.FLOOR or high < 1 - clocks.FLOOR
+    assert found / DRAWS >= 0.8
+    assert wrong / DRAWS <= 0.05
+
+
+def test_one_process_has_no_interval():
+    one = clocks.over("speedup", np.array([0.5]))
+    assert (one.low, one.high) == (None, None)
+    assert "time.tells" not in {row.metric for row in small.timed(A, [1.0], (1.0,))}
+
+
+def test_what_it_could_tell_is_half_the_interval_and_the_floor():
+    rows = {row.metric: row for row in small.timed(A, [0.5, 0.51, 0.5, 0.49, 0.5])}
+    speedup = rows["time.speedup"]
+    half = np.log(speedup.high / speedup.low) / 2
+    assert rows["time.tells"].value == pytest.approx(half + clocks.FLOOR)
+
+
+def test_no_table_contradicts_itself():
+    """Two sessions, the machine twice as slow in the second: times are of one machine."""
+    held = [*small.timed(A, [1.0] * 5), *small.timed(B, [1.0] * 5, (2.0,) * 5)]
+    found = {(row.combination, row.metric): row for row in pooled(held)}
+    base, mine = found[A, "time.forward"], found[B, "time.forward"]
+    assert base.value / mine.value == pytest.approx(found[B, "time.speedup"].value) == 2
+    assert base.value == pytest.approx(2**0.5)
+    assert found[B, "time.clips_per_second"].value == pytest.approx(1 / mine.value)
+    assert found[B, "time.p90"].value == pytest.approx(mine.value)
+    assert found[B, "time.by_process"].value == [1.0] * 5, "as it was measured"
+    assert restated(restated(held)) == restated(held)
+
+
+def test_a_busy_session_does_not_say_how_fast_the_machine_is():
+    held = [*small.timed(A, [1.0] * 5), *small.timed(B, [5.0] * 5, (9.0,) * 5, probe=[0.4])]
+    found = {(row.combination, row.metric): row for row in pooled(held)}
+    assert found[A, "time.forward"].value == pytest.approx(1.0)
+    assert found[B, "time.forward"].value == pytest.approx(5 / 9)
+    assert Results(held).doubtful == {B: {"time": "it got 40 % of the CPU that it could use"}}
+
+
+def test_what_hit_one_network_alone_shows():
+    """The least CPU of its processes, by their best."""
+    parts = [{"cpu": [one], "probe": [1.0]} for one in (1.9, 1.9, 1.2, 1.1, 1.2)]
+    assert clocks.cpu_share(parts) == pytest.approx(1.2 / 1.9)
+
+
+def test_rows_of_an_older_clock_are_not_trusted():
+    rows = {row.metric: row for row in small.timed(A, [1.0] * 5)}
+    assert noise("time", rows) == ""
+    del rows["time.drift"]
+    assert noise("time", rows) == "timed by an older clock, which did not look"
+    assert noise("cost", {}) == ""
