@@ -182,7 +182,9 @@ def test_a_folder_that_cannot_be_written_names_the_remedy(tmp_path):
 
 HOLD = """
 import sys, time
+from htpbench.bench import devices
 from htpbench.bench.devices import device_lock
+devices.gpu_id = {uuids}.get
 for _ in range({times}):
     with device_lock("{device}", shared={shared}):
         print("in", flush=True)
@@ -191,7 +193,7 @@ for _ in range({times}):
 
 
 def holder(folder, device, times, shared, seconds):
-    code = HOLD.format(device=device, times=times, shared=shared, seconds=seconds)
+    code = HOLD.format(uuids=UUIDS, device=device, times=times, shared=shared, seconds=seconds)
     process = small.started("-c", code, cwd=folder)
     assert process.stdout.readline() == "in\n"
     return process
@@ -232,24 +234,32 @@ def device_lock_within(seconds):
     return Within()
 
 
-def test_a_device_is_free_when_its_holder_was_killed_and_others_are_not_concerned(
-    tmp_path, private
-):
+UUIDS = {"cuda": "GPU-a", "cuda:0": "GPU-a", "cuda:1": "GPU-b"}  # what torch would tell
+
+
+def refused(device, shared):
+    """Whether a device cannot be had at once."""
+    try:
+        with devices.deadline(0.2), devices.device_lock(device, shared):
+            return False
+    except devices.TimedOut:
+        return True
+
+
+def test_a_device_is_free_when_its_holder_was_killed(tmp_path, private, monkeypatch):
+    """Whoever times a GPU needs the CPU that launches its work; all of them may be shared."""
+    monkeypatch.setattr(devices, "gpu_id", UUIDS.get)
     alone = holder(tmp_path, "cuda:1", 1, False, 60)
-    for other in ("cpu", "cuda", "cuda:0"):
-        with devices.device_lock(other):
-            pass
-    for shared in (True, False):
-        with (
-            pytest.raises(devices.TimedOut),
-            devices.deadline(0.2),
-            devices.device_lock("cuda:1", shared),
-        ):
-            pytest.fail("two have it")
+    assert all(refused(one, shared) for one in ("cuda:1", "cpu") for shared in (True, False))
     alone.kill()
     small.finished(alone)
-    with devices.device_lock("cuda:1"):
-        pass
+    sharing = holder(tmp_path, "cuda:1", 1, True, 60)
+    assert not any(refused(one, True) for one in ("cuda:1", "cuda", "cpu"))
+    assert all(refused(one, False) for one in ("cuda:1", "cuda", "cpu"))
+    sharing.kill()
+    small.finished(sharing)
+    assert not refused("cuda:1", False)
+    assert {"htpbench-GPU-a.lock", "htpbench-GPU-b.lock"} <= {p.name for p in tmp_path.iterdir()}
 
 
 def test_a_deadline_that_is_kept_leaves_nothing_behind():

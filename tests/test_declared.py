@@ -46,6 +46,10 @@ def written_metric(base="PoseMetric", more='head = "mine"'):
 
 
 REFUSED = {  # what an imported file is told: the file, what is wrong, what was expected
+    "a number": (
+        written(more=f"processes = 2\n    {RIGHT}"),
+        r"processes is 2; expected processes\(self",
+    ),
     "no tuple": (written(metrics="(one)"), r"'mine' \(mine.py\): metrics is Metric.*a tuple"),
     "no metrics": (written(metrics="()"), r"metrics is \(\); expected"),
     "missing metrics": (written().replace("metrics =", "metric ="), "metrics is missing"),

@@ -101,7 +101,7 @@ def test_a_measurement_that_was_stopped_is_no_failure():
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
     """The folder of the locks."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("HTPBENCH_LOCKS", str(tmp_path))
     return tmp_path
 
 
@@ -130,7 +130,10 @@ def test_a_lock_is_a_file_of_its_own(temporary, make, name):
     private.write_text("mine")
     private.chmod(0o600)
     make(temporary / name, private)
-    with pytest.raises(BenchError, match=rf"{name}, cannot be used.*TMPDIR"), device_lock("cpu"):
+    with (
+        pytest.raises(BenchError, match=rf"{name}, cannot be used.*HTPBENCH_LOCKS"),
+        device_lock("cpu"),
+    ):
         pytest.fail("locked")
     assert (private.read_text(), stat.S_IMODE(private.stat().st_mode)) == ("mine", 0o600)
     assert not (temporary / "nowhere").exists()

@@ -34,11 +34,13 @@ class Rounds(Meter):
     """Rounds of all, as a clock would."""
 
     exclusive = True
-    processes = 2
     metrics = (Metric(name="rounds.kept"), Metric(name="rounds.of", exact=True))
 
     def measure(self, context, combination, watch=None):
         raise NotImplementedError
+
+    def processes(self, context):
+        return 2
 
     def together(self, context, combinations, begin):
         print("a meter may print")
@@ -58,7 +60,7 @@ class Rounds(Meter):
             yield one, {answer}
 
     def joined(self, found):
-        return [found[0][0]._replace(value=sum(part[0].value for part in found)), found[0][1]]
+        return [found[0][0]._replace(value=sum(part[0].value for part in found)), *found[0][1:]]
 '''
 NAMES = [small.NETWORK, *(f"mixste.tiny-9+tps:{r}@1+tri" for r in (3, 5, 7))]
 FAULTS = {  # of the combination that keeps 5 frames: what its row says

@@ -42,6 +42,8 @@ class Meter(ABC):
         if not (tuple_of_them and metrics):
             said = "missing" if metrics is None else f"{metrics!r:.60}"
             return f"metrics is {said}; expected a tuple: metrics = (htpbench.Metric(...),)"
+        if not callable(cls.processes):
+            return f"processes is {cls.processes!r:.60}; expected processes(self, context)"
         names = [metric.name for metric in metrics]
         if foreign := [each for each in names if not each.startswith(f"{name}.")]:
             return f"its metric is called {foreign[0]}; expected {name}.SOMETHING"
