@@ -145,8 +145,9 @@ class Timed:
     def warm_up(self, least_s: float) -> float:
         """Run windows of calls until one is hardly faster than the last; seconds of a call."""
         begun, before = time.monotonic(), math.inf
+        calls = max(1, min(WINDOW, int(WARM_UP_S / WINDOW / self.first)))
         while True:
-            window = float(np.median([self.clock.wall(self.call) for _ in range(WINDOW)]))
+            window = float(np.median([self.clock.wall(self.call) for _ in range(calls)]))
             spent = time.monotonic() - begun
             warm = window > (1 - FASTER) * before and spent >= least_s
             if warm or spent > WARM_UP_S:
@@ -154,9 +155,13 @@ class Timed:
             before = window
 
     def visit(self) -> None:
-        """One round: a call that is let pass, for others left the caches cold, then those timed."""
+        """One round: calls that are timed, and some whose parts are marked.
+
+        Where calls are short one is let pass, for others left the caches cold.
+        """
         with torch.inference_mode():
-            self.call()
+            if self.calls > 1:
+                self.call()
             start, cpu = self.clock.now(), time.process_time()
             took = [self.clock.wall(self.call) for _ in range(self.calls)]
             self.cpu += time.process_time() - cpu
