@@ -68,9 +68,9 @@ def judged(cards):
     """Verdicts on B against A, whatever the noise, and how many cards are noisy."""
     said = Counter()
     for a, b in zip(cards[::2], cards[1::2], strict=True):
-        value, low, high, _ = ratio("time.forward", b, a)
+        _, low, high, _ = ratio("time.forward", b, a)
         said[word("less", 1.0, low - 1, high - 1)] += 1
-    reasons = [why for card in cards if (why := noise("time", card))]
+    reasons = [why for card in cards if (why := noise("time.speedup", card))]
     return dict(said), len(reasons), reasons[:1]
 
 

@@ -15,6 +15,7 @@ from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.measuring import timing
 from htpbench.measuring.predicting import call
 from htpbench.network.build import build
+from htpbench.records.clocks import PARTS
 
 GRID = [(hypotheses, iterations) for hypotheses in (1, 5, 20) for iterations in (1, 5, 10)]
 PRUNED = [  # as at paper size: 121, 109 and 81 of 243 frames; masked or gathered
@@ -27,17 +28,13 @@ PRUNED = [  # as at paper size: 121, 109 and 81 of 243 frames; masked or gathere
 
 
 def seconds_of(wholes, rounds):
-    """(rounds, n) seconds of one whole prediction each, in turn; and where the last one's went."""
-    clock, inputs = timing.Clock("cpu"), [whole.eval().example() for whole in wholes]
-    jobs = list(zip(wholes, inputs, strict=True))
-    with torch.inference_mode():
-        for whole, clip in jobs:
-            timing.run(clock, whole, clip, 1)  # the first call is apart
-        taken = [
-            [timing.run(clock, whole, clip, 1)[0] for whole, clip in jobs] for _ in range(rounds)
-        ]
-        shares = [timing.share(clock, whole, clip, 1)[0] for whole, clip in jobs]
-    return np.array(taken), shares
+    """(rounds, n) seconds of one whole prediction each, in turn; and where each one's went."""
+    makers = {place: lambda whole=whole: whole for place, whole in enumerate(wholes)}
+    found = [
+        {one.metric: one.value for one in told}
+        for _, told in timing.measure(makers, rounds=rounds, round_s=0.001)
+    ]
+    return np.array([one["rounds"] for one in found]).T, [one["parts"] for one in found]
 
 
 def by_number(name):
@@ -65,7 +62,7 @@ def pruned(name):
     )
     for i, lifter in enumerate(lifters):
         own, ratio = call(lifter), np.median(taken[:, 0] / taken[:, i])
-        share = shares[i][timing.SPANS.index("prune")] / shares[i][-1]
+        share = shares[i][PARTS.index("prune")] / sum(shares[i])
         print(
             f"{names[i]:28} {np.median(taken[:, i]):7.2f} {ratio:6.2f} "
             f"{whole[1] / own[1]:6.2f} {whole[0] / own[0]:6.2f} {share:7.1%}"

@@ -15,6 +15,7 @@ from htpbench import cli
 from htpbench.bench import child, together
 from htpbench.bench.runner import Runner
 from htpbench.measuring import additive, counting, timing
+from htpbench.measuring import timed as timed_network
 from htpbench.measuring.context import Context
 from htpbench.meters.accuracy import RULED
 from htpbench.meters.selection import LINKS, STAGES, WINDOWS
@@ -188,6 +189,7 @@ def timed(name, seconds, reference=(1.0,) * 5, meter="time", conditions=(), **to
             high=one.high,
             samples=one.samples,
             axis=one.axis,
+            reason=one.note,
             conditions=conditions,
             **common,
         )
@@ -197,7 +199,8 @@ def timed(name, seconds, reference=(1.0,) * 5, meter="time", conditions=(), **to
 
 def quick(patch):
     """Sweeps count and draw nothing, start no processes and warm up briefly, with the patch."""
-    patch.setattr(timing, "WARM_UP_S", 0.05)
+    patch.setattr(timed_network, "WARM_UP_S", 0.05)
+    patch.setattr(timing, "FIRST_S", 0.0)
     patch.setattr(together.Run, "child", in_this_process)
     patch.setattr(counting, "measure", quick_cost)
     patch.setattr("htpbench.report.build.figures", lambda *_: [])

@@ -18,7 +18,8 @@ from htpbench.measuring.prediction import Prediction, flip, lift, predict
 from htpbench.meters.accuracy import ACCELERATIONS, MOTION, VELOCITIES, Accuracy, names_of
 from htpbench.network.build import build
 from htpbench.network.contracts import Lifted
-from htpbench.study.study import EvaluationSettings, Study
+from htpbench.study.settings import EvaluationSettings
+from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 from htpbench.training import losses
 

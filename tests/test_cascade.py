@@ -1,5 +1,6 @@
 """The cascade: what it gives up, why, and that no member of a front is ever lost."""
 
+import math
 import random
 from types import SimpleNamespace
 
@@ -173,7 +174,7 @@ def test_no_member_of_a_front_is_lost_and_something_is_spared(objectives, constr
 def test_times_count_with_the_ends_of_their_intervals_and_errors_with_their_values():
     assert ends(row("a", "time.forward", 2.0, low=1.5, high=2.5)) == (1.5, 2.5)
     assert ends(row("a", "time.speedup", 2.0, low=1.5, high=2.5)) == (-2.5, -1.5)
-    assert ends(row("a", "time.first", 2.0)) == (2.0, 2.0)
+    assert ends(row("a", "time.first", 2.0)) == (-math.inf, math.inf)
     assert ends(row("a", "sampling.speedup", 2.0, low=1.0, high=3.0)) == (-3.0, -1.0)
     assert ends(row("a", "sampling.forward", 2.0, low=2.5, high=3.0)) == (2.0, 3.0)
     assert ends(row("a", "sampling.flops", 2.0)) == (2.0, 2.0)

@@ -20,7 +20,8 @@ from htpbench.network.build import build
 from htpbench.pruners.tps import TPS
 from htpbench.records.rows import row_key
 from htpbench.study.loading import load
-from htpbench.study.study import EvaluationSettings, Study
+from htpbench.study.settings import EvaluationSettings
+from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 
 CLUSTERED = "mixste.tiny-9+tpc:3@1+tri"
@@ -267,6 +268,17 @@ def test_what_failed_is_not_pinned_and_a_folder_that_is_none_is_named(before, tm
     assert path.read_text() == "as it was"
     with pytest.raises(BenchError, match="--against"):
         pinned.write(path / "below", before)
+
+
+def test_times_of_a_busy_machine_are_not_pinned(before, tmp_path):
+    for told, wrong in (({}, False), ({"probe": [0.5]}, True)):
+        rows = pinned.comparable(small.timed(small.NETWORK, [1.0] * 5, **told))
+        found = replace(before, rows=rows)
+        if wrong:
+            with pytest.raises(pinned.Unmeasured, match=r"50 % of the CPU.*pin again"):
+                pinned.write(tmp_path / "a.jsonl", found)
+        else:
+            pinned.write(tmp_path / "b.jsonl", found)
 
 
 def test_rows_of_controls_and_failures_are_not_compared(before, tmp_path):

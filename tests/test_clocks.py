@@ -99,7 +99,22 @@ def test_a_busy_session_does_not_say_how_fast_the_machine_is():
     found = {(row.combination, row.metric): row for row in pooled(held)}
     assert found[A, "time.forward"].value == pytest.approx(1.0)
     assert found[B, "time.forward"].value == pytest.approx(5 / 9)
-    assert Results(held).doubtful == {B: {"time": "it got 40 % of the CPU that it could use"}}
+    why = Results(held).doubtful.pop(B)
+    assert why["time.speedup"] == "it got 40 % of the CPU that it could use"
+    assert set(why) == {row.metric for row in held}
+
+
+def test_a_device_that_waits_is_launch_bound():
+    """Two clocks: 4 ms of work in a call of 10 ms."""
+    cuda = {"device": [0.004], "device_reference": [0.008], "launches": [0.0]}
+    rows = {row.metric: row for row in small.timed(A, [0.01] * 5, (0.012,) * 5, **cuda)}
+    assert rows["time.busy"].value == pytest.approx(0.4)
+    assert rows["time.busy"].reason == "launch_bound"
+    assert rows["time.device_speedup"].value == pytest.approx(2)
+    assert rows["time.speedup"].value == pytest.approx(1.2)
+    assert rows["time.device"].reason is None
+    eager = small.timed(A, [0.01] * 5, (0.012,) * 5, **{**cuda, "launches": [1.0]})
+    assert "launches are in it" in {row.metric: row for row in eager}["time.device"].reason
 
 
 def test_what_hit_one_network_alone_shows():
@@ -110,7 +125,7 @@ def test_what_hit_one_network_alone_shows():
 
 def test_rows_of_an_older_clock_are_not_trusted():
     rows = {row.metric: row for row in small.timed(A, [1.0] * 5)}
-    assert noise("time", rows) == ""
+    assert noise("time.forward", rows) == ""
     del rows["time.drift"]
-    assert noise("time", rows) == "timed by an older clock, which did not look"
-    assert noise("cost", {}) == ""
+    assert noise("time.forward", rows) == "timed by an older clock, which did not look"
+    assert noise("cost.flops", {}) == noise("sampling.flops", {}) == ""

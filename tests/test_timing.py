@@ -8,7 +8,7 @@ import small
 import torch
 
 from htpbench.errors import Faulty
-from htpbench.measuring import clock, timing
+from htpbench.measuring import clock, timed, timing
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.systems import catalogue
@@ -131,7 +131,7 @@ def test_shares_say_where_the_time_goes(measured):
 def test_parts_sum_to_each_instrumented_pass():
     """Where spans overlap a gap the rest is negative, and is shown."""
     parts = np.array([[1.0, 2, 3, 4, 20], [1.0, 2, 3, 4, 9]])
-    assert timing.breakdown(parts).tolist() == [[1, 10, 2, 3, 4], [1, -1, 2, 3, 4]]
+    assert timed.breakdown(parts).tolist() == [[1, 10, 2, 3, 4], [1, -1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize("after", [0, 12])

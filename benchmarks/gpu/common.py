@@ -99,7 +99,7 @@ class Rows:
     """Rows of this machine, written as they come; `known` says what an earlier run has settled."""
 
     def __init__(self, results, on):
-        self.machine = machine_name()
+        self.machine = machine_name(on)
         self.environment = environment(on)
         self.store = Store(results / self.machine)
         self.commit = commit()

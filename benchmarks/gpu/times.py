@@ -33,7 +33,8 @@ from benchmarks.gpu.common import (
     walls,
 )
 from htpbench.diffusion.sampler import HypothesisSampler, Sampling
-from htpbench.measuring.timing import SPANS, Clock
+from htpbench.measuring.clock import Clock
+from htpbench.measuring.timed import SPANS
 from htpbench.network.build import build
 from htpbench.systems.combination import parse
 

@@ -42,12 +42,12 @@ def announced(runner: Runner) -> str:
 
 def unmeasured(runner: Runner) -> list[Job]:
     """What a sweep has yet to measure; a search may find that less is to do."""
-    study = runner.study
+    study, sizes = runner.study, runner.by_size()
     listed = [
         (str(one), meter)
         for one in space.listed(study)
         for meter in study.meters
-        if not runner.settled(runner.keys(one, meter))
+        if not all(sized.settled(sized.keys(one, meter)) for sized in sizes)
     ]
     return listed + [(UNKNOWN, meter) for meter in study.meters] * space.asked(study)
 

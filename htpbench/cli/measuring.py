@@ -10,37 +10,30 @@ from cyclopts import Parameter
 
 from htpbench.cli.shared import (
     OWN_REPORTS,
-    Batch,
     Combinations,
     Data,
     Device,
     Format,
-    Graph,
     Hypotheses,
     Iterations,
     Pipeline,
     Reports,
-    Retry,
     RowsFolder,
     Rule,
     StudyName,
-    Threads,
-    WaitQuiet,
     Weights,
     app,
     chosen,
-    clock,
     err,
     finished,
     natural,
     opened,
     out,
-    quiet,
     reported,
     reread,
-    threaded,
     warn,
 )
+from htpbench.cli.timing import Batch, Graph, Retry, Threads, WaitQuiet, clock, quiet, threaded
 from htpbench.cli.workers import STORAGE
 from htpbench.errors import BenchError
 

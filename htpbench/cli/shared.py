@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -73,18 +73,6 @@ Hypotheses = Annotated[int, Parameter(help="Of a diffusion lifter.")]
 Iterations = Annotated[int, Parameter(help="Calls for each hypothesis.")]
 Rule = Annotated[
     Literal["p-agg", "j-agg"], Parameter(help="What makes one pose of the hypotheses.")
-]
-Batch = Annotated[str | None, Parameter(help="Clips at once, as 1 or 1,8,32. Default: 1.")]
-Threads = Annotated[int | None, Parameter(help="Of the CPU. Default: torch's.")]
-Graph = Annotated[bool, Parameter(negative="", help="Time replays of a CUDA graph.")]
-Retry = Annotated[
-    bool,
-    Parameter(
-        negative="", help="Measure again what failed three times, or was timed while others ran."
-    ),
-]
-WaitQuiet = Annotated[
-    float | None, Parameter(help="Minutes to wait for a quiet machine before time is measured.")
 ]
 Format = Literal["table", "csv", "json", "markdown", "latex"]
 
@@ -162,41 +150,6 @@ def reported(study: Study, results: Results, reports: Path) -> None:
         out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
     if report.refused:
         raise report.refused[0]
-
-
-def clock(
-    batch: str | None, threads: int | None, graph: bool, device: str, **further: Any
-) -> dict[str, Any]:
-    """The fields of a study's [timing] that the command line names."""
-    asked = {**further}
-    if batch is not None:
-        try:
-            sizes = [int(one) for one in batch.split(",")]
-        except ValueError:
-            raise BenchError(f"--batch {batch!r}: expected numbers, as 1 or 1,8,32") from None
-        asked["batch"] = sizes if sizes[1:] else sizes[0]
-    if threads is not None:
-        asked["threads"] = threads
-    if graph:
-        asked["graph"] = True
-    if asked.get("graph") and device == "cpu":
-        raise BenchError("--graph times CUDA graphs; name a GPU with --device cuda")
-    return asked
-
-
-def threaded(study: Study) -> None:
-    """Let torch use as many threads as the study's [timing] says."""
-    if study.timing.threads:
-        import torch
-
-        torch.set_num_threads(study.timing.threads)
-
-
-def quiet(minutes: float | None) -> float:
-    """Seconds to wait for a quiet machine."""
-    if minutes is not None and not 0 < minutes <= 24 * 60:
-        raise BenchError(f"--wait-quiet {minutes:g}: expected minutes, more than 0, at most a day")
-    return 60 * (minutes or 0)
 
 
 def natural(seed: int) -> int:

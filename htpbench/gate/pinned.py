@@ -14,6 +14,7 @@ from htpbench.outside import files
 from htpbench.outside.drafts import write_file
 from htpbench.records.row import Row
 from htpbench.records.rows import Newer, read_line
+from htpbench.records.sessions import noise
 from htpbench.report.current import CONTROL
 from htpbench.systems.shipped import data_folder
 
@@ -88,6 +89,12 @@ def write(path: Path, found: Rows) -> None:
             raise Unmeasured(
                 f"nothing is pinned: {row.combination}, {row.metric}: {row.status}, {row.reason}; "
                 "mend it and pin again"
+            )
+        card = {metric: one for (name, metric), one in found.rows.items() if name == row.combination}
+        if why := noise(row.metric, card):
+            raise Unmeasured(
+                f"nothing is pinned: {row.combination}, {row.metric} is not to be trusted: {why}; "
+                "close what runs beside it and pin again"
             )
     environments = [{"kind": "environment", **facts} for facts in found.environments]
     lines = [*environments, *(asdict(row) for row in found.rows.values())]

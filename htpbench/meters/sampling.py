@@ -22,7 +22,7 @@ from htpbench.meters.time import (
 from htpbench.meters.time import conditions as timed
 from htpbench.records.conditions import beyond
 from htpbench.records.measurement import Measurement
-from htpbench.study.study import SamplingSettings
+from htpbench.study.settings import SamplingSettings
 from htpbench.systems.combination import Combination
 from htpbench.systems.metric import Metric
 

@@ -65,7 +65,7 @@ class Time(Meter):
     )
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
-        """See Meter; each device has its own clocks, and one process tells no difference."""
+        """See Meter."""
         return clocked(self.metrics, context)
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
@@ -136,15 +136,10 @@ def alone(meter: Meter, context: Context, combination: Combination) -> list[Meas
 
 
 def clocked(metrics: Sequence[Metric], context: Context) -> tuple[Metric, ...]:
-    """The metrics that a clock has on a device."""
-    without = {"cpu"} if on_gpu(context) else {*ON_GPU}
+    """The metrics that a clock has on a device; one process tells no differences."""
+    without = {*ON_GPU} if context.device == "cpu" else set()
     without |= {"tells"} if context.study.timing.processes == 1 else set()
     return tuple(one for one in metrics if one.name.partition(".")[2] not in without)
-
-
-def on_gpu(context: Context) -> bool:
-    """Whether the device is no CPU."""
-    return context.device != "cpu"
 
 
 def conditions(context: Context) -> dict[str, Any]:

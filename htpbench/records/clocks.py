@@ -16,6 +16,7 @@ from htpbench.records.intervals import FLOOR, LEVEL, squared
 from htpbench.records.measurement import Measurement
 
 PARTS = ("embed", "blocks", "prune", "recover", "head")
+LAUNCH_BOUND = 0.8  # busy for less of the wall, the device waits for launches
 MINE, BASE = "by_process", "reference_by_process"
 Part = Mapping[str, Sequence[float]]  # what one process told of a network
 
@@ -66,10 +67,11 @@ def on_device(parts: Sequence[Part]) -> list[Measurement]:
     device = np.log([np.median(part["device"]) for part in parts])  # (P,)
     walls = np.log([np.median(part["rounds"]) for part in parts])
     gains = np.array([gain(part["device_reference"], part["device"]) for part in parts])
+    busy = float(np.exp(np.median(device - walls)))
     return [
         over("device", device)._replace(note=note),
         over("device_speedup", gains),
-        Measurement("busy", float(np.exp(np.median(device - walls)))),
+        Measurement("busy", busy, note="launch_bound" if busy < LAUNCH_BOUND else None),
     ]
 
 

@@ -82,12 +82,12 @@ class Results:
 
     @cached_property
     def doubtful(self) -> dict[str, dict[str, str]]:
-        """Combination -> meter -> why the times that it shows are not to be trusted."""
+        """Combination -> metric -> why what a clock said of it is not to be trusted."""
         found: dict[str, dict[str, str]] = {}
         for name, card in self.measured.items():
-            for meter in dict.fromkeys(metric.partition(".")[0] for metric in card):
-                if why := noise(meter, card):
-                    found.setdefault(name, {})[meter] = why
+            for metric in card:
+                if why := noise(metric, card):
+                    found.setdefault(name, {})[metric] = why
         return found
 
     @cached_property

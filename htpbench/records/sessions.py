@@ -31,9 +31,13 @@ def timed(meter: str) -> bool:
     return catalogue.declared(f"{meter}.drift") is not None
 
 
-def noise(meter: str, card: Card) -> str:
-    """Why the times of a card are not to be trusted; "" where nothing speaks against them."""
-    if not timed(meter):
+def noise(metric: str, card: Card) -> str:
+    """Why what a clock says of a metric is not to be trusted; "" where nothing speaks against it.
+
+    A drift spoils times alone: what is paired with the reference went through the same.
+    """
+    meter, _, name = metric.partition(".")
+    if not timed(meter) or catalogue.metric(metric).exact:
         return ""
     said = []
     drift, cpu, overhead = (card.get(f"{meter}.{one}") for one in ("drift", "cpu", "overhead"))
@@ -41,7 +45,7 @@ def noise(meter: str, card: Card) -> str:
         return "timed by an older clock, which did not look"
     if cpu is not None and number(cpu) < LEAST_CPU:
         said.append(f"it got {100 * number(cpu):.0f} % of the CPU that it could use")
-    if abs(number(drift)) > MOST_APART:
+    if name in POOLED and abs(number(drift)) > MOST_APART:
         said.append(f"the reference drifted by {100 * number(drift):+.0f} %")
     if abs(number(overhead)) > MOST_APART:
         said.append(f"marking the parts changed the time by {100 * number(overhead):+.0f} %")
@@ -101,7 +105,7 @@ def pooled(rows: Iterable[Row]) -> list[Row]:
         if {f"{key[1]}.{one}" for one in (BASE, "forward", "speedup")} <= card.keys():
             mine[key] = tuple(card[f"{key[1]}.{BASE}"].value)  # type: ignore[arg-type]
             quiet = sessions[key[1:]].get(mine[key], True)
-            sessions[key[1:]][mine[key]] = quiet and not noise(key[1], card)
+            sessions[key[1:]][mine[key]] = quiet and not noise(f"{key[1]}.forward", card)
     levels = {}
     for key, known in sessions.items():
         chosen = [one for one, quiet in known.items() if quiet] or [*known]

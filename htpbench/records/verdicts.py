@@ -117,13 +117,10 @@ def worth(metric: str, mine: Card, base: Card) -> tuple:
 
 def busy(metric: str, mine: Card, base: Card) -> str:
     """Why times must not be compared: what else ran; "" for all else."""
-    if catalogue.metric(metric).exact:
-        return ""
-    meter = metric.partition(".")[0]
     said = [
         f"the times of {name} are not to be trusted ({why})"
         for name, card in (("A", base), ("B", mine))
-        if (why := noise(meter, card))
+        if (why := noise(metric, card))
     ]
     return "; ".join(said)
 

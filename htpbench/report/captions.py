@@ -43,7 +43,8 @@ def timed(rows: Iterable[Row]) -> str:
     card = last(rows, "time.speedup", *CLOCK) or last(rows, "sampling.speedup", *CLOCK)
     if not card:
         return ""
-    doubtful = Results.of(rows).doubtful
+    told = {metric for said in Results.of(rows).doubtful.values() for metric in said}
+    doubtful = told & {"time.speedup", "sampling.speedup"}
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"
     graph = ", CUDA graph" if card.get("graph") else ""
     busy = "times not to be trusted, " if doubtful else ""

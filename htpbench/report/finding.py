@@ -46,8 +46,8 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
         share = f"{100 * one[flops] / base[flops]:.0f} %"
         sentence += f", {share} of the {shown(base, flops)} of {base['combination']}"
     if one is not base and not math.isnan(one[speedup]):
-        doubt = table.attrs["doubtful"].get(one["combination"])
-        sentence += f", is {shown(one, speedup)} times as fast{DOUBTFUL * bool(doubt)}"
+        doubt = speedup in table.attrs["doubtful"].get(one["combination"], {})
+        sentence += f", is {shown(one, speedup)} times as fast{DOUBTFUL * doubt}"
     sentence += f" and {errs(one)}"
     if not math.isnan(limit):
         sentence += (

@@ -48,7 +48,7 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     table = table.astype({"combination": str, **dict.fromkeys(numbers, float)})
     table = table.assign(
         note=[_note(notes.get(name, {})) for name in lines],
-        doubt=["; ".join(doubtful.get(name, {}).values()) or None for name in lines],
+        doubt=["; ".join(dict.fromkeys(doubtful.get(name, {}).values())) or None for name in lines],
     )
     table.attrs |= {"metrics": tuple(found), "doubtful": doubtful}
     return table
@@ -88,11 +88,12 @@ def sweep_text(table: pandas.DataFrame) -> str:
 
 def doubts(table: pandas.DataFrame) -> str:
     """Which times of a `sweep_table` are not to be trusted, why, and the cure; "" where all are."""
-    told = [f"{name}: {'; '.join(said.values())}" for name, said in table.attrs["doubtful"].items()]
-    if not told:
+    told = table.dropna(subset="doubt")
+    if told.empty:
         return ""
-    others = f"; {len(told) - 1} more" if told[1:] else ""
-    return f"{DOUBTED} {told[0]}{others}. {CURE}"
+    others = f"; {len(told) - 1} more" if len(told) > 1 else ""
+    first = told.iloc[0]
+    return f"{DOUBTED} {first['combination']}: {first['doubt']}{others}. {CURE}"
 
 
 def _note(said: dict[str, list[str]]) -> str:
@@ -126,8 +127,8 @@ def numbers(table: pandas.DataFrame, metric: Metric, bounds: bool = True) -> lis
 
     A MARK leads what a busy machine timed.
     """
-    doubtful = {} if metric.exact else table.attrs["doubtful"]
-    marks = [MARK * (metric.meter in doubtful.get(name, ())) for name in table["combination"]]
+    doubtful = table.attrs["doubtful"]
+    marks = [MARK * (metric.name in doubtful.get(name, ())) for name in table["combination"]]
     values = [amount(value, metric) for value in table[metric.name]]
     cells = [f"{mark}{cell}" if cell else "" for mark, cell in zip(marks, values, strict=True)]
     if not (metric.bounds and bounds):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import pandas
@@ -18,13 +18,13 @@ CLIPS, SPEEDUP = "time.clips_per_second", "time.speedup"
 
 
 class Point(NamedTuple):
-    """One network at one batch size; `doubtful`: timed while others ran."""
+    """One network at one batch size; `doubtful`: metrics that are not to be trusted."""
 
     combination: str
     batch: int
     clips: Row
     speedup: Row
-    doubtful: bool
+    doubtful: Mapping[str, str]
 
 
 def at_size(study: Study, rows: Results) -> list[Row]:
@@ -48,8 +48,7 @@ def points(rows: Results) -> list[Point]:
         for name in dict.fromkeys(row.combination for row in mine):
             clips, speedups = (in_time(mine.cells.get((name, one), [])) for one in (CLIPS, SPEEDUP))
             if clips and speedups:
-                doubtful = "time" in mine.doubtful.get(name, {})
-                found.append(Point(name, size, clips[-1], speedups[-1], doubtful))
+                found.append(Point(name, size, clips[-1], speedups[-1], mine.doubtful.get(name, {})))
     return found
 
 
@@ -59,7 +58,7 @@ def throughput_table(rows: Results) -> pandas.DataFrame:
     for one in points(rows):
         line = lines.setdefault(one.combination, {"combination": one.combination})
         for row, head in ((one.clips, "clips per second"), (one.speedup, "speed-up (x)")):
-            line[f"{head}, batch {one.batch}"] = f"{MARK * one.doubtful}{shown(row)}"
+            line[f"{head}, batch {one.batch}"] = f"{MARK * (row.metric in one.doubtful)}{shown(row)}"
     table = pandas.DataFrame(lines.values())
     heads = sorted(table.columns.drop("combination")) if lines else []
     by_size = sorted(heads, key=lambda head: int(head.rpartition(" ")[2]))

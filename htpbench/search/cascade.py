@@ -19,6 +19,7 @@ against giving up, the good one of the combination and the bad one of the other.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,12 @@ ROUNDING = 1e-6  # relative: sums in another order, float32 errors
 def ends(row: Row) -> tuple[float, float]:
     """The good and the bad end of an ok row, where less is better.
 
-    Only what a clock measured has ends apart: another run would not give the same number.
+    Only what a clock measured has ends apart: another run would not give the same number. Without
+    an interval, as of one process, it may be anything.
     """
     noisy = catalogue.exclusive(row.metric) and not catalogue.metric(row.metric).exact
+    if noisy and row.low is None:
+        return -math.inf, math.inf
     bounds = [row.value, row.low, row.high] if noisy else [row.value]
     signed = [less_is_better(row.metric, end) for end in bounds if end is not None]  # type: ignore
     return min(signed), max(signed)

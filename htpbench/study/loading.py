@@ -11,15 +11,13 @@ from pydantic import ValidationError
 from htpbench.errors import BenchError, unknown
 from htpbench.outside import files
 from htpbench.outside.models import fault, faults
-from htpbench.study.study import (
+from htpbench.study.settings import (
     EvaluationSettings,
-    Imports,
     SamplingSettings,
-    Search,
-    Study,
     TimingSettings,
     Training,
 )
+from htpbench.study.study import Imports, Search, Study
 from htpbench.systems.combination import Combination
 from htpbench.systems.registry import import_file
 from htpbench.systems.shipped import data_folder

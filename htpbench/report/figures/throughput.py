@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from htpbench.records.results import Results
 from htpbench.report.figures.style import legend_below, save, titled
-from htpbench.report.throughput import Point, points
+from htpbench.report.throughput import CLIPS, Point, points
 
 LIMIT = 8  # curves that eyes can tell apart
 MARKERS = "osD^vPX*"
@@ -41,7 +41,7 @@ def _draw(found: list[Point], names: list[str], title: str, subtitle: str) -> Fi
             [abs(rate - (end or rate)) for rate, end in zip(rates, side, strict=True)]  # type: ignore
             for side in zip(*((one.clips.low, one.clips.high) for one in mine), strict=True)
         ]
-        doubtful = any(one.doubtful for one in mine)
+        doubtful = any(CLIPS in one.doubtful for one in mine)
         curves.append(
             axes.errorbar(
                 [one.batch for one in mine],
