@@ -370,8 +370,9 @@ def test_wrong_names_are_refused():
 
 
 def test_the_verb_prints_what_it_compared_and_exits_2_for_the_rest(monkeypatch, capsys):
-    assert call(monkeypatch, "compare", A, B, "--results", FROZEN) == 0
-    said = capsys.readouterr().out
+    assert call(monkeypatch, "compare", A, B, "--results", FROZEN) == 2
+    said, refused = capsys.readouterr()
+    assert "an older clock, which did not look" in " ".join(refused.split())
     assert "+0.70 [-0.07, +1.46]" in said and "over 4 subjects" in said and "+1.8 %" in said
     assert "unsure, for there are 4 subjects, 5 are needed" in said
     assert "accuracy: synthetic (test subjects), cpn detections, weights mixste.tiny-81" in said
@@ -379,20 +380,21 @@ def test_the_verb_prints_what_it_compared_and_exits_2_for_the_rest(monkeypatch, 
     assert call(monkeypatch, "compare", control, B, "--results", FROZEN, "--format", "csv") == 0
     lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert {line["metric"].partition(".")[0] for line in lines} == {"accuracy"}
-    asked = "compare", A, B, "--results", FROZEN, "--metric", "time.speedup", "--study"
+    asked = "compare", A, B, "--results", FROZEN, "--metric", "accuracy.pck", "--study"
     assert call(monkeypatch, *asked, "demo", "--format", "json") == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["verdict"] == "better" and found["conditions"]["rounds"] == 9
+    assert found["verdict"] == "unsure" and found["conditions"]["windows"] == "150 of 172"
     unpruned = "mixste.tiny-27"
     assert call(monkeypatch, "compare", A, unpruned, "--results", FROZEN) == 2
     assert f"`htpbench run {A} {unpruned} --meter" in capsys.readouterr().err
     asked = "compare", B, "mixste.tiny-81+tpc:9@1+tra", "--results", FROZEN, "--format", "markdown"
-    assert call(monkeypatch, *asked) == 0
+    assert call(monkeypatch, *asked) == 2
     assert "| frame noise (px)" in capsys.readouterr().out
 
 
 def test_comparing_needs_no_torch():
     arguments = ["htpbench", "compare", A, B, "--results", str(FROZEN)]
+    arguments += ["--metric", "accuracy.mpjpe"]
     code = (
         f"import atexit, sys; sys.argv = {arguments}\n"
         "atexit.register(lambda: print('torch' in sys.modules))\n"

@@ -159,7 +159,10 @@ def test_a_diffusion_lifter_is_sampled_from_and_timed(tmp_path):
 
 
 def test_what_does_not_fit_is_denoised_a_few_at_a_time():
-    network, evaluation = build("d3dp.tiny-27"), prepare(open_motion("synthetic"), 27, "seq2seq", limit=2)
+    network, evaluation = (
+        build("d3dp.tiny-27"),
+        prepare(open_motion("synthetic"), 27, "seq2seq", limit=2),
+    )
     views, windows = evaluation.views, evaluation.windows
     whole = predict(network, views, windows, device="cuda", sampling=Sampling(4, 2, rows=8))
     few = predict(network, views, windows, device="cuda", sampling=Sampling(4, 2, rows=1))

@@ -89,6 +89,7 @@ def test_cells_of_a_page_say_it_on_hover_and_empty_ones_why(tmp_path):
     rows = [
         row("time.forward", 0.5, low=0.4, high=0.75, samples=9),
         row("cost.flops", 5e9),
+        *(row(f"time.{one}", 0.0) for one in ("drift", "overhead")),
         row("time.forward", None, B, status="timeout", reason="too slow"),
         row("cost.flops", 4e9, B),
     ]
@@ -151,6 +152,7 @@ def test_latex_is_a_tabular_with_units_small_intervals_and_notes_below():
         row("cost.flops", 5e9),
         row("accuracy.delta", -1.0),
         row("time.forward", 0.5, low=0.4, high=0.75),
+        *(row(f"time.{one}", 0.0) for one in ("drift", "overhead")),
         row("time.prune_share", None, B, status="failed", reason="50 % of #1_a\nfor $x^2$ `a --b`"),
     ]
     lines = typeset(sweep_parts(sweep_table(rows))[0]).splitlines()

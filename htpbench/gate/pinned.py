@@ -90,7 +90,9 @@ def write(path: Path, found: Rows) -> None:
                 f"nothing is pinned: {row.combination}, {row.metric}: {row.status}, {row.reason}; "
                 "mend it and pin again"
             )
-        card = {metric: one for (name, metric), one in found.rows.items() if name == row.combination}
+        card = {
+            metric: one for (name, metric), one in found.rows.items() if name == row.combination
+        }
         if why := noise(row.metric, card):
             raise Unmeasured(
                 f"nothing is pinned: {row.combination}, {row.metric} is not to be trusted: {why}; "

@@ -45,7 +45,8 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
             if row.key in keys
             and (study.search or row.combination in listed or row.combination.startswith(CONTROL))
         ]
-    rows = own_first(study, (row for row in rows if belongs(study, row)))
+    used = uses(study)
+    rows = own_first(study, (row for row in rows if belongs(study, used, row)))
     newest: dict[tuple, Row] = {}
     for row in rows:
         if not row.combination.startswith(CONTROL):
@@ -94,7 +95,13 @@ def own_first(study: Study, rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.study == study.name or row.key not in own]
 
 
-def belongs(study: Study, row: Row) -> bool:
+def uses(study: Study) -> dict[str, str]:
+    """The pipeline of each combination that a study lists."""
+    listed = (*study.parsed(), study.reference_combination())
+    return {str(one): one.pipeline(study.pipeline) for one in listed}
+
+
+def belongs(study: Study, used: Mapping[str, str], row: Row) -> bool:
     """Whether a row is of the study's meters and combinations; a search may have chosen any."""
     if meter(row)[0] not in study.meters:
         return False
@@ -103,10 +110,6 @@ def belongs(study: Study, row: Row) -> bool:
     masked = study.masked and parse(row.combination).pruner is not None
     if row.conditions.get("masked", False) != masked:
         return False
-    used = {
-        str(one): one.pipeline(study.pipeline)
-        for one in (*study.parsed(), study.reference_combination())
-    }
     if row.combination in used:  # a row of another use of the network says nothing here
         return row.conditions.get("pipeline") in (None, used[row.combination])
     return study.search is not None and row.study == study.name

@@ -48,7 +48,9 @@ def points(rows: Results) -> list[Point]:
         for name in dict.fromkeys(row.combination for row in mine):
             clips, speedups = (in_time(mine.cells.get((name, one), [])) for one in (CLIPS, SPEEDUP))
             if clips and speedups:
-                found.append(Point(name, size, clips[-1], speedups[-1], mine.doubtful.get(name, {})))
+                found.append(
+                    Point(name, size, clips[-1], speedups[-1], mine.doubtful.get(name, {}))
+                )
     return found
 
 
@@ -58,7 +60,9 @@ def throughput_table(rows: Results) -> pandas.DataFrame:
     for one in points(rows):
         line = lines.setdefault(one.combination, {"combination": one.combination})
         for row, head in ((one.clips, "clips per second"), (one.speedup, "speed-up (x)")):
-            line[f"{head}, batch {one.batch}"] = f"{MARK * (row.metric in one.doubtful)}{shown(row)}"
+            line[f"{head}, batch {one.batch}"] = (
+                f"{MARK * (row.metric in one.doubtful)}{shown(row)}"
+            )
     table = pandas.DataFrame(lines.values())
     heads = sorted(table.columns.drop("combination")) if lines else []
     by_size = sorted(heads, key=lambda head: int(head.rpartition(" ")[2]))
