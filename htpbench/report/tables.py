@@ -48,7 +48,7 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
     table = table.astype({"combination": str, **dict.fromkeys(numbers, float)})
     table = table.assign(
         note=[_note(notes.get(name, {})) for name in lines],
-        doubt=["; ".join(dict.fromkeys(doubtful.get(name, {}).values())) or None for name in lines],
+        doubt=[max(doubtful.get(name, {}).values(), key=len, default=None) for name in lines],
     )
     table.attrs |= {"metrics": tuple(found), "doubtful": doubtful}
     return table
