@@ -19,6 +19,7 @@ from htpbench.measuring import timed as timed_network
 from htpbench.measuring.context import Context
 from htpbench.meters.accuracy import RULED
 from htpbench.meters.selection import LINKS, STAGES, WINDOWS
+from htpbench.meters.time import ON_GPU
 from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
@@ -120,8 +121,12 @@ def counted(text):
 
 
 def metrics(name):
-    """What a meter measures of a network of one pass, by a pruner without a graph."""
+    """What a meter measures of a network of one pass on a CPU, by a pruner without a graph.
+
+    A clock in one process.
+    """
     special = [metric.name for metric in RULED]
+    special += [f"time.{one}" for one in (*ON_GPU, "tells")]
     special += [f"{one}_by_clip" for one in special] + [WINDOWS, STAGES, LINKS]
     known = (metric for metric in catalogue.meter(name).metrics if not metric.derived)
     return tuple(metric.name for metric in known if metric.name not in special)

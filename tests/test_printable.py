@@ -119,8 +119,10 @@ def test_conditions_reach_no_terminal_as_they_are(tmp_path, call, format):
     told = {"reference": EVIL.replace("\ud800", ""), "device": "cpu"}
     with Store(tmp_path / "results" / "m").writer("small", {"id": "e"}) as writer:
         for name in (small.NETWORK, small.PRUNED):
-            one = row("time.speedup", value=1.0, low=0.9, high=1.1, conditions=told)
-            writer.append(Row(**{**vars(one), "key": name, "combination": name}))
+            for metric, value in (("speedup", 1.0), ("drift", 0.0), ("overhead", 0.0)):
+                one = row(f"time.{metric}", value=value, low=0.9, high=1.1, conditions=told)
+                key = {"key": f"{name} {metric}", "combination": name}
+                writer.append(Row(**{**vars(one), **key}))
     code, said = call("compare", small.NETWORK, small.PRUNED, "--format", format)
     assert code == 0 and not COMMANDS & set(said) and "x1b" in said.replace("u001b", "x1b")
 

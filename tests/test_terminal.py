@@ -154,6 +154,7 @@ def network(name, flops, errors, speedup):
     return [
         *([row(name, "cost.flops", flops)] if flops else []),
         *([row(name, "time.speedup", speedup, **ends)] if flops else []),
+        *(row(name, f"time.{one}", 0.0) for one in ("drift", "overhead")),
         row(name, "accuracy.mpjpe", mean),
         row(name, "accuracy.mpjpe_by_clip", errors, axis=axis),
         row(name, "accuracy.frames_by_clip", [5.0, 5.0], axis=axis),
