@@ -94,6 +94,16 @@ def test_no_table_contradicts_itself():
     assert restated(restated(held)) == restated(held)
 
 
+def test_a_masked_network_refers_to_the_same_reference():
+    masked = small.timed(B, [1.0] * 5, (2.0,) * 5, conditions={"masked": True})
+    found = {
+        row.combination: row
+        for row in pooled([*small.timed(A, [1.0] * 5), *masked])
+        if row.metric == "time.forward"
+    }
+    assert found[A].value / found[B].value == pytest.approx(2)
+
+
 def test_a_busy_session_does_not_say_how_fast_the_machine_is():
     held = [*small.timed(A, [1.0] * 5), *small.timed(B, [5.0] * 5, (9.0,) * 5, probe=[0.4])]
     found = {(row.combination, row.metric): row for row in pooled(held)}

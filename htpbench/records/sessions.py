@@ -7,6 +7,7 @@ itself.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,7 @@ LEAST_CPU, MOST_APART = 0.95, 0.05  # beyond them others ran beside it
 # How a metric goes with the time of a pass: with it or against it.
 PAIRED = {"forward": 1, "clips_per_second": -1, "frames_per_second": -1, "speedup": -1}
 POOLED = {"forward": 1, "p90": 1, "p99": 1, "clips_per_second": -1, "frames_per_second": -1}
+OF_NETWORK = ("masked", "code", "pipeline")  # conditions that are not the reference's
 Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
 
 
@@ -89,6 +91,12 @@ def few(metric: str, *cards: Card) -> str:
     return said if count < FEWEST_PROCESSES else ""
 
 
+def referring(row: Row) -> str:
+    """What rows share that were timed beside one reference under the same conditions."""
+    told = {name: one for name, one in row.conditions.items() if name not in OF_NETWORK}
+    return json.dumps([row.metric.partition(".")[0], told], sort_keys=True)
+
+
 def pooled(rows: Iterable[Row]) -> list[Row]:
     """The rows; absolute times of several sessions under the same conditions as of one.
 
@@ -99,13 +107,13 @@ def pooled(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         if row.status == "ok":
             cards[alike(row)][row.metric] = row
-    sessions: dict[tuple, dict[tuple, bool]] = defaultdict(dict)  # conditions -> session -> quiet
+    sessions: dict[str, dict[tuple, bool]] = defaultdict(dict)  # of a reference: session -> quiet
     mine: dict[tuple, tuple] = {}
     for key, card in cards.items():
         if {f"{key[1]}.{one}" for one in (BASE, "forward", "speedup")} <= card.keys():
             mine[key] = tuple(card[f"{key[1]}.{BASE}"].value)  # type: ignore[arg-type]
-            quiet = sessions[key[1:]].get(mine[key], True)
-            sessions[key[1:]][mine[key]] = quiet and not noise(f"{key[1]}.forward", card)
+            known = sessions[referring(card[f"{key[1]}.{BASE}"])]
+            known[mine[key]] = known.get(mine[key], True) and not noise(f"{key[1]}.forward", card)
     levels = {}
     for key, known in sessions.items():
         chosen = [one for one, quiet in known.items() if quiet] or [*known]
@@ -115,7 +123,7 @@ def pooled(rows: Iterable[Row]) -> list[Row]:
         key, power = alike(row), POOLED.get(row.metric.partition(".")[2])
         if power and row.status == "ok" and key in mine:
             forward, speedup = (number(cards[key][f"{key[1]}.{x}"]) for x in ("forward", "speedup"))
-            factor = float(np.exp(levels[key[1:]]) / (forward * speedup)) ** power
+            factor = float(np.exp(levels[referring(row)]) / (forward * speedup)) ** power
             ends = {one: getattr(row, one) for one in ("value", "low", "high")}
             row = replace(row, **{one: x and factor * x for one, x in ends.items()})
         found.append(row)
