@@ -90,11 +90,16 @@ def killed(folder, verb, rng, lasts):
 def test_a_killed_command_ends_well_when_repeated(tmp_path, verb):
     rng = random.Random(verb)
     old, new, lasts = prepare(tmp_path, verb)
-    hits = 0
-    for _ in range(max(KILLS // len(VERBS), 1)):
+    wanted = max(KILLS // len(VERBS), 1)
+    hits = missed = 0
+    while hits < wanted:
         shutil.rmtree(tmp_path / "out")
         shutil.copytree(tmp_path / "old", tmp_path / "out")
-        hits += killed(tmp_path, verb, rng, lasts) == -signal.SIGKILL
+        if killed(tmp_path, verb, rng, lasts) == -signal.SIGKILL:
+            hits += 1
+        else:  # it had ended: a machine is not always equally fast
+            missed, lasts = missed + 1, 0.8 * lasts
+            assert missed <= 10 + wanted, "kills hit no command at work"
         for name, found in contents(tmp_path / "out").items():
             if verb == "train" and name.startswith(("state", "best")):
                 continue  # they change on the way; resuming reads them
@@ -103,7 +108,6 @@ def test_a_killed_command_ends_well_when_repeated(tmp_path, verb):
         found = contents(tmp_path / "out")
         assert found.keys() == new.keys()
         assert all(same(verb, found[name], (new[name],)) for name in new)
-    assert hits, "no kill hit the command at work"
     print(f"{verb}: {hits} kills hit")
 
 
