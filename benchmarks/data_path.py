@@ -71,8 +71,8 @@ class Loop:
 
 def in_order(views, windows):
     """The batches that htpbench.measuring.prediction.predict gives to a network."""
-    for first in range(0, len(windows.index), BATCH):
-        index = windows.index[first : first + BATCH]
+    for first in range(0, len(windows), BATCH):
+        index = windows[first : first + BATCH].index
         yield torch.from_numpy(views.poses2d.take(index, axis=0)[..., :2])
 
 

@@ -8,7 +8,7 @@ from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction, predict
 from htpbench.motion.views import downsample
-from htpbench.motion.windows import Windows, cut
+from htpbench.motion.windows import cut
 from htpbench.network.lifter import Lifter
 
 STEP = 3  # frames from one to the next at a third of the rate
@@ -39,8 +39,10 @@ def every_third(
     place = (rows - views.start[view]) / STEP  # in frames of the slow view
     before = slow.start[view] + place.astype(np.int64)  # (n,) rows of the slow views
     after = np.minimum(before + 1, slow.stop[view] - 1)
-    windows = cut(slow, evaluation.windows.index.shape[1], evaluation.card["pipeline"])
-    windows = scoring(windows, np.union1d(before, after))
+    windows = cut(slow, evaluation.windows.frames, evaluation.card["pipeline"])
+    wanted = np.zeros(len(slow.poses2d), dtype=bool)
+    wanted[before] = wanted[after] = True
+    windows = windows.scoring(wanted)
     known = predict(lifter, slow, windows, augment, device, sampling=sampling)
     first, second = (known.poses[np.searchsorted(known.rows, at)] for at in (before, after))
     part = (place % 1.0).astype(np.float32)[:, None, None]
@@ -63,9 +65,3 @@ def smoothed(prediction: Prediction, evaluation: Evaluation) -> Prediction:
         sums[inside] += poses[inside - step] + poses[inside + step]
     mean = sums / (2 * reach + 1)[:, None, None]
     return Prediction(rows, mean.astype(np.float32))
-
-
-def scoring(windows: Windows, rows: np.ndarray) -> Windows:
-    """The windows that score at least one of the rows."""
-    wanted = (windows.scored & np.isin(windows.index, rows)).any(axis=1)
-    return Windows(windows.index[wanted], windows.scored[wanted], windows.view[wanted])

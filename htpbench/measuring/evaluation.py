@@ -28,7 +28,7 @@ class Evaluation:
     @cached_property
     def rows(self) -> np.ndarray:
         """(n,) rows of the views that are scored, ascending."""
-        return np.unique(self.windows.index[self.windows.scored])
+        return np.flatnonzero(self.windows.rows_scored(len(self.views.poses2d)))
 
     def following(self, rows: np.ndarray, order: int) -> np.ndarray:
         """(n - order,) bool: whether `order` + 1 of the rows follow each other in one view.
@@ -76,7 +76,7 @@ def prepare(
         "frame_rate": round(views.rate, 3),
         "pipeline": pipeline,
         "stride": stride or (frames if pipeline == "seq2seq" else 1),
-        "windows": f"{len(thinned.index)} of {len(windows.index)}",
+        "windows": f"{len(thinned)} of {len(windows)}",
         "padding": "edge",
         "missing_joints": "hold",
         "joints": 17,

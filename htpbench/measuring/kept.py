@@ -52,7 +52,7 @@ def shown(
     lifter: Lifter, evaluation: Evaluation, windows: slice, seed: int
 ) -> tuple[torch.Tensor, ...]:
     """What a lifter is given of some windows; a denoiser's first call, whose noise goes by seed."""
-    rows, channels = evaluation.windows.index[windows], lifter.backbone.channels  # (B, F)
+    rows, channels = evaluation.windows[windows].index, lifter.backbone.channels  # (B, F)
     poses2d = torch.from_numpy(evaluation.views.poses2d[rows][..., :channels])
     device = next(lifter.parameters()).device
     return first_call(lifter, poses2d.to(device), rows[:, 0].tolist(), seed)
@@ -62,7 +62,7 @@ def shown(
 def survivors(lifter: Lifter, evaluation: Evaluation, seed: int) -> list[np.ndarray]:
     """(W, r) a stage: frame numbers that it keeps of each window."""
     trails = []
-    for first in range(0, len(evaluation.windows.index), BATCH):
+    for first in range(0, len(evaluation.windows), BATCH):
         inputs = shown(lifter, evaluation, slice(first, first + BATCH), seed)
         lifted = lifter(*inputs)
         check_kept(lifter, lifted)
@@ -122,7 +122,7 @@ def all_kept(kept: np.ndarray) -> Measurement:
 def frame_noise(kept: np.ndarray, evaluation: Evaluation) -> list[Measurement]:
     """Mean 2D joint error of the kept frames in pixels, and by clip (H2OT, Table 2: FN)."""
     windows, views = evaluation.windows, evaluation.views
-    rows = np.take_along_axis(windows.index, kept, axis=1)  # (W, r), of the views
+    rows = windows.rows(kept)  # (W, r), of the views
     errors = detection_errors(evaluation)[rows].ravel()  # (W r,)
     clip = np.repeat(views.clip[windows.view], kept.shape[1])
     present, frames = np.unique(clip, return_counts=True)

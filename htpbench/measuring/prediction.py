@@ -96,14 +96,15 @@ def predict(
     sampling = sampling or Sampling()
     whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
     rows, poses = [], []
-    for first in range(0, len(windows.index), BATCH):
-        index = windows.index[first : first + BATCH]  # (B, F)
+    for first in range(0, len(windows), BATCH):
+        shown = windows[first : first + BATCH]
+        index = shown.index  # (B, F)
         poses2d = views.poses2d.take(index, axis=0)[..., : lifter.backbone.channels]
         clips = torch.from_numpy(poses2d).to(device)
         with torch.inference_mode():  # not around `to`, which would end the lifter's training
             found = draw(whole, clips, index[:, 0]) if whole else lift(lifter, clips, augment)
         lifted, frames = (x.cpu().numpy() for x in found)
-        scored = np.take_along_axis(windows.scored[first : first + BATCH], frames, 1)  # (B, f)
+        scored = np.take_along_axis(shown.scored, frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
         poses.append(lifted[scored])  # (n, J, 3), or (n, H, J, 3) where they were sampled
         if watch:

@@ -15,7 +15,7 @@ from htpbench.diffusion.schedule import STEPS
 from htpbench.motion import open_motion
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import downsample, make_views
-from htpbench.motion.windows import cut
+from htpbench.motion.windows import Windows, cut
 from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
@@ -88,26 +88,26 @@ class Sampler:
         self.motions = [open_motion(spec) for spec in recipe.data]
         self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
         self.poses3d: list[np.ndarray] = []  # metres
-        self.windows: list[np.ndarray] = []  # (W, F) rows
+        self.windows: list[Windows] = []
         for motion in self.motions:
             clips = [clip for clip in motion.split("train") if clip.subject != recipe.held_out]
             views = downsample(make_views(clips, recipe.detections, "all"), recipe.every)
             self.poses2d.append(with_mirror(views.poses2d))
             self.poses3d.append(with_mirror(views.poses3d) / np.float32(1000.0))
-            self.windows.append(cut(views, frames, stride=max(frames // 4, 1)).index)
-        shares = np.sqrt([len(index) for index in self.windows])
+            self.windows.append(cut(views, frames, stride=max(frames // 4, 1)))
+        shares = np.sqrt([len(windows) for windows in self.windows])
         self.shares = np.cumsum(shares / shares.sum())  # of the motions, cumulated
 
     @property
     def epoch(self) -> int:
         """Steps an epoch: whole batches that fit into the windows; 1 where none does."""
-        return max(sum(len(index) for index in self.windows) // self.recipe.batch, 1)
+        return max(sum(len(windows) for windows in self.windows) // self.recipe.batch, 1)
 
     def batch(self, rng: np.random.Generator, channels: int) -> tuple[Tensor, Tensor]:
         """(B, F, J, channels) screen units and (B, F, J, 3) metres; one motion, half mirrored."""
         source = int(self.shares[:-1].searchsorted(rng.random(), side="right"))
-        poses2d, poses3d, index = (x[source] for x in (self.poses2d, self.poses3d, self.windows))
-        rows = index[rng.integers(len(index), size=self.recipe.batch)]  # (B, F)
+        poses2d, poses3d, windows = (x[source] for x in (self.poses2d, self.poses3d, self.windows))
+        rows = windows[rng.integers(len(windows), size=self.recipe.batch)].index  # (B, F)
         mirrored = rng.random(len(rows)) < 0.5
         rows += len(poses2d) // 2 * mirrored[:, None]
         return (
