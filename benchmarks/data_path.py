@@ -12,10 +12,10 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 import numpy as np
 import torch
 
+from htpbench.datasets import open_data
 from htpbench.measuring.prediction import BATCH
-from htpbench.motion import open_motion
+from htpbench.motion.filming import make_views
 from htpbench.motion.skeleton import LEFT, RIGHT
-from htpbench.motion.views import make_views
 from htpbench.motion.windows import cut
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
@@ -146,7 +146,7 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    clips = open_motion(given.data).split("train")
+    clips = open_data(given.data).motion("train")
     start = time.perf_counter()
     views = make_views(clips, "cpn", "all")
     seconds, frames = time.perf_counter() - start, len(views.poses2d)

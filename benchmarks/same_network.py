@@ -37,7 +37,7 @@ def main():
     context = Context(study)
     lifter, found = context.lifter(network), []
     for seed in range(DRAWS):
-        where = prepare(context.motion, 81, "seq2seq", limit=asked.windows, seed=seed)
+        where = prepare(context.data, 81, "seq2seq", limit=asked.windows, seed=seed)
         lifted = predict(lifter, where.views, where.windows)
         truth = torch.from_numpy(where.views.poses3d[lifted.rows])
         errors = metrics.mpjpe(torch.from_numpy(lifted.poses), truth).numpy()

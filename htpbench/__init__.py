@@ -10,36 +10,55 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from htpbench.meters import Meter
+    from htpbench.motion.clip import Clip, Take
+    from htpbench.motion.dataset import Dataset, Motion
+    from htpbench.motion.views import Views
     from htpbench.network.contracts import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
     from htpbench.network.load import load
     from htpbench.records.measurement import Measurement
     from htpbench.systems.combination import parse
     from htpbench.systems.metric import Metric, PoseMetric
-    from htpbench.systems.registry import BACKBONES, METERS, METRICS, PRUNERS, RECOVERERS
+    from htpbench.systems.registry import (
+        BACKBONES,
+        DATASETS,
+        METERS,
+        METRICS,
+        PRUNERS,
+        RECOVERERS,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "BACKBONES",
+    "DATASETS",
     "METERS",
     "METRICS",
     "PRUNERS",
     "RECOVERERS",
     "Backbone",
     "Block",
+    "Clip",
+    "Dataset",
     "Lifted",
     "Measurement",
     "Meter",
     "Metric",
+    "Motion",
     "PoseMetric",
     "Pruner",
     "Recoverer",
     "Shapes",
+    "Take",
     "View",
+    "Views",
     "load",
     "parse",
 ]
 PLACES = {
     "meters": ["Meter"],
+    "motion.clip": ["Clip", "Take"],
+    "motion.dataset": ["Dataset", "Motion"],
+    "motion.views": ["Views"],
     "network.contracts": [
         "Backbone",
         "Block",
@@ -53,7 +72,7 @@ PLACES = {
     "records.measurement": ["Measurement"],
     "systems.combination": ["parse"],
     "systems.metric": ["Metric", "PoseMetric"],
-    "systems.registry": ["BACKBONES", "METERS", "METRICS", "PRUNERS", "RECOVERERS"],
+    "systems.registry": ["BACKBONES", "DATASETS", "METERS", "METRICS", "PRUNERS", "RECOVERERS"],
 }
 
 

@@ -14,15 +14,15 @@ from paths import ROOT
 from htpbench import cli
 from htpbench.bench import child, together
 from htpbench.bench.runner import Runner
+from htpbench.datasets.synthetic import Synthetic
 from htpbench.measuring import additive, counting, timing
 from htpbench.measuring import timed as timed_network
 from htpbench.measuring.context import Context
 from htpbench.meters.accuracy import RULED
 from htpbench.meters.selection import LINKS, STAGES, WINDOWS
 from htpbench.meters.time import ON_GPU
-from htpbench.motion.clip import Motion
+from htpbench.motion.dataset import Motion
 from htpbench.motion.skeleton import PARENTS
-from htpbench.motion.synthetic import generate
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.records.measurement import Measurement
@@ -44,8 +44,8 @@ OBJECTIVES = {
 @cache
 def clips():
     """Two clips to train on and two to test on, 20 to 23 frames each: (clip, positions)."""
-    drawn = generate()
-    chosen = [*drawn.split("train")[:2], *drawn.split("test")[:2]]
+    drawn = Synthetic()
+    chosen = [*drawn.motion("train")[:2], *drawn.motion("test")[:2]]
     return [(clip, clip.positions[100 : 120 + i]) for i, clip in enumerate(chosen)]
 
 

@@ -309,7 +309,7 @@ def test_motion_errors_stay_within_clips_and_know_the_rate():
     expected = (2.0 + 2.0) * 50**2 / triples
     assert measured["accuracy.acceleration_error"].value == pytest.approx(expected, 1e-2)
     slow = prepare(small.motion(), 9, "seq2seq", every=2)
-    assert slow.card["frame_rate"] == 25.0 and slow.views.rate == 25.0
+    assert slow.card["frame_rate"] == 25.0 and set(slow.views.rates) == {25.0}
     poses = slow.views.poses3d.copy()
     poses[3:11, 5, 2] += 34.0  # views of 11 and 12 frames
     found = {one.metric: one for one in scoring.measure(Prediction(slow.rows, poses), slow)}

@@ -14,7 +14,7 @@ from htpbench.gate import check, pinned, tolerance
 from htpbench.measuring import kept
 from htpbench.measuring.evaluation import prepare
 from htpbench.motion.cameras import rig
-from htpbench.motion.views import make_views
+from htpbench.motion.filming import make_views
 from htpbench.network import lifter, weights
 from htpbench.network.build import build
 from htpbench.pruners.tps import TPS
@@ -391,7 +391,7 @@ def test_frame_noise_is_the_pixel_error_of_what_is_kept(every):
     noise, told = noises(evaluation)
     windows, views = evaluation.windows, evaluation.views
     errors, by_clip = [], {}
-    exact = make_views(motion.split("test"), "gt", "rotate")
+    exact = make_views(motion.motion("test"), "gt", "rotate")
     for view, row in zip(windows.view, windows.index, strict=True):
         lens = rig()[views.camera[view]]
         for frame in (0, 4, 8):

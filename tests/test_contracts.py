@@ -14,9 +14,10 @@ from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
-from htpbench.motion.clip import Clip, Motion
-from htpbench.motion.cmu17 import read
-from htpbench.motion.synthetic import generate
+from htpbench.datasets.npz import Npz
+from htpbench.datasets.synthetic import Synthetic
+from htpbench.motion.clip import Clip
+from htpbench.motion.dataset import Motion
 from htpbench.network.contracts import Pruner
 from htpbench.network.positions import even_positions, top
 from htpbench.pruners.htp import HTP
@@ -143,18 +144,18 @@ class TestTRI(RecovererContract):
     exact = True
 
 
-synthetic = cache(generate)
+synthetic = cache(Synthetic)
 
 
 class TestSynthetic(DatasetContract):
     @pytest.fixture
     def motion(self):
-        return synthetic(0)
+        return synthetic()
 
 
 @cache
 def real():
-    return read(REAL_MOTION)
+    return Npz(str(REAL_MOTION))
 
 
 @needs_real_motion
@@ -344,7 +345,7 @@ def test_faulty_recoverers_are_found(recoverer, test):
 
 
 def changed(change, name="a", split="train", subject="S1"):
-    clip = synthetic(0).clips[0]
+    clip = synthetic().clips[0]
     return Clip(name, subject, clip.action, split, change(clip.positions.copy()))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from htpbench.datasets import open_data
 from htpbench.errors import BenchError
-from htpbench.motion import open_motion
 from htpbench.motion.cameras import rig
 from htpbench.motion.detections import displacement, noise_model, simulate
 from htpbench.motion.skeleton import LEFT, RIGHT
@@ -36,8 +36,8 @@ def people(clips):
 def pixels(request):
     if request.param == "cmu17" and not CMU17.exists():
         pytest.skip("../shared/motion/cmu17.npz is absent")
-    motion = open_motion("synthetic" if request.param == "synthetic" else str(CMU17))
-    return list(people(motion.split("test")))
+    motion = open_data("synthetic" if request.param == "synthetic" else str(CMU17))
+    return list(people(motion.motion("test")))
 
 
 def at_table_height(seen):

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from htpbench.errors import BenchError
 from htpbench.measuring import kept as selecting
 from htpbench.measuring.context import Context
-from htpbench.motion.views import make_views
+from htpbench.motion.filming import make_views
 from htpbench.motion.windows import cut
 from htpbench.records import clocks
 from htpbench.records.rows import Row, row_key
@@ -233,7 +233,7 @@ def test_points_and_bars_are_the_frames_that_windows_keep(tmp_path, drawn, combi
 
 
 def test_consecutive_windows_follow_each_other_in_one_clip():
-    views = make_views(small.motion().split("test"), "gt", "rotate")
+    views = make_views(small.motion().motion("test"), "gt", "rotate")
     windows = cut(views, 9, stride=1)  # 14 of the first view, 15 of the second
     for count, view in ((1, 0), (14, 0), (15, 1)):
         found = windows.consecutive(count)

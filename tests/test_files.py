@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from htpbench.bench.claims import Claims, alive, myself
+from htpbench.datasets import open_data
 from htpbench.errors import BenchError
-from htpbench.motion import open_motion
 from htpbench.network.weights import find, read
 from htpbench.outside import files
 from htpbench.study import loading
@@ -46,8 +46,8 @@ def no_file(folder, name, ending):
         (".toml", recipes.read),
         (".json", files.load_json),
         (".safetensors", lambda path: read(find(str(path)))),
-        (".bvh", lambda path: open_motion(f"bvh:{path}")),
-        (".npz", lambda path: open_motion(str(path))),
+        (".bvh", lambda path: open_data(f"bvh:{path}")),
+        (".npz", lambda path: open_data(str(path))),
     ],
 )
 def test_what_is_no_file_is_refused_at_once(tmp_path, name, ending, load):

@@ -17,10 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_bvh import TINY, person
-from test_cmu17 import small
+from test_npz import small
 
+from htpbench.datasets import npz as npz_module
+from htpbench.datasets.bvh import Bvh
 from htpbench.errors import BenchError
-from htpbench.motion import bvh, bvh17, cmu17
+from htpbench.motion import bvh
 from htpbench.motion.clip import FARTHEST, SPLITS
 
 MOST_MEMORY = 100e6  # bytes at the peak, for files of some kilobytes
@@ -110,7 +112,7 @@ def npz(tmp_path_factory):
 @fuzz
 @given(damage, st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
 def test_damaged_bytes_of_an_archive(npz, changes, method):
-    outcome(cmu17.read, npz, damaged(archive(VALID, method), changes))
+    outcome(npz_module.Npz, npz, damaged(archive(VALID, method), changes))
 
 
 @fuzz
@@ -118,20 +120,20 @@ def test_damaged_bytes_of_an_archive(npz, changes, method):
 def test_a_damaged_directory_of_an_archive(npz, changes):
     content = archive(VALID)
     directory = content.index(b"PK\x01\x02")
-    outcome(cmu17.read, npz, content[:directory] + damaged(content[directory:], changes))
+    outcome(npz_module.Npz, npz, content[:directory] + damaged(content[directory:], changes))
 
 
 @fuzz
-@given(st.sampled_from(list(cmu17.LAYOUT)), damage)
+@given(st.sampled_from(list(npz_module.LAYOUT)), damage)
 def test_damaged_arrays_under_right_checksums(npz, key, changes):
-    outcome(cmu17.read, npz, archive(VALID | {key: damaged(VALID[key], changes)}))
+    outcome(npz_module.Npz, npz, archive(VALID | {key: damaged(VALID[key], changes)}))
 
 
 @fuzz
-@given(st.sampled_from(list(cmu17.LAYOUT)), damage)
+@given(st.sampled_from(list(npz_module.LAYOUT)), damage)
 def test_damaged_headers_of_arrays(npz, key, changes):
     header, data = VALID[key][:128], VALID[key][128:]
-    outcome(cmu17.read, npz, archive(VALID | {key: damaged(header, changes) + data}))
+    outcome(npz_module.Npz, npz, archive(VALID | {key: damaged(header, changes) + data}))
 
 
 numbers = st.sampled_from([0, 1, -1, 0.5, 10, 20, 30, 31, 50, 1e4, 1e6, 2**31, 1e39, 1e300, np.nan])
@@ -167,7 +169,7 @@ def reshaped(array, value, kind, shape):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(list(cmu17.LAYOUT)),
+            st.sampled_from(list(npz_module.LAYOUT)),
             values,
             kinds,
             st.sampled_from([None, (), (0,), (1,), (2,), (2, 2), (30, 17, 3), (0, 17, 3)]),
@@ -175,13 +177,13 @@ def reshaped(array, value, kind, shape):
         min_size=1,
         max_size=2,
     ),
-    st.sets(st.sampled_from(list(cmu17.LAYOUT)), max_size=1),
+    st.sets(st.sampled_from(list(npz_module.LAYOUT)), max_size=1),
 )
 def test_arrays_of_other_values_kinds_and_shapes(npz, changes, dropped):
     arrays = {key: array for key, array in small().items() if key not in dropped}
     for key, *change in changes:
         arrays[key] = reshaped(small()[key], *change)
-    outcome(cmu17.read, npz, archive({key: npy(array) for key, array in arrays.items()}))
+    outcome(npz_module.Npz, npz, archive({key: npy(array) for key, array in arrays.items()}))
 
 
 def header(text, version=(1, 0), pad=0):
@@ -223,26 +225,26 @@ BEYOND = np.array([0x110000, 0x31], "<u4").view("<U1")  # no character at all
     ids=range(18),
 )
 def test_hostile_arrays(npz, key, content, said):
-    assert re.search(said, outcome(cmu17.read, npz, archive(VALID | {key: content})))
+    assert re.search(said, outcome(npz_module.Npz, npz, archive(VALID | {key: content})))
 
 
 def test_an_archive_without_clips(npz):
     arrays = {key: array[:0] if array.shape == (2,) else array for key, array in small().items()}
     content = archive({key: npy(array) for key, array in arrays.items()})
-    assert "there are no clips" in outcome(cmu17.read, npz, content)
+    assert "there are no clips" in outcome(npz_module.Npz, npz, content)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_packing_that_has_no_bound(npz, method):
     content = archive(VALID | {"positions": described() + bytes(2**20)}, method)
-    assert "packed in another way" in outcome(cmu17.read, npz, content)
+    assert "packed in another way" in outcome(npz_module.Npz, npz, content)
 
 
 def test_an_archive_that_lies_about_sizes_and_places(npz):
     content = archive(VALID | {"positions": described(shape="(4000000, 17, 3)") + bytes(6120)})
     entry = content.index(b"PK\x01\x02")
     lie = content[: entry + 24] + b"\xf0\xff\xff\xff" + content[entry + 28 :]  # 4 GB, unpacked
-    assert "positions claims 816000000 bytes" in outcome(cmu17.read, npz, lie)
+    assert "positions claims 816000000 bytes" in outcome(npz_module.Npz, npz, lie)
     content = archive(VALID)
     entry = content.index(b"PK\x01\x02")
     away = struct.pack("<HHQ", 1, 8, 2**64 - 1)  # ZIP64: where the member lies
@@ -251,7 +253,7 @@ def test_an_archive_that_lies_about_sizes_and_places(npz):
     lie += b"\xff" * 4 + content[entry + 46 : name] + away + content[name:-10]
     (size,) = struct.unpack("<L", content[-10:-6])  # of the directory
     lie += struct.pack("<L", size + len(away)) + content[-6:]
-    assert "not a readable npz" in outcome(cmu17.read, npz, lie)
+    assert "not a readable npz" in outcome(npz_module.Npz, npz, lie)
 
 
 def in_place(recording):
@@ -267,7 +269,7 @@ def folder(tmp_path_factory):
 def body(folder):
     """A small file that holds a person."""
     content = person(folder, root=np.zeros((30, 3))).read_bytes()
-    assert outcome(bvh17.read, folder / "person.bvh", content) == "read"
+    assert outcome(Bvh, folder / "person.bvh", content) == "read"
     return content
 
 
@@ -280,7 +282,7 @@ def test_damaged_bytes_of_a_tree(folder, changes):
 @fuzz
 @given(damage)
 def test_damaged_bytes_of_a_person(folder, body, changes):
-    outcome(bvh17.read, folder / "person.bvh", damaged(body, changes))
+    outcome(Bvh, folder / "person.bvh", damaged(body, changes))
 
 
 LINES = """
@@ -335,7 +337,7 @@ def test_other_lines_and_encodings_of_a_person(folder, body, changes, encoding):
         place %= len(lines)
         lines[place : place + out] = put
     content = "\n".join(lines).encode(encoding, "replace")
-    outcome(bvh17.read, folder / "person.bvh", content)
+    outcome(Bvh, folder / "person.bvh", content)
 
 
 @fuzz
@@ -344,7 +346,7 @@ def test_another_number_in_a_person(folder, body, place, number):
     numbers = list(re.finditer(r"-?\d[\d.e-]*", body.decode()))
     found = numbers[place % len(numbers)]
     content = body[: found.start()] + str(number).encode(errors="replace") + body[found.end() :]
-    outcome(bvh17.read, folder / "person.bvh", content)
+    outcome(Bvh, folder / "person.bvh", content)
 
 
 def test_a_small_file_of_many_nodes_and_frames_takes_little_memory(folder, body):
@@ -354,12 +356,12 @@ def test_a_small_file_of_many_nodes_and_frames_takes_little_memory(folder, body)
     head, _ = text.split("Frames:")
     for frames, expected in ((4000, r"expected 1 to \d+ frames"), (250, "^read$")):
         text = f"{head}Frames: {frames}\nFrame Time: 0.01\n" + "0\n" * frames
-        assert re.search(expected, outcome(bvh17.read, folder / "wide.bvh", text.encode()))
+        assert re.search(expected, outcome(Bvh, folder / "wide.bvh", text.encode()))
 
 
 def test_a_file_name_that_is_no_text(folder, body):
     path = folder / "\udcff.bvh"
     path.write_bytes(body)
     with pytest.raises(BenchError, match="expected names that are Unicode text"):
-        bvh17.read(path)
+        Bvh(path)
     path.unlink()

@@ -18,12 +18,12 @@ from test_matrix import COLUMNS, KEPT, listed, places, spelled
 
 from htpbench.bench import together
 from htpbench.bench.runner import run
+from htpbench.datasets import open_data
 from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring import scoring, timing
 from htpbench.measuring.environment import gpu_id
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
-from htpbench.motion import open_motion
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.study.loading import by_hand
@@ -117,7 +117,7 @@ def test_times_and_errors_come_from_the_gpu_and_training_can_go_on():
     for values in told({name: lambda one=one: one for name, one in lifters.items()}).values():
         assert set(small.metrics("time")) <= set(values)
         assert values["time.device"] > 0 and values["time.forward"] > 0
-    evaluation = prepare(open_motion("synthetic"), 27, "seq2seq", limit=2)
+    evaluation = prepare(open_data("synthetic"), 27, "seq2seq", limit=2)
     views, windows = evaluation.views, evaluation.windows
     first = lifters[NAMES[0]]
     there = scoring.measure(predict(first, views, windows, device="cuda"), evaluation)
@@ -161,7 +161,7 @@ def test_a_diffusion_lifter_is_sampled_from_and_timed(tmp_path):
 def test_what_does_not_fit_is_denoised_a_few_at_a_time():
     network, evaluation = (
         build("d3dp.tiny-27"),
-        prepare(open_motion("synthetic"), 27, "seq2seq", limit=2),
+        prepare(open_data("synthetic"), 27, "seq2seq", limit=2),
     )
     views, windows = evaluation.views, evaluation.windows
     whole = predict(network, views, windows, device="cuda", sampling=Sampling(4, 2, rows=8))

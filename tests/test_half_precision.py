@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from htpbench.motion import open_motion
-from htpbench.motion.views import make_views
+from htpbench.datasets import open_data
+from htpbench.motion.filming import make_views
 from htpbench.motion.windows import cut
 from htpbench.network import weights
 from htpbench.network.build import build
@@ -35,7 +35,7 @@ def velocity_gradients(device):
     lifter = build(combination, any_schedule=True).eval()
     weights.load_into(lifter, combination, weights.read(weights.find("mixste.tiny-81"))[0])
     lifter = lifter.to(device)
-    views = make_views(open_motion("synthetic").split("test"), "cpn", "all")
+    views = make_views(open_data("synthetic").motion("test"), "cpn", "all")
     rows = cut(views, 81).index[:16]
     poses2d = torch.from_numpy(views.poses2d[rows][..., :2]).to(device)
     targets = torch.from_numpy(views.poses3d[rows] / 1000).to(device)

@@ -19,7 +19,7 @@ FLOORS = [
     {"report", "convert"},
     {"records"},
     {"diffusion", "backbones", "pruners", "recoverers"},
-    {"network"},
+    {"network", "datasets"},
     {"study", "motion", "metrics"},
     {"systems"},
     {"outside", "errors"},
@@ -32,6 +32,7 @@ ONLY = {
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS - {"network"} | {"motion"},
+    "datasets": BASICS - {"network"} | {"motion", "datasets"},
     "report": READING | {"report"},
     "records": READING,
 }

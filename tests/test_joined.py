@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small
 
+from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.measuring import scoring
 from htpbench.measuring.context import Context
@@ -13,8 +14,7 @@ from htpbench.measuring.controls import smoothed
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction
 from htpbench.meters.accuracy import MOTION, names_of
-from htpbench.motion import open_motion
-from htpbench.motion.clip import Motion, join
+from htpbench.motion.dataset import Motion, join
 from htpbench.records.pairing import averaged, difference
 from htpbench.records.restated import restated
 from htpbench.records.row import Row
@@ -40,18 +40,18 @@ def test_data_sets_are_joined_and_trained_on_where_they_train(tmp_path):
     study = study.with_overrides([str(first), second(tmp_path)], None)
     context = Context(study)
     assert [*context.sources] == [str(first), second(tmp_path)]
-    motion = context.motion
-    assert motion.name == "motion + second" and len(motion.split("test")) == 2 + 4
-    assert len(motion.split("train")) == 2
+    motion = context.data
+    assert motion.name == "motion + second" and len(motion.motion("test")) == 2 + 4
+    assert len(motion.motion("train")) == 2
     assert motion.fingerprint not in {one.fingerprint for one in context.sources.values()}
     alone = study.with_overrides([str(first)], None)
-    assert alone.evaluation.data == str(first) and Context(alone).motion.name == "motion"
+    assert alone.evaluation.data == str(first) and Context(alone).data.name == "motion"
 
 
 def test_nobody_is_trained_and_tested_on(tmp_path):
     names = small.arrays()["clip_subject"]
     second(tmp_path, clip_subject=np.array([names[0], "B2", "B3", "B3"]))
-    motions = [open_motion(str(small.motion_file(tmp_path))), open_motion(f"{tmp_path}/second.npz")]
+    motions = [open_data(str(small.motion_file(tmp_path))), open_data(f"{tmp_path}/second.npz")]
     with pytest.raises(
         BenchError, match=rf"{names[0]}.*train and test of motion \+ second.*rename"
     ):
@@ -93,12 +93,12 @@ def card(motion, error):
 
 
 def test_a_cluster_of_subjects_is_one_unit(tmp_path):
-    motion = open_motion(second(tmp_path))
+    motion = open_data(second(tmp_path))
     rows = card(motion, [1, 2, 3, 4])
     assert set(subjects(rows, "accuracy").values()) == {"B1", "B2", "B3"}
     assert averaged([rows], "accuracy.mpjpe").subjects == 3
     clusters = np.array(["B1 B2", "B1 B2", "", ""])
-    joined = open_motion(second(tmp_path, clip_cluster=clusters))
+    joined = open_data(second(tmp_path, clip_cluster=clusters))
     assert joined.fingerprint != motion.fingerprint
     rows = card(joined, [1, 2, 3, 4])
     assert set(subjects(rows, "accuracy").values()) == {"B1 B2", "B3"}
@@ -108,30 +108,30 @@ def test_a_cluster_of_subjects_is_one_unit(tmp_path):
 
 
 def test_subjects_that_no_row_tells_are_looked_up_or_not_known(tmp_path):
-    rows = card(open_motion(second(tmp_path)), [1, 2, 3, 4])
+    rows = card(open_data(second(tmp_path)), [1, 2, 3, 4])
     old = {name: row for name, row in rows.items() if "subject" not in name}
     assert subjects(old, "accuracy") is None
     assert averaged([old], "accuracy.mpjpe").interval() == (None, None)
-    synthetic = open_motion("synthetic")
+    synthetic = open_data("synthetic")
     conditions = {"fingerprint": synthetic.fingerprint}
     known = {name: replace(row, conditions=conditions) for name, row in old.items()}
-    assert subjects(known, "accuracy") == {c.name: c.subject for c in synthetic.split("test")}
+    assert subjects(known, "accuracy") == {c.name: c.subject for c in synthetic.motion("test")}
     whose = "accuracy.subjects_by_clip"
     beyond = rows | {whose: replace(rows[whose], value=[9] * 4)}
     assert subjects(beyond, "accuracy") is None, "a number beyond the names is damage"
 
 
 def test_a_clip_that_was_recorded_slower_has_no_velocity(tmp_path):
-    fast = prepare(open_motion(second(tmp_path)), 9, "seq2seq")
+    fast = prepare(open_data(second(tmp_path)), 9, "seq2seq")
     rates = np.array([24.0, 120, 50, 0], np.float32)
-    slow = prepare(open_motion(second(tmp_path, clip_native_fps=rates)), 9, "seq2seq")
+    slow = prepare(open_data(second(tmp_path, clip_native_fps=rates)), 9, "seq2seq")
     assert fast.card == slow.card, "what is averaged over poses is the same"
     pairs = [one.following(one.rows, 1).sum() for one in (fast, slow)]
     assert pairs[0] - pairs[1] == len(fast.views.clips[0].positions) - 1
-    half = prepare(open_motion(second(tmp_path, clip_native_fps=rates)), 9, "seq2seq", every=3)
+    half = prepare(open_data(second(tmp_path, clip_native_fps=rates)), 9, "seq2seq", every=3)
     assert half.following(half.rows, 1).sum() == len(half.rows) - 4, "24 Hz is enough for 16.7"
     every = np.full(4, 24.0, np.float32)
-    rows = card(open_motion(second(tmp_path, clip_native_fps=every)), [1, 2, 3, 4])
+    rows = card(open_data(second(tmp_path, clip_native_fps=every)), [1, 2, 3, 4])
     assert not rows.keys() & names_of(MOTION)
 
 
@@ -139,12 +139,12 @@ def test_a_clip_that_was_recorded_slower_has_no_velocity(tmp_path):
 def test_a_rate_that_is_none_is_refused(tmp_path, rate):
     path = second(tmp_path, clip_native_fps=np.full(4, rate, np.float32))
     with pytest.raises(BenchError, match="clip_native_fps holds no rates"):
-        open_motion(path)
+        open_data(path)
 
 
 def test_smoothing_averages_within_clips_that_were_recorded_fast_enough(tmp_path):
     rates = np.array([24.0, 120, 50, 0], np.float32)
-    evaluation = prepare(open_motion(second(tmp_path, clip_native_fps=rates)), 9, "seq2seq")
+    evaluation = prepare(open_data(second(tmp_path, clip_native_fps=rates)), 9, "seq2seq")
     poses = np.random.default_rng(0).normal(size=(len(evaluation.rows), 17, 3)).astype("float32")
     found = smoothed(Prediction(evaluation.rows, poses), evaluation).poses
     starts, stops = evaluation.views.start, evaluation.views.stop
@@ -164,7 +164,7 @@ def test_motion_of_one_name_joins_to_itself():
 
 def test_rows_that_do_not_fit_together_have_no_interval(tmp_path):
     """Damage in a results folder is no traceback, and no number either."""
-    rows = card(open_motion(second(tmp_path)), [1, 2, 3, 4])
+    rows = card(open_data(second(tmp_path)), [1, 2, 3, 4])
     frames, whose = "accuracy.frames_by_clip", "accuracy.subjects_by_clip"
     renamed = [*"abcd"]
     for name in (frames, whose):

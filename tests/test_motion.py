@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
+from htpbench.datasets import open_data
+from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
-from htpbench.motion import open_motion
 from htpbench.motion.cameras import Camera, rig
 from htpbench.motion.clip import Clip
+from htpbench.motion.dataset import Motion
+from htpbench.motion.filming import make_views
 from htpbench.motion.skeleton import JOINTS, LEFT, MIRROR, PARENTS, RIGHT
-from htpbench.motion.synthetic import generate
-from htpbench.motion.views import Views, downsample, make_views
+from htpbench.motion.views import Views, downsample
 from htpbench.motion.windows import cut
 
 
 @pytest.fixture(scope="module")
 def motion():
-    return generate()
+    return Synthetic()
 
 
 def bend(positions, upper, middle, lower):
@@ -48,20 +48,20 @@ def test_bones_keep_their_lengths_and_differ_between_subjects(motion):
 
 
 def test_subjects_splits_and_actions(motion):
-    subjects = {s: {clip.subject for clip in motion.split(s)} for s in ("train", "test")}
+    subjects = {s: {clip.subject for clip in motion.motion(s)} for s in ("train", "test")}
     assert len(subjects["train"]) == 12 and len(subjects["test"]) == 4
     assert not subjects["train"] & subjects["test"]
     assert {"walk", "run", "squat", "wave"} < {clip.action for clip in motion.clips}
     assert all(300 <= len(clip.positions) <= 500 for clip in motion.clips)
     assert all(clip.positions.dtype == np.float32 for clip in motion.clips)
     with pytest.raises(BenchError, match="did you mean train"):
-        motion.split("trian")
+        motion.motion("trian")
     with pytest.raises(BenchError, match="no test clips"):
-        dataclasses.replace(motion, clips=motion.split("train")).split("test")
+        Motion("half", motion.motion("train")).motion("test")
 
 
 def test_synthetic_motion_depends_on_the_seed_alone(motion):
-    again, other = open_motion("synthetic"), open_motion("synthetic", seed=1)
+    again, other = open_data("synthetic"), open_data("synthetic,seed=1")
     assert again.fingerprint == motion.fingerprint != other.fingerprint
     assert len(motion.fingerprint) == 12
     for one, two in zip(motion.clips, again.clips, strict=True):
@@ -140,7 +140,7 @@ def test_the_rig_looks_at_the_middle():
 
 
 def test_views_are_rooted_placed_alike_and_independent_of_company(motion):
-    clips = motion.split("test")[:3]
+    clips = motion.motion("test")[:3]
     views = make_views(clips, source="sh", seed=5)
     assert (
         views.camera.tolist() == [0, 1, 2, 3] * 3
@@ -167,9 +167,9 @@ def test_views_are_rooted_placed_alike_and_independent_of_company(motion):
 
 
 def test_exact_views_project_their_own_3d(motion):
-    views = make_views(motion.split("test")[:1], source="gt")
+    views = make_views(motion.motion("test")[:1], source="gt")
     assert (views.poses2d[..., 2] == 1).all()
-    noisy = make_views(motion.split("test")[:1], source="clean")
+    noisy = make_views(motion.motion("test")[:1], source="clean")
     assert np.array_equal(noisy.poses3d, views.poses3d)
     error = np.linalg.norm(noisy.poses2d[..., :2] - views.poses2d[..., :2], axis=-1) * 500
     assert 0.5 < np.median(error) < 4  # px
@@ -186,9 +186,9 @@ def test_unknown_names_of_views(motion, source, cameras, message):
 
 @pytest.mark.parametrize(("every", "rate"), [(1, 50), (2, 25), (3, 50 / 3), (4, 12.5)])
 def test_fewer_frames_a_second_of_what_the_detector_saw(motion, every, rate):
-    views = make_views(motion.split("test")[:3], "rough", "rotate")
+    views = make_views(motion.motion("test")[:3], "rough", "rotate")
     slow = downsample(views, every)
-    assert slow.every == every and slow.rate == pytest.approx(rate)
+    assert slow.every == every and slow.rates == pytest.approx(rate)
     for name in ("poses2d", "poses3d"):
         for v, (start, stop) in enumerate(zip(slow.start, slow.stop, strict=True)):
             whole = getattr(views, name)[views.start[v] : views.stop[v]]
@@ -221,11 +221,14 @@ def views_of(*lengths):
         empty,
         empty,
         empty[:, 0],
+        np.ones(len(empty), bool),
         stop - lengths,
         stop,
         number,
         number,
+        np.full(len(lengths), 50.0),
         (clip,) * len(lengths),
+        None,
         "gt",
     )
 

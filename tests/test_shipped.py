@@ -10,11 +10,11 @@ import pytest
 from paths import ROOT
 
 from htpbench.cli.launch import app
+from htpbench.datasets import open_data
 from htpbench.measuring import scoring
 from htpbench.measuring.controls import mean_pose
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
-from htpbench.motion import open_motion
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.study import loading
@@ -56,7 +56,7 @@ def test_weights_are_small_and_score_what_their_card_says(trained):
     tensors, card = trained
     assert weights.find("mixste.tiny-81").stat().st_size < 2_000_000
     (score,) = (one for one in card["scores"] if one["conditions"]["data"] == "synthetic")
-    motion = open_motion("synthetic")
+    motion = open_data("synthetic")
     limit = int(score["conditions"]["windows"].split()[0])
     evaluation = prepare(motion, 81, "seq2seq", limit=limit)
     told = score["conditions"] | {"fingerprint": evaluation.card["fingerprint"]}
@@ -67,7 +67,7 @@ def test_weights_are_small_and_score_what_their_card_says(trained):
 
 def test_weights_beat_random_ones_and_the_mean_pose_under_every_schedule_of_the_demo(trained):
     tensors, _ = trained
-    evaluation = prepare(open_motion("synthetic"), 81, "seq2seq", limit=12)
+    evaluation = prepare(open_data("synthetic"), 81, "seq2seq", limit=12)
     control = measured(mean_pose(evaluation), evaluation)["accuracy.mpjpe"]
     for name in loading.load("demo").combinations:
         ours = errors(lifter(name, tensors), evaluation, augment=False)["accuracy.mpjpe"]

@@ -18,7 +18,7 @@ from htpbench.bench.devices import TimedOut, deadline, device_lock
 from htpbench.bench.runner import Runner
 from htpbench.errors import BenchError, NotBuilt
 from htpbench.measuring import context, prediction
-from htpbench.motion.clip import Motion
+from htpbench.motion.dataset import Motion
 from htpbench.records.rows import Store
 from htpbench.search.sweep import sweep
 from htpbench.study.loading import load

@@ -110,7 +110,7 @@ def opened(runner: Runner, data: list[str] | None, weights: str | None) -> Runne
     if weights is not None:
         _ = runner.context.weights(runner.study.reference_combination())
     if data is not None:
-        _ = runner.context.motion
+        _ = runner.context.data
     return runner
 
 

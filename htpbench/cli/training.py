@@ -35,8 +35,8 @@ def train(
     device: Device = "cpu",
 ) -> None:
     """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
+    from htpbench.datasets import open_data
     from htpbench.measuring.context import check_device
-    from htpbench.motion import open_motion
     from htpbench.outside.progress import bar
     from htpbench.training.history import ends, typical
     from htpbench.training.recipes import Recipe
@@ -44,7 +44,7 @@ def train(
     from htpbench.training.train import usual_precision
 
     check_device(device)
-    held_out = typical(open_motion(data[0])) if best_on == "held-out" else ""
+    held_out = typical(open_data(data[0])) if best_on == "held-out" else ""
     recipe = Recipe.of(
         combination,
         tuple(data),

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from htpbench.motion.cameras import rig
 from htpbench.motion.views import Views
 
 RULES = ("p-agg", "j-agg", "p-best", "j-best")
@@ -57,7 +56,7 @@ def settle(rule: str, hypotheses: np.ndarray, rows: np.ndarray, views: Views) ->
     poses = torch.from_numpy(hypotheses).transpose(0, 1)  # (H, N, J, 3)
     if rule == "p-agg":
         return p_agg(poses).numpy()
-    truth = torch.from_numpy(views.poses3d[rows])  # (N, J, 3)
+    truth = torch.from_numpy(views.truth[rows])  # (N, J, 3)
     if rule == "j-best":
         return j_best(poses, truth).numpy()
     view = views.view_of(rows)  # (N,)
@@ -75,7 +74,8 @@ def settle(rule: str, hypotheses: np.ndarray, rows: np.ndarray, views: Views) ->
 
 def projection(views: Views, view: int, rows: np.ndarray) -> Project:
     """What shows root-relative poses (H, N, J, 3), mm, where a view's camera sees them."""
-    lens = rig()[views.camera[view]]
+    lens = views.lens(view)
+    assert views.root is not None
     root = views.root[rows][:, None]  # (N, 1, 3)
 
     def project(poses: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
+from htpbench.datasets import open_data
 from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.environment import check_device, environment, exact_products, machine_name
 from htpbench.measuring.evaluation import Evaluation, prepare
-from htpbench.motion import open_motion
-from htpbench.motion.clip import Motion, join
+from htpbench.motion.dataset import Dataset, join
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.network.lifter import Lifter
@@ -67,16 +67,16 @@ class Context:
         return self.opened[key]
 
     @property
-    def sources(self) -> dict[str, Motion]:
+    def sources(self) -> dict[str, Dataset]:
         """Each data set of the study's evaluation, by what names it."""
         named = self.study.evaluation.sources
-        return {one: self.once(("motion", one), partial(open_motion, one)) for one in named}
+        return {one: self.once(("data", one), partial(open_data, one)) for one in named}
 
     @property
-    def motion(self) -> Motion:
+    def data(self) -> Dataset:
         """The data of the study's evaluation, joined where they are several."""
         sources = self.sources
-        return self.once(("motion", *sources), lambda: join([*sources.values()]))
+        return self.once(("data", *sources), lambda: join([*sources.values()]))
 
     def evaluation(self, combination: Combination) -> Evaluation:
         """The windows for a combination's F and pipeline."""
@@ -86,7 +86,7 @@ class Context:
         return self.once(
             ("evaluation", *cut.items(), *how),
             lambda: prepare(
-                self.motion,
+                self.data,
                 *how,
                 detections=settings.detections,
                 cameras=settings.cameras,
@@ -94,6 +94,7 @@ class Context:
                 stride=settings.stride,
                 every=settings.downsample,
                 consecutive=settings.spread == "consecutive",
+                protocol=settings.protocol,
             ),
         )
 

@@ -18,6 +18,7 @@ SPAN = 5  # frames that are averaged
 def mean_pose(evaluation: Evaluation) -> Prediction:
     """Always the mean pose."""
     rows = evaluation.rows
+    assert evaluation.mean_pose is not None
     return Prediction(rows, np.repeat(evaluation.mean_pose[None], len(rows), axis=0))
 
 

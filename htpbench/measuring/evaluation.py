@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from htpbench.motion.clip import Motion
-from htpbench.motion.views import Views, downsample, make_views
+from htpbench.motion.dataset import Dataset
+from htpbench.motion.views import Views, downsample
 from htpbench.motion.windows import Windows, cut
 from htpbench.records.conditions import beyond
 
@@ -22,13 +22,14 @@ class Evaluation:
 
     views: Views
     windows: Windows
-    mean_pose: np.ndarray  # (J, 3) mm, root-relative: training views, or test if there are none
+    mean_pose: np.ndarray | None  # (J, 3) mm, root-relative: of training views, or test
     card: dict[str, Any]
 
     @cached_property
     def rows(self) -> np.ndarray:
         """(n,) rows of the views that are scored, ascending."""
-        return np.flatnonzero(self.windows.rows_scored(len(self.views.poses2d)))
+        scored = self.windows.rows_scored(len(self.views.poses2d))
+        return np.flatnonzero(scored & self.views.valid)
 
     def following(self, rows: np.ndarray, order: int) -> np.ndarray:
         """(n - order,) bool: whether `order` + 1 of the rows follow each other in one view.
@@ -36,44 +37,44 @@ class Evaluation:
         Not in clips that were recorded slower than they are told: their fast motion is smoothed.
         """
         views, view = self.views, self.views.view_of(rows)
-        slow = np.array([0 < clip.recorded < views.rate for clip in views.clips])[
-            views.clip
-        ]  # (V,)
+        recorded = np.array([clip.recorded for clip in views.clips])[views.clip]  # (V,)
+        slow = (recorded > 0) & (recorded < views.rates)
         same = (view[order:] == view[:-order]) & ~slow[view[order:]]
         return (rows[order:] - rows[:-order] == order) & same
 
 
 def prepare(
-    motion: Motion,
+    data: Dataset,
     frames: int,
     pipeline: str,
-    detections: str = "cpn",
+    detections: str | None = None,
     cameras: str = "rotate",
     limit: int | None = None,
     stride: int | None = None,
     every: int = 1,
     seed: int = 0,
     consecutive: bool = False,
+    protocol: str = "once",
 ) -> Evaluation:
     """Cut the test split into windows; `limit` keeps that many, evenly spaced or consecutive.
 
     `every` keeps each `every`-th frame of the 50 Hz: 2, 3 and 4 are H2OT's Table 9.
     """
-    views = downsample(make_views(motion.split("test"), detections, cameras, seed), every)
-    windows = cut(views, frames, pipeline, stride)
+    views = downsample(data.views("test", detections, cameras, seed), every)
+    windows = cut(views, frames, pipeline, stride, protocol)
     thinned = windows
     if limit is not None:
         thinned = windows.consecutive(limit) if consecutive else windows.thin(limit)
-    seen = "train" if any(clip.split == "train" for clip in motion.clips) else "test"
-    train = make_views(motion.split(seen), "gt", "rotate", seed)
+    seen = "train" if "train" in data.splits else "test"
+    rates = sorted({round(float(rate), 3) for rate in views.rates})
     card = {
-        "data": motion.name,
-        "fingerprint": motion.fingerprint,
+        "data": data.name,
+        "fingerprint": data.fingerprint,
         "split": "test",
-        "detections": detections,
+        "detections": views.source,
         "cameras": cameras,
         "motion_seed": seed,
-        "frame_rate": round(views.rate, 3),
+        "frame_rate": rates[0] if len(rates) == 1 else rates,
         "pipeline": pipeline,
         "stride": stride or (frames if pipeline == "seq2seq" else 1),
         "windows": f"{len(thinned)} of {len(windows)}",
@@ -86,5 +87,7 @@ def prepare(
     card |= beyond(
         spread=("consecutive" if consecutive else "even", "even"),
         mean_pose=(MEAN_POSE[seen], MEAN_POSE["train"]),
+        protocol=(protocol, "once"),
+        prepared=(data.card, {}),
     )
-    return Evaluation(views, thinned, train.poses3d.mean(axis=0), card)
+    return Evaluation(views, thinned, data.mean_pose(seen, seed), card)

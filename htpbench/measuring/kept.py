@@ -12,8 +12,6 @@ from htpbench.diffusion.sampler import first_call
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import BATCH, check_kept
 from htpbench.measuring.scoring import averaged, count, labels
-from htpbench.motion.cameras import rig
-from htpbench.motion.views import downsample, make_views
 from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
 from htpbench.network.token_state import Present
@@ -40,7 +38,9 @@ def measure(
     lifter, graph = lifter.eval().to(device), has_graph(type(lifter.pruner))
     kept_per_stage = survivors(lifter, evaluation, seed)
     kept = kept_per_stage[-1]
-    found = [frequency(kept, lifter.frames), first_kept(kept), *frame_noise(kept, evaluation)]
+    found = [frequency(kept, lifter.frames), first_kept(kept)]
+    if evaluation.views.projects:
+        found += frame_noise(kept, evaluation)
     if "spread" in evaluation.card:
         found.append(all_kept(kept))
     if graph:
@@ -136,10 +136,9 @@ def frame_noise(kept: np.ndarray, evaluation: Evaluation) -> list[Measurement]:
 @lru_cache(maxsize=1)  # the combinations of a study share an evaluation
 def detection_errors(evaluation: Evaluation) -> np.ndarray:
     """(N,) px: the error of each row's detections against the exact projection of its 3D pose."""
-    views, card = evaluation.views, evaluation.card
-    exact = make_views(views.clips, "gt", card["cameras"], card["motion_seed"])
-    exact = downsample(exact, views.every)
-    half_width = np.array([lens.width / 2 for lens in rig()])[views.camera]  # (V,) px a screen unit
+    views = evaluation.views
+    half_width = np.array([views.lens(view).width / 2 for view in range(len(views.start))])  # px
     scale = np.repeat(half_width, views.stop - views.start)[:, None, None]  # (N, 1, 1)
-    detections, truth = (torch.from_numpy(one.poses2d * scale) for one in (views, exact))
-    return metrics.frame_noise(detections, truth, torch.arange(len(scale))).numpy()  # (N,)
+    detections, truth = views.poses2d[..., :2] * scale, views.exact() * scale
+    pair = torch.from_numpy(detections), torch.from_numpy(truth)
+    return metrics.frame_noise(*pair, torch.arange(len(scale))).numpy()  # (N,)

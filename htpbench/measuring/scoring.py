@@ -19,7 +19,7 @@ from htpbench.diffusion.aggregate import RULES, settle
 from htpbench.errors import Faulty
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction
-from htpbench.motion.clip import Clip
+from htpbench.motion.clip import Take
 from htpbench.records.intervals import estimate
 from htpbench.records.measurement import Measurement
 from htpbench.systems.registry import METRICS
@@ -34,10 +34,10 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
     """
     rows, views = prediction.rows, evaluation.views
     clip = views.clip[views.view_of(rows)]  # (n,)
-    poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.poses3d[rows])
+    poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.truth[rows])
     errors = {name: (of(poses, targets), clip) for name, of in functions().items()}
     if prediction.hypotheses is not None:
-        for rule in RULES:
+        for rule in RULES if views.cameras else (rule for rule in RULES if rule != "j-agg"):
             settled = torch.from_numpy(settle(rule, prediction.hypotheses, rows, views))
             errors[f"mpjpe_{rule.replace('-', '_')}"] = (
                 metrics.mpjpe(settled, targets).numpy(),
@@ -48,7 +48,8 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
     if len(rows) > 2 and evaluation.following(rows, 2).any():
         pairs, triples = (evaluation.following(rows, order) for order in (1, 2))
         velocity = metrics.mpjve(poses, targets).numpy()  # (n - 1,)
-        acceleration = metrics.acceleration_error(poses, targets, views.rate).numpy()  # (n - 2,)
+        rates = (views.rates[views.view_of(rows[2:])] ** 2).astype(np.float32)  # (n - 2,)
+        acceleration = metrics.acceleration_error(poses, targets, 1.0).numpy() * rates
         errors["mpjve"] = velocity[pairs], clip[1:][pairs]
         errors["acceleration_error"] = acceleration[triples], clip[2:][triples]
         counted |= {"velocities": clip[1:][pairs], "accelerations": clip[2:][triples]}
@@ -89,7 +90,7 @@ def _checked(
 
 
 def averaged(
-    name: str, values: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]
+    name: str, values: np.ndarray, clip: np.ndarray, clips: Sequence[Take]
 ) -> list[Measurement]:
     """The mean of values (n,) of clips (n,) with its interval over subjects, and each clip's.
 
@@ -106,7 +107,7 @@ def averaged(
     ]
 
 
-def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> list[Measurement]:
+def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Take]) -> list[Measurement]:
     """The mean of action means; each clip's action and, by its number, the frames of each."""
     present, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
     actions = np.array([clips[number].action for number in present])
@@ -120,7 +121,7 @@ def over_actions(mpjpe: np.ndarray, clip: np.ndarray, clips: Sequence[Clip]) -> 
 
 
 def labels(
-    meter: str, kind: Literal["action", "person"], clips: Sequence[Clip], counts: np.ndarray
+    meter: str, kind: Literal["action", "person"], clips: Sequence[Take], counts: np.ndarray
 ) -> list[Measurement]:
     """What clips are of: the frames of each action or subject, and which of those a clip is of."""
     names, index = np.unique([getattr(clip, kind) for clip in clips], return_inverse=True)
@@ -133,7 +134,7 @@ def labels(
     ]
 
 
-def count(name: str, clip: np.ndarray, clips: Sequence[Clip]) -> Measurement:
+def count(name: str, clip: np.ndarray, clips: Sequence[Take]) -> Measurement:
     """How many of something, which lie in clips (n,), each clip has."""
     present, counts = np.unique(clip, return_counts=True)
     axis = [clips[number].name for number in present]

@@ -66,11 +66,12 @@ def parse(path: Path) -> Recording:
     return Recording(names, parents, offsets, channels, values, frame_time)
 
 
-def positions(recording: Recording) -> np.ndarray:
+def positions(recording: Recording, added: bool = True) -> np.ndarray:
     """Where all nodes are, (T, J, 3), in the unit and the axes of the file.
 
-    The root's position channels are added to its offset. Rotations multiply in the order of the
-    channels, R = Rz Ry Rx for "Zrotation Yrotation Xrotation", which each joint has of its own.
+    The root's position channels are added to its offset, or replace it; below the root they replace
+    it, unless they are 0 throughout. Rotations multiply in the order of the channels, R = Rz Ry Rx
+    for "Zrotation Yrotation Xrotation", which each joint has of its own.
     """
     placed = np.empty((len(recording.values), len(recording.names), 3))
     turns: list[
@@ -81,7 +82,11 @@ def positions(recording: Recording) -> np.ndarray:
         zip(recording.parents, recording.channels, strict=True)
     ):
         spot, turn = recording.offsets[node], np.eye(3)
-        for channel, column in zip(channels, columns, strict=False):
+        moved = [(channel, next(columns)) for channel in channels]
+        moves = any(column.any() for channel, column in moved if channel < 3)
+        if moves and (parent >= 0 or not added):
+            spot = spot * ~np.isin(np.arange(3), channels)  # an axis without a channel stays
+        for channel, column in moved:
             if channel < 3:
                 spot = spot + column[:, None] * np.eye(3)[channel]  # (T, 3)
             else:
@@ -146,7 +151,7 @@ def _hierarchy(statements: Statements) -> tuple[tuple, tuple, np.ndarray, tuple]
             name = f"{list(nodes)[opened[-1]]}_end"
         if not name or name in nodes or len(nodes) == MOST_NODES:
             raise _fault(number, words, f"a name of its own, of {MOST_NODES} nodes at most")
-        offset, moves = _body(statements, bool(end), not nodes)
+        offset, moves = _body(statements, bool(end))
         parents.append(opened[-1])
         offsets.append(offset)
         channels.append(moves)
@@ -156,7 +161,7 @@ def _hierarchy(statements: Statements) -> tuple[tuple, tuple, np.ndarray, tuple]
     return tuple(nodes), tuple(parents), np.array(offsets), tuple(channels)
 
 
-def _body(statements: Statements, end: bool, root: bool) -> tuple[list[float], tuple[int, ...]]:
+def _body(statements: Statements, end: bool) -> tuple[list[float], tuple[int, ...]]:
     """Offset and channels of a node; of an end site also the closing brace."""
     number, words = next(statements)
     if words != ["{"]:
@@ -171,16 +176,15 @@ def _body(statements: Statements, end: bool, root: bool) -> tuple[list[float], t
             raise _fault(number, words, "} after the OFFSET of an End Site")
         return offset, ()
     kinds = [word.lower() for word in words[2:]]
-    allowed = CHANNELS if root else CHANNELS[3:]  # elsewhere programs disagree on what they mean
     if (
         " ".join(words[:1]).upper() != "CHANNELS"
         or words[1:2] != [str(len(kinds))]
         or len(kinds) > len(CHANNELS)
-        or not set(kinds) <= set(allowed)
+        or not set(kinds) <= set(CHANNELS)
     ):
-        expected = f"CHANNELS, their number and their names: {', '.join(allowed)}"
-        below = "" if root else " (joints below the root turn only: export without their positions)"
-        raise _fault(number, words, expected + below)
+        raise _fault(
+            number, words, f"CHANNELS, their number and their names: {', '.join(CHANNELS)}"
+        )
     return offset, tuple(CHANNELS.index(kind) for kind in kinds)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from htpbench.motion.actions import jump, reach, sit, squat, wave
 from htpbench.motion.body import Body, pose
-from htpbench.motion.clip import Clip, Motion
+from htpbench.motion.clip import Clip
 from htpbench.motion.gait import run, turn, walk
 
 ACTIONS = (walk, run, turn, squat, wave, reach, jump, sit)
@@ -30,8 +30,8 @@ SHARES = {
 }
 
 
-def generate(seed: int = 0) -> Motion:
-    """The motion "synthetic": 12 train and 4 test subjects, 8 actions each, about 50,000 frames."""
+def people(seed: int = 0) -> list[Clip]:
+    """Clips of 12 train and 4 test subjects, 8 actions each, about 50,000 frames."""
     clips = []
     for subject in range(TRAIN_SUBJECTS + TEST_SUBJECTS):
         person = _body(np.random.default_rng([seed, subject]))
@@ -48,7 +48,7 @@ def generate(seed: int = 0) -> Motion:
                     positions=positions.astype(np.float32),
                 )
             )
-    return Motion("synthetic", tuple(clips))
+    return clips
 
 
 def _body(rng: np.random.Generator) -> Body:

@@ -1,20 +1,15 @@
-"""Clips as cameras see them: 2D detections beside the 3D truth in the camera's frame."""
+"""Takes as cameras see them: 2D detections, and 3D truth in the camera's frame if there is any."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from htpbench.errors import BenchError, unknown
-from htpbench.motion.cameras import rig
-from htpbench.motion.clip import FRAME_RATE, Clip
-from htpbench.motion.detections import noise_model, simulate
-from htpbench.motion.skeleton import ROOT
-
-CAMERAS = ("all", "rotate")
+from htpbench.errors import BenchError
+from htpbench.motion.cameras import Camera
+from htpbench.motion.clip import Take
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,63 +17,83 @@ class Views:
     """V views laid end to end in N rows; view v is rows start[v]:stop[v].
 
     `poses2d` (N, 17, 3) float32: x, y in VideoPose3D's screen units, confidence.
-    `poses3d` (N, 17, 3) float32: camera axes, mm, relative to the root (which is 0).
-    `root` (N, 3) float32: where the root is, camera axes, mm.
-    `clip` and `camera` (V,) int64: indices into `clips` and into the rig.
+    `poses3d` (N, 17, 3) float32: camera axes, mm, relative to the root (which is 0); or None.
+    `root` (N, 3) float32: where the root is, camera axes, mm; or None.
+    `valid` (N,) bool: the rows that are scored.
+    `clip` and `camera` (V,) int64: indices into `clips` and into `cameras`.
+    `rates` (V,) float: rows per second. `cameras`: None where they are not known.
+    `source`: what the 2D comes from. `every`: frames of the takes from one row to the next.
     """
 
     poses2d: np.ndarray
-    poses3d: np.ndarray
-    root: np.ndarray
+    poses3d: np.ndarray | None
+    root: np.ndarray | None
+    valid: np.ndarray
     start: np.ndarray
     stop: np.ndarray
     clip: np.ndarray
     camera: np.ndarray
-    clips: tuple[Clip, ...]
+    rates: np.ndarray
+    clips: tuple[Take, ...]
+    cameras: tuple[Camera, ...] | None
     source: str
-    every: int = 1  # frames of the clips from one row to the next
+    every: int = 1
 
     def view_of(self, rows: np.ndarray) -> np.ndarray:
         """(n,) the view that each row belongs to."""
         return np.searchsorted(self.start, rows, side="right") - 1
 
     @property
-    def rate(self) -> float:
-        """Rows per second."""
-        return FRAME_RATE / self.every
+    def truth(self) -> np.ndarray:
+        """`poses3d`; BenchError where there are none."""
+        if self.poses3d is None:
+            raise BenchError(
+                "the data has no 3D poses, so nothing can be scored or trained on; name other data "
+                "(`htpbench lift` needs none)"
+            )
+        return self.poses3d
 
+    def lens(self, view: int) -> Camera:
+        """A view's camera; BenchError where it is not known."""
+        if self.cameras is None:
+            raise BenchError(
+                "the data has no cameras, which reprojection needs; choose --rule p-agg"
+            )
+        return self.cameras[self.camera[view]]
 
-def make_views(
-    clips: Sequence[Clip], source: str = "cpn", cameras: str = "all", seed: int = 0
-) -> Views:
-    """Show clips to the rig: "all" cameras each, or in turn ("rotate": clip i to camera i % 4).
+    @property
+    def projects(self) -> bool:
+        """Whether the exact 2D of its poses is known."""
+        return all(one is not None for one in (self.poses3d, self.root, self.cameras))
 
-    `source` is "gt" (exact projection, confidence 1) or a preset of the simulated detector. What a
-    view looks like depends on the seed, the clip's name and the camera, not on the other clips.
-    """
-    if cameras not in CAMERAS:
-        raise unknown("choice of cameras", cameras, CAMERAS)
-    sources = ("gt", *noise_model()["presets"])
-    if source not in sources:
-        raise unknown("2D source", source, sources)
-    if not clips:
-        raise BenchError("there are no clips to view; choose a split that has some")
-    seen = [
-        (i, camera)
-        for i in range(len(clips))
-        for camera in (range(len(rig())) if cameras == "all" else [i % len(rig())])
-    ]
-    stop = np.cumsum([len(clips[i].positions) for i, _ in seen], dtype=np.int64)
-    start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
-    poses2d = np.empty((int(stop[-1]), *clips[0].positions.shape[1:]), dtype=np.float32)
-    poses3d = np.empty_like(poses2d)
-    root = np.empty_like(poses3d[:, ROOT])
-    for (i, camera), a, b in zip(seen, start, stop, strict=True):
-        poses2d[a:b], frame = _view(clips[i], camera, source, seed)
-        root[a:b] = frame[:, ROOT]
-        poses3d[a:b] = frame - frame[:, ROOT, None]
-    clip, camera = np.array(seen, dtype=np.int64).T
-    return Views(poses2d, poses3d, root, start, stop, clip, camera, tuple(clips), source)
+    def exact(self) -> np.ndarray:
+        """(N, 17, 2) float32, screen units: where the joints are in the images."""
+        assert self.poses3d is not None and self.root is not None
+        exact = np.empty((*self.poses2d.shape[:2], 2), np.float32)
+        for view, (a, b) in enumerate(zip(self.start, self.stop, strict=True)):
+            lens = self.lens(view)
+            placed = self.poses3d[a:b].astype(np.float64) + self.root[a:b, None]
+            exact[a:b] = lens.normalise(lens.project(placed))
+        return exact
+
+    def only(self, chosen: np.ndarray) -> Views:
+        """Some of the views, by a mask (V,)."""
+        ends = zip(self.start[chosen], self.stop[chosen], strict=True)
+        rows = [np.arange(start, stop) for start, stop in ends]
+        by_view = {name: getattr(self, name)[chosen] for name in ("clip", "camera", "rates")}
+        return self.rows(rows, **by_view)
+
+    def rows(self, chosen: Sequence[np.ndarray], **changes: object) -> Views:
+        """The same with some rows (n,) of each view, ascending."""
+        stop = np.cumsum([len(each) for each in chosen], dtype=np.int64)
+        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
+        kept = np.concatenate(chosen)
+        arrays = {
+            name: held[kept]
+            for name in ("poses2d", "poses3d", "root", "valid")
+            if (held := getattr(self, name)) is not None
+        }
+        return replace(self, start=start, stop=stop, **arrays, **changes)  # type: ignore[arg-type]
 
 
 def downsample(views: Views, every: int) -> Views:
@@ -89,37 +104,4 @@ def downsample(views: Views, every: int) -> Views:
     if every < 1:
         raise BenchError(f"cannot keep every {every}-th frame; expected 1 (all of them) or more")
     rows = [np.arange(a, b, every) for a, b in zip(views.start, views.stop, strict=True)]
-    stop = np.cumsum([len(each) for each in rows], dtype=np.int64)
-    kept = np.concatenate(rows)
-    return replace(
-        views,
-        poses2d=views.poses2d[kept],
-        poses3d=views.poses3d[kept],
-        root=views.root[kept],
-        start=np.concatenate([[0], stop[:-1]]).astype(np.int64),
-        stop=stop,
-        every=views.every * every,
-    )
-
-
-def _view(clip: Clip, camera: int, source: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """2D with confidence and 3D in the camera's frame, (N, 17, 3) both, of one clip."""
-    lens = rig()[camera]
-    name = int.from_bytes(hashlib.sha256(clip.name.encode()).digest()[:8], "little")
-    yaw = np.random.default_rng([seed, name]).uniform(0, 2 * np.pi)
-    frame = lens.view(_placed(clip.positions, yaw))
-    pixels = lens.project(frame)
-    confidence = np.ones(pixels.shape[:2])
-    if source != "gt":
-        rng = np.random.default_rng([seed, name, 1 + camera])  # [.., 0] would be the yaw's
-        pixels, confidence = simulate(pixels, source, rng)
-    poses2d = np.concatenate([lens.normalise(pixels), confidence[..., None]], axis=-1)
-    return poses2d, frame
-
-
-def _placed(positions: np.ndarray, yaw: float) -> np.ndarray:
-    """World positions (N, 17, 3) mm, centred on the middle of their xy range, turned by the yaw."""
-    ground = positions[..., :2].astype(np.float64)
-    ground -= (ground.min(axis=(0, 1)) + ground.max(axis=(0, 1))) / 2
-    turn = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
-    return np.concatenate([ground @ turn, positions[..., 2:]], axis=-1)
+    return views.rows(rows, every=views.every * every, rates=views.rates / every)

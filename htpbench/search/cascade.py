@@ -179,11 +179,11 @@ class Judge:
     def watch(self, evaluation: Evaluation, rows: np.ndarray, poses: np.ndarray) -> None:
         """Poses (n, J, 3) of rows (n,) of the views came out; raises Pruned where they suffice."""
         if self.seen is None:
-            self.seen = np.zeros(len(evaluation.views.poses3d), dtype=bool)
+            self.seen = np.zeros(len(evaluation.views.truth), dtype=bool)
         rows, first = np.unique(rows, return_index=True)
         new = ~self.seen[rows]  # a frame counts once, as it does in the end
         self.seen[rows] = True
-        targets = torch.from_numpy(evaluation.views.poses3d[rows[new]])
+        targets = torch.from_numpy(evaluation.views.truth[rows[new]])
         errors = metrics.mpjpe(torch.from_numpy(poses[first[new]]), targets)  # (n,) mm
         self.total += float(errors.double().sum())
         done = int(self.seen.sum())

@@ -17,7 +17,8 @@ class EvaluationSettings(Strict):
     """
 
     data: str | tuple[str, ...] = "synthetic"
-    detections: str = "cpn"
+    detections: str | None = None  # None: those of the data
+    protocol: str = "once"  # how windows are cut: htpbench.motion.windows.PROTOCOLS
     cameras: Literal["rotate", "all"] = "rotate"
     windows: Count | None = None
     spread: Literal["even", "consecutive"] = "even"

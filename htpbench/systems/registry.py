@@ -151,15 +151,15 @@ class Declared(Registry[T]):
         return cls
 
 
-class Meters(Declared[T]):
-    """Meters have no cards: each module of htpbench.meters holds the class of its name."""
+class Modules(Declared[T]):
+    """Without cards: each module of the folder htpbench/<kind>s holds the class of its name."""
 
     @cached_property
     def shipped(self) -> Mapping[str, str | None]:
         """See Registry."""
-        files = (Path(__file__).parents[1] / "meters").glob("[a-z]*.py")
+        files = (Path(__file__).parents[1] / f"{self.kind}s").glob("[a-z]*.py")
         stems = sorted(path.stem for path in files)
-        return {stem: f"htpbench.meters.{stem}:{stem.capitalize()}" for stem in stems}
+        return {stem: f"htpbench.{self.kind}s.{stem}:{stem.capitalize()}" for stem in stems}
 
 
 def installed(point: EntryPoint) -> str:
@@ -248,5 +248,6 @@ def digest(cls: type) -> str:
 BACKBONES: Registry = Registry("backbone")
 PRUNERS: Registry = Registry("pruner")
 RECOVERERS: Registry = Registry("recoverer")
-METERS: Meters = Meters("meter", "Meter")
+METERS: Registry = Modules("meter", "Meter")
+DATASETS: Registry = Modules("dataset", "Dataset")
 METRICS: Registry = Declared("metric", "PoseMetric")

@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from htpbench.motion.clip import FRAME_RATE, SPLITS, Motion
+from htpbench.motion.clip import FRAME_RATE, SPLITS
+from htpbench.motion.dataset import Motion
 from htpbench.motion.skeleton import JOINTS, LEFT, MIRROR, PARENTS
 
 

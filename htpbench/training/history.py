@@ -14,7 +14,7 @@ from htpbench.errors import BenchError
 from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
-from htpbench.motion.clip import Motion
+from htpbench.motion.dataset import Dataset, Motion
 from htpbench.network import weights
 from htpbench.outside import files
 from htpbench.systems.combination import parse
@@ -36,18 +36,18 @@ HELD_OUT = (
 
 
 class History:
-    """The scores of one run on its first motion; the best is kept on disk.
+    """The scores of one run on its first data set; the best is kept on disk.
 
     They are of the recipe's held-out subject, else of the test subjects. card: what the weights'
     card says besides the scores.
     """
 
     def __init__(
-        self, recipe: Recipe, motion: Motion, steps: int, out: Path, card: dict[str, Any]
+        self, recipe: Recipe, data: Dataset, steps: int, out: Path, card: dict[str, Any]
     ) -> None:
         combination = parse(recipe.combination)
         self.evaluation = prepare(
-            held_out(motion, recipe.held_out) if recipe.held_out else motion,
+            held_out(data, recipe.held_out) if recipe.held_out else data,
             combination.frames,
             combination.pipeline(),
             recipe.detections,
@@ -69,7 +69,7 @@ class History:
         """Score the parameters, in float32; write them where no earlier score was as good."""
         views = self.evaluation.views
         found = predict(trainee.lifter[0], views, self.evaluation.windows, device=device)
-        poses, targets = (torch.from_numpy(x) for x in (found.poses, views.poses3d[found.rows]))
+        poses, targets = (torch.from_numpy(x) for x in (found.poses, views.truth[found.rows]))
         self.points.append((done, metrics.mpjpe(poses, targets).mean(dtype=torch.float64).item()))
         if self.best == self.points[-1]:
             weights.write(self.path, trainee.state_dict(), self.card())
@@ -91,20 +91,22 @@ class History:
         }
 
 
-def held_out(motion: Motion, subject: str) -> Motion:
+def held_out(data: Dataset, subject: str) -> Motion:
     """A training subject's clips, as if they were for testing; BenchError where there is none."""
     clips = tuple(
-        replace(clip, split="test") for clip in motion.split("train") if clip.subject == subject
+        replace(clip, split="test")
+        for clip in data.motion("train") or ()
+        if clip.subject == subject
     )
     if not clips:
-        raise BenchError(f"{motion.name} has no training subject {subject!r} to hold out")
-    return Motion(f"{motion.name}, {subject}", clips)
+        raise BenchError(f"{data.name} has no training subject {subject!r} to hold out")
+    return Motion(f"{data.name}, {subject}", clips)
 
 
-def typical(motion: Motion) -> str:
-    """The training subject with the median number of frames; "" where there is one only."""
+def typical(data: Dataset) -> str:
+    """The training subject with the median number of frames; "" where none can be held out."""
     frames = Counter()
-    for clip in motion.split("train"):
+    for clip in data.motion("train") or ():
         frames[clip.subject] += len(clip.positions)
     if len(frames) < 2:
         return ""
@@ -112,14 +114,14 @@ def typical(motion: Motion) -> str:
 
 
 def final_scores(
-    recipe: Recipe, trainee: Trainee, motions: list[Motion], device: str
+    recipe: Recipe, trainee: Trainee, sets: list[Dataset], device: str
 ) -> list[dict[str, Any]]:
-    """What the last weights score on each motion's test subjects."""
+    """What the last weights score on each data set's test subjects."""
     combination = parse(recipe.combination)
     scores = []
-    for motion in motions:
+    for one in sets:
         where = prepare(
-            motion,
+            one,
             combination.frames,
             combination.pipeline(),
             recipe.detections,

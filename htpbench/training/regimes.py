@@ -115,12 +115,11 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
 
 def training_sets(runner: Runner) -> dict[str, str]:
     """The study's data sets that have training clips, with their fingerprints; BenchError: none."""
-    motion = runner.context.motion
-    training = {clip.name for clip in motion.split("train")}
+    runner.context.data.takes("train")
     return {
         name: one.fingerprint
         for name, one in runner.context.sources.items()
-        if any(clip.name in training for clip in one.clips)
+        if "train" in one.splits
     }
 
 

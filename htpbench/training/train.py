@@ -68,7 +68,7 @@ def train(
     optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
     sampler = Sampler(recipe, combination.frames)
     steps = recipe.total(sampler.epoch)
-    history = History(recipe, sampler.motions[0], steps, out, describe(recipe, sampler, trainee))
+    history = History(recipe, sampler.sets[0], steps, out, describe(recipe, sampler, trainee))
     state = out / "state.safetensors"
     if not state.exists():
         vacant(state)
@@ -86,7 +86,7 @@ def train(
                 saved = time.monotonic()
             if interrupted:
                 raise KeyboardInterrupt
-    card = history.card() | {"scores": final_scores(recipe, trainee, sampler.motions, device)}
+    card = history.card() | {"scores": final_scores(recipe, trainee, sampler.sets, device)}
     path = out / "weights.safetensors"
     weights.write(path, trainee.state_dict(), card)
     return path
@@ -98,9 +98,9 @@ def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
     return {
         **drawn,
         "schedule": "any" if recipe.any_schedule else "same",
-        "recipe": recipe.plain() | {"data": [motion.name for motion in sampler.motions]},
+        "recipe": recipe.plain() | {"data": [one.name for one in sampler.sets]},
         "steps_per_epoch": sampler.epoch,
-        "fingerprints": {motion.name: motion.fingerprint for motion in sampler.motions},
+        "fingerprints": {one.name: one.fingerprint for one in sampler.sets},
     }
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from htpbench.datasets import open_data
 from htpbench.diffusion.hypotheses import noised
 from htpbench.diffusion.sampler import denoises
 from htpbench.diffusion.schedule import STEPS
-from htpbench.motion import open_motion
 from htpbench.motion.skeleton import flip
-from htpbench.motion.views import downsample, make_views
+from htpbench.motion.views import downsample
 from htpbench.motion.windows import Windows, cut
 from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
@@ -81,22 +81,23 @@ class Trainee(nn.Module):
 
 
 class Sampler:
-    """Random windows of the training views of several motions; a batch depends on (seed, step)."""
+    """Random windows of the training views of data sets; a batch depends on (seed, step)."""
 
     def __init__(self, recipe: Recipe, frames: int) -> None:
         self.recipe = recipe
-        self.motions = [open_motion(spec) for spec in recipe.data]
+        self.sets = [open_data(spec) for spec in recipe.data]
         self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
         self.poses3d: list[np.ndarray] = []  # metres
         self.windows: list[Windows] = []
-        for motion in self.motions:
-            clips = [clip for clip in motion.split("train") if clip.subject != recipe.held_out]
-            views = downsample(make_views(clips, recipe.detections, "all"), recipe.every)
+        for one in self.sets:
+            views = one.views("train", recipe.detections, "all")
+            ours = np.array([take.subject != recipe.held_out for take in views.clips])
+            views = downsample(views.only(ours[views.clip]), recipe.every)
             self.poses2d.append(with_mirror(views.poses2d))
-            self.poses3d.append(with_mirror(views.poses3d) / np.float32(1000.0))
+            self.poses3d.append(with_mirror(views.truth) / np.float32(1000.0))
             self.windows.append(cut(views, frames, stride=max(frames // 4, 1)))
         shares = np.sqrt([len(windows) for windows in self.windows])
-        self.shares = np.cumsum(shares / shares.sum())  # of the motions, cumulated
+        self.shares = np.cumsum(shares / shares.sum())  # of the data sets, cumulated
 
     @property
     def epoch(self) -> int:
@@ -106,7 +107,7 @@ class Sampler:
     def batch(self, rng: np.random.Generator, channels: int) -> tuple[Tensor, Tensor]:
         """(B, F, J, channels) screen units and (B, F, J, 3) metres; one motion, half mirrored."""
         source = int(self.shares[:-1].searchsorted(rng.random(), side="right"))
-        poses2d, poses3d, windows = (x[source] for x in (self.poses2d, self.poses3d, self.windows))
+        poses2d, poses3d, windows = self.poses2d[source], self.poses3d[source], self.windows[source]
         rows = windows[rng.integers(len(windows), size=self.recipe.batch)].index  # (B, F)
         mirrored = rng.random(len(rows)) < 0.5
         rows += len(poses2d) // 2 * mirrored[:, None]

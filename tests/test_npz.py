@@ -1,4 +1,4 @@
-"""The reader of cmu17.npz: what it gives, and what it refuses."""
+"""Motion in npz files: what is read, and what is refused."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from paths import REAL_MOTION, needs_real_motion
 
+from htpbench.datasets import open_data
+from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
-from htpbench.motion import open_motion
 from htpbench.motion.skeleton import PARENTS
 
 
 def small():
     """The arrays of a tiny file laid out as cmu17.npz: 30 frames, 2 clips."""
-    rng = np.random.default_rng(0)
+    first, second = Synthetic().clips[:2]
     return {
-        "positions": rng.normal(0, 200, (30, 17, 3)).astype(np.float32),
+        "positions": np.concatenate([first.positions[100:120], second.positions[100:110]]),
         "filled": np.zeros(30, bool),
         "clip_start": np.array([0, 20]),
         "clip_end": np.array([20, 30]),
@@ -43,7 +44,7 @@ def test_what_would_falsify_an_error_is_refused(tmp_path, key, value, said):
     arrays = small()
     np.savez_compressed(tmp_path / "tiny.npz", **(arrays | {key: value(arrays)}))
     with pytest.raises(BenchError, match=said):
-        open_motion(str(tmp_path / "tiny.npz"))
+        open_data(str(tmp_path / "tiny.npz"))
 
 
 def test_the_fingerprint_knows_the_split(tmp_path):
@@ -51,21 +52,21 @@ def test_the_fingerprint_knows_the_split(tmp_path):
     for split in (["train", "test"], ["test", "train"]):
         path = tmp_path / f"{split[0]}.npz"
         np.savez_compressed(path, **(small() | {"clip_split": np.array(split)}))
-        prints.add(open_motion(str(path)).fingerprint)
+        prints.add(open_data(str(path)).fingerprint)
     assert len(prints) == 2
 
 
 def test_reading_a_small_file(tmp_path):
     arrays = small()
     np.savez_compressed(tmp_path / "tiny.npz", **arrays)
-    motion = open_motion(str(tmp_path / "tiny.npz"))
+    motion = open_data(str(tmp_path / "tiny.npz"))
     assert motion.name == "tiny"
-    (clip,) = motion.split("test")
+    (clip,) = motion.motion("test")
     assert (clip.name, clip.subject, clip.action) == ("02_01", "02", "run")
     assert np.array_equal(clip.positions, arrays["positions"][20:])
     arrays["positions"][25, 3, 1] += 1
     np.savez_compressed(tmp_path / "other.npz", **arrays)
-    assert open_motion(str(tmp_path / "other.npz")).fingerprint != motion.fingerprint
+    assert open_data(str(tmp_path / "other.npz")).fingerprint != motion.fingerprint
 
 
 class Bomb:
@@ -99,7 +100,7 @@ def spoiled(arrays):
         (broken("clip_split", np.array(["train", "val"])), "split 'val'"),
         (broken("clip_name", np.array(["a", "a"])), "same name"),
         (broken("parents", np.arange(17) - 1), "17 joints"),
-        (broken("frame_rate", np.array(60.0)), "60.0 Hz"),
+        (broken("frame_rate", np.array(5.0)), "frame_rate is 5 Hz; expected 10 to 1000"),
         (spoiled, "NaN or infinity"),
     ],
 )
@@ -107,7 +108,7 @@ def test_faulty_files_are_named_with_their_fault(tmp_path, change, message):
     path = tmp_path / "faulty.npz"
     np.savez_compressed(path, **change(small()))
     with pytest.raises(BenchError, match=message) as caught:
-        open_motion(str(path))
+        open_data(str(path))
     assert str(path) in str(caught.value)
 
 
@@ -117,7 +118,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path):
         bomb = np.array([Bomb(trap), Bomb(trap)], dtype=object)
         np.savez(tmp_path / "bomb.npz", **(small() | {key: bomb}))
         with pytest.raises(BenchError, match=f"{key} is object"):
-            open_motion(str(tmp_path / "bomb.npz"))
+            open_data(str(tmp_path / "bomb.npz"))
         assert not trap.exists()
     with np.load(tmp_path / "bomb.npz", allow_pickle=True) as file:
         assert len(file["positions"]) == 2
@@ -135,7 +136,7 @@ def test_a_header_that_claims_the_world_is_not_believed(tmp_path):
         for name, content in members.items():
             archive.writestr(name, content)
     with pytest.raises(BenchError, match="positions"):
-        open_motion(str(path))
+        open_data(str(path))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -145,7 +146,7 @@ def test_truncated_files(tmp_path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(BenchError, match="cut short"):
-        open_motion(str(path))
+        open_data(str(path))
 
 
 def test_a_damaged_array(tmp_path):
@@ -155,18 +156,18 @@ def test_a_damaged_array(tmp_path):
     content[300:330] = bytes(30)
     path.write_bytes(content)
     with pytest.raises(BenchError, match=r"damaged\.npz"):
-        open_motion(str(path))
+        open_data(str(path))
 
 
 @pytest.mark.parametrize("spec", ["synthetik", "walk.bvh", "missing.npz", ""])
 def test_unknown_motion_says_what_is_accepted(spec):
-    with pytest.raises(BenchError, match='expected "synthetic" or the path of'):
-        open_motion(spec)
+    with pytest.raises(BenchError, match=r'"synthetic", the path of|there is no file'):
+        open_data(spec)
 
 
 @needs_real_motion
 def test_cmu17_as_its_readme_describes_it():
-    motion = open_motion(str(REAL_MOTION))
-    frames = {s: sum(len(c.positions) for c in motion.split(s)) for s in ("train", "test")}
+    motion = open_data(str(REAL_MOTION))
+    frames = {s: sum(len(c.positions) for c in motion.motion(s)) for s in ("train", "test")}
     assert (len(motion.clips), frames) == (305, {"train": 144801, "test": 24213})
-    assert {c.subject for c in motion.split("test")} == {"02", "10", "11", "13", "49", "91"}
+    assert {c.subject for c in motion.motion("test")} == {"02", "10", "11", "13", "49", "91"}

@@ -1,4 +1,4 @@
-"""Reader of `cmu17.npz`: CMU motion capture brought to 17 joints, 50 Hz, millimetres.
+"""Motion from an npz laid out as `cmu17.npz`: 17 joints, millimetres, z up.
 
 The file comes from elsewhere, so nothing in it is trusted: no pickles, and what an array claims to
 be is held against the size of the file before memory is taken for it.
@@ -7,6 +7,7 @@ be is held against the size of the file before memory is taken for it.
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,10 @@ from typing import IO, Any
 import numpy as np
 
 from htpbench.errors import BenchError
-from htpbench.motion.clip import FARTHEST, FRAME_RATE, SPLITS, Clip, Motion
+from htpbench.motion import sound
+from htpbench.motion.clip import FRAME_RATE, SPLITS, Clip
+from htpbench.motion.dataset import Motion
+from htpbench.motion.resampling import resample
 from htpbench.motion.skeleton import JOINTS, PARENTS
 
 # key: kind of dtype, shape ("N" frames, "C" clips)
@@ -28,13 +32,14 @@ LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "clip_action": ("U", ("C",)),
     "clip_split": ("U", ("C",)),
     "parents": ("i", (len(JOINTS),)),
-    "frame_rate": ("f", ()),
+    "frame_rate": ("fi", ()),
 }
 OPTIONAL = {
     "clip_cluster": ("U", ("C",)),  # who may be one person: intervals draw a cluster at once
     "clip_native_fps": ("f", ("C",)),  # of the recording; below 50 no velocities are scored
 }
-KINDS = {"f": "floats", "i": "integers", "U": "text"}
+KINDS = {"f": "floats", "i": "integers", "fi": "numbers", "U": "text"}
+SLOWEST, FASTEST = 10.0, 1000.0  # Hz of a recording
 MOST_BYTES = 2**30  # of all arrays; positions of 29 hours
 MOST_PACKED = 20  # how many times larger than the file arrays may be; motion packs 1.4 times
 ALWAYS_BYTES = 2**24  # that any file may unpack to, however small it is
@@ -43,13 +48,21 @@ AGAIN = "copy the file again"
 DESCRIBED = "README.md, section Your data, says what each array holds"
 
 
-def read(path: str | Path) -> Motion:
-    """The motion in an npz laid out as cmu17.npz; BenchError for a file that is not sound."""
-    path = Path(path)
-    try:
-        return Motion(path.stem, _clips(_unpack(path)))
-    except BenchError as fault:
-        raise BenchError(f"{path}: {fault}") from fault.__cause__
+class Npz(Motion):
+    """An npz laid out as cmu17.npz; BenchError for a file that is not sound.
+
+    Motion of another rate than 50 Hz is resampled. floor: "auto" puts the floor below the lowest
+    joint, wherever it is.
+    """
+
+    def __init__(self, path: str, floor: str = "checked") -> None:
+        place = Path(path)
+        if not os.path.isfile(place):
+            raise BenchError(f"there is no file {path}; expected an .npz laid out as cmu17.npz")
+        try:
+            super().__init__(place.stem, *_clips(_unpack(place), floor))
+        except BenchError as fault:
+            raise BenchError(f"{path}: {fault}") from fault.__cause__
 
 
 def _unpack(path: Path) -> dict[str, Any]:
@@ -89,7 +102,7 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
             sizes.setdefault(n, m) if isinstance(n, str) else n
             for n, m in zip(shape, found, strict=False)
         )
-        if dtype.kind != kind or len(found) != len(shape) or found != expected:
+        if dtype.kind not in kind or len(found) != len(shape) or found != expected:
             raise BenchError(
                 f"{key} is {dtype} {found}; expected {KINDS[kind]} of shape {shape}; {DESCRIBED}"
             )
@@ -116,24 +129,24 @@ def _header(stream: IO[bytes], key: str) -> tuple[np.dtype, tuple[int, ...]]:
     return dtype, shape
 
 
-def _clips(arrays: dict[str, Any]) -> tuple[Clip, ...]:
+def _clips(arrays: dict[str, Any], floor: str) -> tuple[list[Clip], dict[str, str]]:
+    """The clips, and what was done to them."""
     with np.errstate(over="ignore"):
         positions = arrays["positions"].astype(np.float32, copy=False)
     names, subjects, actions, splits = (
         arrays[f"clip_{text}"] for text in ("name", "subject", "action", "split")
     )
     starts, stops = arrays["clip_start"], arrays["clip_end"]
-    if arrays["frame_rate"] != FRAME_RATE:
+    rate = float(arrays["frame_rate"])
+    if not SLOWEST <= rate <= FASTEST:
         raise BenchError(
-            f"frame rate is {arrays['frame_rate']} Hz; expected {FRAME_RATE}: resample "
-            "the positions of each clip over time, and write that rate"
+            f"frame_rate is {rate:g} Hz; expected {SLOWEST:g} to {FASTEST:g}: write that of the "
+            "positions"
         )
     if tuple(arrays["parents"]) != PARENTS:
         raise BenchError(
             f"parents are not those of the 17 joints of Human3.6M, {PARENTS}; reorder the joints"
         )
-    if not (np.abs(positions) < FARTHEST).all():  # NaN compares false
-        raise BenchError("positions hold NaN or infinity or lie beyond 1 km; expected millimetres")
     if not names:
         raise BenchError("there are no clips; expected at least one")
     for name, start, stop, split in zip(names, starts, stops, splits, strict=True):
@@ -148,16 +161,28 @@ def _clips(arrays: dict[str, Any]) -> tuple[Clip, ...]:
     both &= {s for s, split in zip(subjects, splits, strict=True) if split == "test"}
     if both:
         raise BenchError(f"subject {min(both)!r} is in train and test; expected subjects apart")
-    thigh = float(np.median(np.linalg.norm(positions[:, 2] - positions[:, 1], axis=-1)))
-    if not 100 < thigh < 1000:
-        raise BenchError(f"a thigh is {thigh:.3g} long; expected positions in millimetres")
     clusters = arrays.get("clip_cluster", [""] * len(names))
     rates = arrays.get("clip_native_fps", [0.0] * len(names))
     if not all(0 <= rate < math.inf for rate in rates):
         raise BenchError("clip_native_fps holds no rates; expected Hz, 0 where it is not known")
-    return tuple(
-        Clip(name, subject, action, split, positions[start:stop], cluster, rate)
-        for name, subject, action, split, start, stop, cluster, rate in zip(
-            names, subjects, actions, splits, starts, stops, clusters, rates, strict=True
+    held = [positions[start:stop] for start, stop in zip(starts, stops, strict=True)]
+    told = {}
+    if rate != FRAME_RATE:
+        held = [resampled(name, each, rate) for name, each in zip(names, held, strict=True)]
+        rates = [known or rate for known in rates]
+        told["resampled"] = f"{rate:g} Hz"
+    checked = sound.judged(held, floor)
+    clips = [
+        Clip(name, subject, action, split, motion, cluster=cluster, recorded=recorded)
+        for name, subject, action, split, motion, cluster, recorded in zip(
+            names, subjects, actions, splits, checked.clips, clusters, rates, strict=True
         )
-    )
+    ]
+    return clips, told | checked.told
+
+
+def resampled(name: str, positions: np.ndarray, rate: float) -> np.ndarray:
+    """A clip (T, 17, 3) of another rate at 50 Hz."""
+    if len(positions) < 2:
+        raise BenchError(f"clip {name!r} is one frame; expected 2 or more to resample")
+    return resample(positions.astype(np.float64), 1 / rate).astype(np.float32)

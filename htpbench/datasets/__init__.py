@@ -1,0 +1,69 @@
+"""Data sets: one file a scheme, which names the class that reads it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from htpbench.errors import BenchError, unknown
+from htpbench.motion.dataset import Dataset
+from htpbench.systems.registry import DATASETS, imported_line
+
+ACCEPTED = 'expected "synthetic", the path of an .npz of motion, or SCHEME:PATH'
+SWITCH = {"true": True, "false": False}
+
+
+def open_data(spec: str) -> Dataset:
+    """The data that a text names: SCHEME:PATH[,option=value...], "synthetic" or FILE.npz.
+
+    BenchError for what cannot be read, and for unknown schemes and options.
+    """
+    name, *told = re.split(r",(?=\w+=)", spec)
+    scheme, colon, path = name.partition(":")
+    scheme = scheme.replace("-", "_")
+    if not colon and name != "synthetic":
+        scheme, path = "npz", name
+        if not name.endswith(".npz"):
+            hint = f"; did you mean bvh:{name}?" if name.lower().endswith(".bvh") else ""
+            raise BenchError(f"unknown data {spec!r}; {ACCEPTED} with {known()}{hint}")
+    if scheme not in DATASETS.names():
+        raise unknown("data set", scheme, DATASETS.names())
+    cls = DATASETS.load(scheme)
+    given = options(scheme, cls, dict(each.split("=", 1) for each in told))
+    try:
+        return cls(path, **given)
+    except (BenchError, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:  # the code may be another's, whatever goes wrong in it
+        if scheme in DATASETS.shipped:
+            raise
+        said = f"{type(error).__name__}: {error}"
+        raise BenchError(
+            f"the data set {scheme!r} cannot read {path!r}{imported_line(error)}: {said}; mend it"
+        ) from error
+
+
+def known() -> str:
+    """The schemes that there are."""
+    return ", ".join(f"{name}:" for name in DATASETS.names() if name != "synthetic")
+
+
+def options(scheme: str, cls: type, told: dict[str, str]) -> dict[str, Any]:
+    """What is told of options, as the constructor's defaults are; BenchError for wrong ones."""
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(cls).parameters.values()
+        if parameter.default is not parameter.empty
+    }
+    found = {}
+    for name, text in told.items():
+        if name not in defaults:
+            raise unknown(f"option of {scheme}:", name, list(defaults))
+        kind = type(defaults[name])
+        try:
+            found[name] = SWITCH[text] if kind is bool else kind(text)
+        except (KeyError, ValueError):
+            words = {bool: "true or false", int: "a whole number", float: "a number"}
+            raise BenchError(f"{name}={text}: expected {words.get(kind, kind.__name__)}") from None
+    return found

@@ -1,0 +1,13 @@
+"""Embedded motion without data files or licences."""
+
+from __future__ import annotations
+
+from htpbench.motion.dataset import Motion
+from htpbench.motion.synthetic import people
+
+
+class Synthetic(Motion):
+    """Drawn people who walk, sit, jump, reach ...; by another seed they are others."""
+
+    def __init__(self, path: str = "", seed: int = 0) -> None:
+        super().__init__("synthetic", people(seed))
