@@ -16,7 +16,6 @@ from test_sweep import LONG, SPACE, bench, trials
 
 from htpbench.bench.claims import alive
 from htpbench.cli import workers
-from htpbench.errors import BenchError
 from htpbench.records.rows import Store
 from htpbench.systems.combination import parse
 
@@ -217,8 +216,8 @@ def test_the_address_of_a_storage_goes_by_the_environment(monkeypatch, words):
     url = "postgresql://u:s3cr@et@h/d"
     words = [word.replace("URL", url) for word in words]
     monkeypatch.setattr("sys.argv", ["htpbench", "sweep", "demo", *words, "--seed", "2"])
-    asked = workers.same_command()
-    assert asked[1:] == ["-P", "-m", "htpbench", "sweep", "demo", "--seed", "2", "--as-worker"]
+    asked, place = workers.same_command("cpu"), ["--device", "cpu", "--as-worker"]
+    assert asked[1:] == ["-P", "-m", "htpbench", "sweep", "demo", "--seed", "2", *place]
     with workers.handed_on(url):
         assert os.environ[workers.STORAGE] == url and os.environ["PYTHONSAFEPATH"] == "1"
     assert workers.STORAGE not in os.environ
@@ -226,7 +225,7 @@ def test_the_address_of_a_storage_goes_by_the_environment(monkeypatch, words):
 
 def test_a_worker_that_was_killed_is_mentioned(caplog):
     command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-    with workers.helped(command, 1):
+    with workers.helped([command]):
         limit = time.monotonic() + 20
         while not caplog.messages and time.monotonic() < limit:
             time.sleep(0.01)
@@ -235,67 +234,6 @@ def test_a_worker_that_was_killed_is_mentioned(caplog):
 
 def test_a_worker_that_we_end_is_not_mentioned(caplog):
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with pytest.raises(KeyboardInterrupt), workers.helped(command, 1):
+    with pytest.raises(KeyboardInterrupt), workers.helped([command]):
         raise KeyboardInterrupt
     assert caplog.messages == []
-
-
-def test_jobs_ask_for_time_and_gpus(tmp_path, monkeypatch):
-    submitit = pytest.importorskip("submitit", reason="htpbench[slurm] is not installed")
-    asked = {}
-
-    class Executor:
-        def __init__(self, folder, **options):
-            asked.update(options)
-
-        def update_parameters(self, **parameters):
-            asked.update(parameters)
-
-        def submit(self, task):
-            return type("Job", (), {"done": lambda _: True, "exception": lambda _: None})()
-
-    monkeypatch.setattr(submitit, "AutoExecutor", Executor)
-    tick = lambda *_: None  # noqa: E731
-    workers.submit(["x"], 1, "gpu", tmp_path, tick)
-    assert (asked["timeout_min"], asked["gpus_per_node"]) == (24 * 60, None)
-    workers.submit(["x"], 1, "gpu", tmp_path, tick, minutes=90, gpus=2)
-    assert (asked["timeout_min"], asked["gpus_per_node"]) == (90, 2)
-    assert asked["slurm_partition"] == "gpu" and asked["slurm_python"].endswith(" -P")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        (["--slurm-minutes", 5], "go with --slurm"),
-        (["--slurm", "p", "--slurm-minutes", 0], "--slurm-minutes: expected 1"),
-        (["--slurm", "p", "--slurm-gpus", -1], "--slurm-gpus: 0 or more"),
-    ],
-)
-def test_wrong_wishes_for_jobs_are_refused(tmp_path, monkeypatch, capsys, wrong, told):
-    assert small.call(monkeypatch, "sweep", small.study(tmp_path), *wrong) == 2
-    assert told in capsys.readouterr().err
-
-
-def test_jobs_of_a_cluster(tmp_path, monkeypatch):
-    """submitit's own executor runs them here; a Slurm server is not needed."""
-    pytest.importorskip("submitit", reason="the extra htpbench[slurm] is not installed")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(small.ROOT))
-    (tmp_path / "statistics.py").write_text("open('ran', 'a').write('x')\n")
-    path = small.study(tmp_path, combinations=LONG[:4])
-    monkeypatch.setattr("sys.argv", ["htpbench", "sweep", str(path), "--slurm", "any"])
-    command, ticks = workers.same_command(), []
-    with workers.handed_on(None):
-        workers.submit(
-            command, 2, "any", tmp_path / "logs", lambda *tick: ticks.append(tick), cluster="local"
-        )
-    assert ticks and ticks[0][1] == 2 and not (tmp_path / "ran").exists()
-    found = Store(tmp_path / "results").read()
-    assert Counter(row.key for row in found) == Counter(
-        planned(path, tmp_path / "results", LONG[:4])
-    )
-    with pytest.raises(BenchError, match="logs are in"):
-        workers.submit(
-            [*command[:3], "htpbench", "sweep", "gone", "--as-worker"], 1, "any",
-            tmp_path / "logs", lambda *tick: None, cluster="local",
-        )  # fmt: skip

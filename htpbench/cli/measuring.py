@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from htpbench.cli.cluster import (
+    Cpus,
+    Gpus,
+    Jobs,
+    Memory,
+    Minutes,
+    Partition,
+    allowed,
+    distributed,
+)
+from htpbench.cli.devices import Devices, OneDevice, Workers, placed
 from htpbench.cli.shared import (
     OWN_REPORTS,
     Combinations,
@@ -111,7 +122,7 @@ def run(
     parsed = chosen(combinations, None)
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     meters = list(meter or ("cost", "time"))
-    timing = clock(batch, threads, graph, device, processes=processes)
+    timing = clock(batch, threads, graph, [device], processes=processes)
     study = by_hand(parsed, meters, data, sampling, timing, pipeline=pipeline, weights=weights)
     threaded(study)
     context, quiet_s = Context(study, device, natural(seed)), quiet(wait_quiet)
@@ -144,8 +155,9 @@ def sweep(
     runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
     reports: Reports = OWN_REPORTS,
     seed: int = 0,
-    device: Device = "cpu",
-    workers: Annotated[int, Parameter(help="Processes that share the work.")] = 1,
+    device: OneDevice = None,
+    devices: Devices = None,
+    workers: Workers = None,
     timeout: Annotated[
         float | None, Parameter(help="Seconds for one meter of one combination. Default: any.")
     ] = None,
@@ -161,13 +173,11 @@ def sweep(
             help="postgresql://... for the search's trials. Default: a journal beside the rows.",
         ),
     ] = None,
-    slurm: Annotated[
-        str | None, Parameter(help="Run the workers as jobs in this partition of a cluster.")
-    ] = None,
-    slurm_minutes: Annotated[
-        int | None, Parameter(help="Time limit of a job. Default: a day.")
-    ] = None,
-    slurm_gpus: Annotated[int | None, Parameter(help="GPUs of a job. Default: none.")] = None,
+    slurm: Partition = None,
+    slurm_minutes: Minutes = None,
+    slurm_gpus: Gpus = None,
+    slurm_cpus: Cpus = None,
+    slurm_memory: Memory = None,
     as_worker: Annotated[bool, Parameter(show=False, negative="")] = False,
 ) -> None:
     """Measure a study, print its front, write its table and figure. The same command resumes.
@@ -175,28 +185,29 @@ def sweep(
     Started again beside a running one it joins in: nothing is measured twice.
     """
     from htpbench.cli.duration import announced
-    from htpbench.cli.workers import DAY_MIN, distributed, measured, printed, remember
+    from htpbench.cli.workers import measured, printed, remember, same_command
     from htpbench.outside.progress import bar
     from htpbench.report.current import current
     from htpbench.study.loading import load
 
+    if (workers is not None and workers < 1) or (timeout is not None and timeout <= 0):
+        raise BenchError("--workers and --timeout: expected more than 0")
+    if slurm is not None and devices is not None:
+        raise BenchError("--devices goes without --slurm: a job has its own, see --slurm-gpus")
     as_written = load(study)
-    timing = clock(batch, threads, graph or as_written.timing.graph, device)
+    asked = {"minutes": slurm_minutes, "gpus": slurm_gpus, "cpus": slurm_cpus}
+    each = allowed(as_written, slurm, asked | {"memory_gb": slurm_memory})
+    places = placed(device, devices, workers)
+    timing = clock(batch, threads, graph or as_written.timing.graph, places)
     chosen_study = as_written.with_overrides(data, weights, pipeline, timing)
     quiet_s = quiet(wait_quiet)
     threaded(chosen_study)
-    if workers < 1 or (timeout is not None and timeout <= 0):
-        raise BenchError("--workers and --timeout: expected more than 0")
-    if slurm is None and (slurm_minutes, slurm_gpus) != (None, None):
-        raise BenchError("--slurm-minutes and --slurm-gpus go with --slurm PARTITION")
-    if (slurm_minutes is not None and slurm_minutes < 1) or (slurm_gpus or 0) < 0:
-        raise BenchError("--slurm-minutes: expected 1 or more; --slurm-gpus: 0 or more")
 
     def runner() -> Runner:
         from htpbench.bench.runner import Runner
         from htpbench.measuring.context import Context
 
-        context = Context(chosen_study, device, natural(seed))
+        context = Context(chosen_study, places[0], natural(seed))
         return opened(Runner(context, results, timeout, retry, quiet_s), data, weights)
 
     if as_worker:
@@ -205,16 +216,16 @@ def sweep(
         remember(mine, as_written, rows, reread(results))
         return
     if slurm is not None:
-        minutes, gpus = slurm_minutes or DAY_MIN, slurm_gpus or 0
+        jobs, logs = Jobs(slurm, len(places), each), results / "slurm" / chosen_study.name
         with bar(err) as tick:
-            distributed(chosen_study, results, storage, workers, slurm, tick, minutes, gpus)
+            distributed(same_command(places[0]), jobs, logs, tick, storage)
         everything = reread(results)
         rows = current(chosen_study, everything)
     else:
         mine = runner()
         err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
         with bar(err) as tick:
-            rows = measured(mine, runs, storage, tick, workers)
+            rows = measured(mine, runs, storage, tick, places[1:])
         everything = remember(mine, as_written, rows, reread(results))
     reported(as_written, everything, reports)
     finished(chosen_study, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -26,7 +27,7 @@ WaitQuiet = Annotated[
 
 
 def clock(
-    batch: str | None, threads: int | None, graph: bool, device: str, **further: Any
+    batch: str | None, threads: int | None, graph: bool, devices: Collection[str], **further: Any
 ) -> dict[str, Any]:
     """The fields of a study's [timing] that the command line names."""
     asked = {**further}
@@ -40,7 +41,7 @@ def clock(
         asked["threads"] = threads
     if graph:
         asked["graph"] = True
-    if asked.get("graph") and device == "cpu":
+    if asked.get("graph") and "cpu" in devices:
         raise BenchError("--graph times CUDA graphs; name a GPU with --device cuda")
     return asked
 

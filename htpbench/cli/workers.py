@@ -1,4 +1,4 @@
-"""Several processes for one sweep: on this machine, or as jobs of a Slurm cluster.
+"""Several processes for one sweep, on this machine.
 
 Each runs the same command with --as-worker; claims share the work among them and with whoever
 started the command elsewhere.
@@ -7,14 +7,13 @@ started the command elsewhere.
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -32,13 +31,12 @@ if TYPE_CHECKING:
 
 STOP_S = 30.0  # how long a worker may take to end cleanly
 STORAGE = "HTPBENCH_STORAGE"  # the variable that stands for --storage
-DAY_MIN = 24 * 60  # a job's time limit; submitit's own is five minutes
 
 
 def measured(
-    runner: Runner, runs: Path, storage: str | None, tick: Tick, count: int = 1
+    runner: Runner, runs: Path, storage: str | None, tick: Tick, beside: Sequence[str] = ()
 ) -> list[Row]:
-    """The rows of a study, measured by `count` processes of which this is one."""
+    """The rows of a study, measured here and by a process on each of the devices `beside`."""
     if runner.study.training:
         check_storage(storage)
         from htpbench.training.regimes import sweep as train_and_measure
@@ -49,9 +47,10 @@ def measured(
 
         sweep = partial(search, runner, tick, storage)
     runner.index.begin()  # what the other workers will fail at, they failed at in this sweep
-    if count > 1:
+    if beside:
         prepare(storage)
-    with handed_on(storage), helped(same_command(), count - 1), runner.claims, runner.shared:
+    commands = [same_command(device) for device in beside]
+    with handed_on(storage), helped(commands), runner.claims, runner.shared:
         return sweep()
 
 
@@ -68,23 +67,6 @@ def remember(runner: Runner, study: Study, rows: Iterable[Row], everything: Resu
         return everything
     with runner.writer() as writer:
         return everything.after(writer.finish(sorted(keys)))
-
-
-def distributed(
-    study: Study,
-    results: Path,
-    storage: str | None,
-    count: int,
-    partition: str,
-    tick: Tick,
-    minutes: int = DAY_MIN,
-    gpus: int = 0,
-) -> None:
-    """Measure a study in `count` jobs of a cluster, whose machines may be unlike this one."""
-    prepare(storage)
-    folder = results / "slurm" / study.name
-    with handed_on(storage):
-        submit(same_command(), count, partition, folder, tick, minutes=minutes, gpus=gpus)
 
 
 def check_storage(storage: str | None) -> None:
@@ -104,18 +86,26 @@ def prepare(storage: str | None) -> None:
             open_storage(storage, Path())
 
 
-def same_command() -> list[str]:
+def same_command(device: str) -> list[str]:
     """What this process was asked to do, for one worker; nothing beside it is imported (-P).
 
     The storage's address is left out, which `handed_on` gives: others see commands, and Slurm jobs
     keep them in files.
     """
-    asked, given = sys.argv[1:], "--storage"
-    if given in asked:
-        place = asked.index(given)
-        del asked[place : place + 2]
-    asked = [word for word in asked if not word.startswith(f"{given}=")]
-    return [sys.executable, "-P", "-m", "htpbench", *asked, "--as-worker"]
+    asked = without(sys.argv[1:], "--storage", "--device", "--devices")
+    return [sys.executable, "-P", "-m", "htpbench", *asked, "--device", device, "--as-worker"]
+
+
+def without(words: Iterable[str], *options: str) -> list[str]:
+    """The words of a command but some options and their values."""
+    left, following = [], iter(words)
+    for word in following:
+        name, equals, _ = word.partition("=")
+        if name not in options:
+            left.append(word)
+        elif not equals:
+            next(following, None)
+    return left
 
 
 @contextmanager
@@ -142,8 +132,8 @@ def printed(done: int, total: int, text: str) -> None:
 
 
 @contextmanager
-def helped(command: list[str], count: int) -> Iterator[None]:
-    """Have `count` processes of a command beside the body; they end by themselves, or with it.
+def helped(commands: Iterable[list[str]]) -> Iterator[None]:
+    """Have a process of each command beside the body; they end by themselves, or with it.
 
     A killed worker is mentioned; its work is done by the others. BenchError, with what it said, for
     one that ended in an error.
@@ -152,7 +142,7 @@ def helped(command: list[str], count: int) -> Iterator[None]:
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         started = [
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
-            for _ in range(count)
+            for command in commands
         ]
         readers = [
             threading.Thread(target=followed, args=(process, ending), daemon=True)
@@ -197,48 +187,3 @@ def stop(processes: list[subprocess.Popen]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def submit(
-    command: list[str],
-    count: int,
-    partition: str,
-    folder: Path,
-    tick: Tick,
-    cluster: str = "slurm",
-    minutes: int = DAY_MIN,
-    gpus: int = 0,
-) -> None:
-    """Run `count` jobs of a command in a partition and wait for them; their logs are in `folder`.
-
-    `cluster="local"` runs them here, by submitit's own executor. BenchError without submitit,
-    without Slurm, and for a job that failed.
-    """
-    try:
-        import submitit
-    except ImportError:
-        raise BenchError("--slurm needs submitit: pip install 'htpbench[slurm]'") from None
-    python = f"{shlex.quote(sys.executable)} -P"  # where jobs do not get the environment
-    try:
-        executor = submitit.AutoExecutor(folder, cluster=cluster, slurm_python=python)
-    except RuntimeError as error:
-        raise BenchError(f"--slurm {partition}: {error}; is sbatch on the PATH?") from error
-    executor.update_parameters(
-        name="htpbench", timeout_min=minutes, gpus_per_node=gpus or None, slurm_partition=partition
-    )
-    task = submitit.helpers.CommandFunction(command, verbose=False)
-    jobs = [executor.submit(task) for _ in range(count)]
-    try:
-        while not all(job.done() for job in jobs):
-            tick(sum(job.done() for job in jobs), count, f"{count} jobs in {partition}")
-            time.sleep(1)
-    except BaseException:
-        for job in jobs:
-            job.cancel()
-        raise
-    failed = [job for job in jobs if job.exception() is not None]
-    if failed:
-        raise BenchError(
-            f"job {failed[0].job_id} failed; its logs are in {folder}. Where it ran out of time, "
-            "the same command goes on; --slurm-minutes gives it more"
-        )

@@ -123,9 +123,9 @@ class Trials:
     def __init__(self, runner: Runner, storage: str | None, number: int) -> None:
         self.study, self.objectives = runner.study, runner.study.objectives
         conditions = (
-            runner.study.model_dump(exclude={"title", "imports"}),
+            runner.study.model_dump(exclude={"title", "imports", "slurm"}),
             runner.context.seed,
-            runner.context.device,
+            runner.context.device.partition(":")[0],  # workers on GPUs of their own share trials
         )
         digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
         name = f"{runner.study.name}-{digest}"

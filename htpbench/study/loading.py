@@ -14,6 +14,7 @@ from htpbench.outside.models import fault, faults
 from htpbench.study.settings import (
     EvaluationSettings,
     SamplingSettings,
+    SlurmSettings,
     TimingSettings,
     Training,
 )
@@ -91,6 +92,7 @@ def wrong(item: Mapping) -> str:
         "evaluation": EvaluationSettings,
         "timing": TimingSettings,
         "sampling": SamplingSettings,
+        "slurm": SlurmSettings,
     }
     model = owner.get(str(item["loc"][0]), Study) if len(item["loc"]) > 1 else Study
     return str(unknown("key", place, model.model_fields))

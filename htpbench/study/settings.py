@@ -100,6 +100,18 @@ class TimingSettings(Strict):
         return [self.model_copy(update={"batch": size}) for size in sizes]
 
 
+class SlurmSettings(Strict):
+    """What a job of a cluster may take; no number depends on it, and no row knows of it.
+
+    Left out, `cpus` and `memory_gb` are what the cluster gives.
+    """
+
+    minutes: Count = 24 * 60  # submitit's own are five
+    gpus: int = Field(default=0, ge=0, le=10**9)
+    cpus: Count | None = None
+    memory_gb: Count | None = None
+
+
 class Training(Strict):
     """Networks that the study trains on its own data, once for each regime and seed.
 

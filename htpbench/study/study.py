@@ -15,6 +15,7 @@ from htpbench.study import constraint, space
 from htpbench.study.settings import (
     EvaluationSettings,
     SamplingSettings,
+    SlurmSettings,
     TimingSettings,
     Training,
 )
@@ -121,6 +122,7 @@ class Study(Imports, Strict):
     evaluation: EvaluationSettings = EvaluationSettings()
     timing: TimingSettings = TimingSettings()
     sampling: SamplingSettings = SamplingSettings()
+    slurm: SlurmSettings = SlurmSettings()
 
     @model_validator(mode="after")
     def check(self) -> Study:
