@@ -10,8 +10,8 @@ from collections import OrderedDict
 
 import numpy as np
 import torch
-from paths import ROOT
-from safetensors.torch import load_file
+from packed import tensors
+from paths import GOLDEN
 
 from htpbench.systems.cards import Variant
 from htpbench.systems.combination import parse
@@ -43,7 +43,7 @@ class Golden:
         variants = BACKBONES.card(self.text.partition(".")[0]).variants
         monkeypatch.setitem(variants, "golden", Variant(**size))
         self.combination = parse(self.text)
-        self.tensors = load_file(ROOT / "tests/golden" / f"{name}.safetensors")
+        self.tensors = tensors(GOLDEN / f"{name}.json")
         self.state = OrderedDict(
             (key.removeprefix("weights/"), tensor)
             for key, tensor in self.tensors.items()

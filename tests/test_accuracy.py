@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import small
 import torch
-from paths import SHARED
-from safetensors.torch import load_file
+from packed import tensors
+from paths import golden
 
 from htpbench import metrics
 from htpbench.measuring import kept, prediction, scoring
@@ -22,8 +22,6 @@ from htpbench.study.settings import EvaluationSettings
 from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 from htpbench.training import losses
-
-GOLDEN = SHARED / "golden" / "losses-a.safetensors"
 
 
 def noise(*shape, seed=0):
@@ -121,9 +119,8 @@ def test_losses_of_known_motion():
     assert one.item() == pytest.approx(weighted.item(), 1e-5)
 
 
-@pytest.mark.skipif(not GOLDEN.is_file(), reason="../shared has no losses-a")
 def test_metrics_and_losses_equal_the_official_code():
-    case = load_file(GOLDEN)
+    case = tensors(golden()["losses-a"])
     poses, targets = case["prediction"], case["target"]
     found = {
         "joint_weights": torch.tensor(losses.JOINT_WEIGHTS),

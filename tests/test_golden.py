@@ -1,31 +1,29 @@
 """Every golden case of the official code, one test a case, found by the files in the folders."""
 
 import json
-import os
-from pathlib import Path
 
+import packed
 import pytest
 import torch
 from official import RUNNERS
 from official.d3dp import network, run_sample
-from paths import ROOT, SHARED
-from safetensors.torch import load_file
+from paths import GOLDEN, SHARED, golden, needs_shared
 
 from htpbench.diffusion.hypotheses import sample
 from htpbench.diffusion.schedule import cosine, times
 from htpbench.errors import NotBuilt
 from htpbench.systems.registry import BACKBONES
 
-FOLDERS = [Path(os.environ.get("HTPBENCH_GOLDEN", ROOT / "tests/golden")), SHARED / "golden"]
+LIMIT = 3_000_000  # bytes of tests/golden
+
+
+def family_of(name):
+    return name.rpartition("-")[0] or name
 
 
 def cases():
-    found = {}
-    for folder in FOLDERS:
-        for path in sorted(folder.glob("*.json")):
-            found.setdefault(path.stem, path)
-    for name, path in found.items():
-        family = name.rpartition("-")[0] or name
+    for name, path in golden().items():
+        family = family_of(name)
         missing = pytest.mark.xfail(strict=True, raises=NotBuilt)
         yield pytest.param(path, family, id=name, marks=() if family in RUNNERS else missing)
 
@@ -33,13 +31,31 @@ def cases():
 @pytest.mark.parametrize(("path", "family"), list(cases()))
 def test_equals_the_official_code(path, family):
     case = json.loads(path.read_text())
-    tensors = load_file(path.with_suffix(".safetensors"))
+    tensors = packed.tensors(path)
     state = {k.removeprefix("weights/"): v for k, v in tensors.items() if k.startswith("weights/")}
     runner = RUNNERS.get(family)
     if runner is None:
         expect_built(family)
     with torch.inference_mode():
         runner(case, tensors, state)
+
+
+def test_every_family_that_is_built_has_a_committed_case():
+    committed = {family_of(path.stem) for path in GOLDEN.glob("*.json")}
+    assert set(RUNNERS) <= committed
+    built = {name for name in BACKBONES.shipped if BACKBONES.built(name)}
+    assert built <= {word for family in committed & set(RUNNERS) for word in family.split("_")}
+    assert sum(path.stat().st_size for path in GOLDEN.iterdir()) <= LIMIT
+
+
+@needs_shared
+def test_what_is_committed_is_what_the_official_code_gave():
+    for path in sorted(GOLDEN.glob("*.json")):
+        theirs = SHARED / "golden" / path.name
+        if theirs.is_file():
+            assert theirs.read_bytes() == path.read_bytes(), path.stem
+            ours = packed.unpack(path.with_suffix(".xz").read_bytes())
+            assert packed.digest(ours) == packed.digest(packed.beside(theirs)), path.stem
 
 
 def expect_built(family):
@@ -52,7 +68,7 @@ def expect_built(family):
 @pytest.mark.parametrize("steps", [1, 5])
 def test_a_case_may_have_any_number_of_steps(steps):
     """The case says how many, not its runner: the one that is there has 3."""
-    tensors = load_file(ROOT / "tests/golden/d3dp_denoiser-a.safetensors")
+    tensors = packed.tensors(GOLDEN / "d3dp_denoiser-a.json")
     state = {k.removeprefix("weights/"): v for k, v in tensors.items() if k.startswith("weights/")}
     shares = cosine()
     state["betas"] = 1 - shares / torch.cat((shares.new_ones(1), shares[:-1]))

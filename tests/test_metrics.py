@@ -6,14 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from paths import SHARED
-from safetensors.torch import load_file
+from packed import tensors
+from paths import golden
 
 from htpbench import metrics
 from htpbench.errors import BenchError
 from htpbench.motion.skeleton import JOINTS, MIRROR
 
-GOLDEN = SHARED / "golden" / "losses-a.safetensors"
 STEP = torch.tensor([3.0, 4.0, 0.0])  # 5 long
 NAN = float("nan")
 BY_POSE = [metrics.mpjpe, metrics.n_mpjpe, metrics.p_mpjpe, metrics.pck, metrics.auc]
@@ -86,9 +85,8 @@ def test_errors_do_not_depend_on_the_batch_or_the_order_of_joints(metric):
     assert metrics.p_mpjpe(poses, targets).mean() < metrics.n_mpjpe(poses, targets).mean()
 
 
-@pytest.mark.skipif(not GOLDEN.is_file(), reason="../shared has no losses-a")
 def test_metrics_equal_the_official_code():
-    case = load_file(GOLDEN)
+    case = tensors(golden()["losses-a"])
     poses, targets = case["prediction"], case["target"]
     found = {
         "mpjpe": metrics.mpjpe(poses, targets).mean(),
