@@ -412,4 +412,4 @@ def noises(evaluation):
 
 def test_exact_detections_have_no_noise():
     noise, told = noises(prepare(small.motion(), 9, "seq2seq", "gt"))
-    assert noise.value == 0 and told.value == [0, 0]
+    assert max(noise.value, *told.value) < 1e-5  # px: poses are float32

@@ -237,7 +237,7 @@ def test_a_batch_depends_on_seed_and_step_and_half_is_mirrored(data):
     assert poses2d.shape == (64, 9, 17, 2) and poses3d.shape == (64, 9, 17, 3)
     assert poses3d[:, :, 0].abs().max() == 0
     assert 0.3 < poses3d.norm(dim=-1).max() < 2, "metres"
-    views = make_views(sampler.motions[0].motion("train"), sampler.recipe.detections, "all")
+    views = make_views(sampler.sets[0].motion("train"), sampler.recipe.detections, "all")
     known = {
         seen[:, :2].tobytes(): torch.from_numpy(truth) / 1000.0
         for seen, truth in zip(views.poses2d, views.poses3d, strict=True)
@@ -345,7 +345,7 @@ def test_the_best_is_chosen_on_a_training_subject_that_is_held_out(tmp_path, oft
     arrays["clip_subject"] = np.array(["A", "B", "C", "C"])
     np.savez(tmp_path / "two.npz", **arrays)
     two = (str(tmp_path / "two.npz"),)
-    motion = Sampler(recipe(two), 9).motions[0]
+    motion = Sampler(recipe(two), 9).sets[0]
     chosen = history.typical(motion)
     assert chosen in "AB" and history.typical(small.motion()) == ""
     whole, part = Sampler(recipe(two), 9), Sampler(recipe(two, held_out=chosen), 9)
@@ -364,7 +364,7 @@ def test_the_best_is_chosen_on_a_training_subject_that_is_held_out(tmp_path, oft
 
 def test_training_at_a_third_of_the_rate_sees_every_third_frame(data, tmp_path):
     slow = Sampler(recipe(data, every=3), 5)
-    views = make_views(slow.motions[0].motion("train"), "cpn", "all")
+    views = make_views(slow.sets[0].motion("train"), "cpn", "all")
     expected = np.concatenate(
         [views.poses2d[a:b:3] for a, b in zip(views.start, views.stop, strict=True)]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ from htpbench.errors import BenchError, unknown
 from htpbench.motion.dataset import Dataset
 from htpbench.systems.registry import DATASETS, imported_line
 
-ACCEPTED = 'expected "synthetic", the path of an .npz of motion, or SCHEME:PATH'
+ACCEPTED = 'expected "synthetic" or the path of an .npz laid out as cmu17.npz, or "SCHEME:PATH"'
 SWITCH = {"true": True, "false": False}
 
 
@@ -26,7 +27,9 @@ def open_data(spec: str) -> Dataset:
         scheme, path = "npz", name
         if not name.endswith(".npz"):
             hint = f"; did you mean bvh:{name}?" if name.lower().endswith(".bvh") else ""
-            raise BenchError(f"unknown data {spec!r}; {ACCEPTED} with {known()}{hint}")
+            raise BenchError(f"unknown motion {spec!r}; {ACCEPTED} of {known()}{hint}")
+    if scheme == "npz" and not os.path.isfile(path):
+        raise BenchError(f"there is no file {path}; {ACCEPTED} of {known()}")
     if scheme not in DATASETS.names():
         raise unknown("data set", scheme, DATASETS.names())
     cls = DATASETS.load(scheme)

@@ -50,7 +50,7 @@ class Bvh(Motion):
     ) -> None:
         figures, place = chosen(skeleton), Path(path)
         files = found(place)
-        folder = place if place.is_dir() else place.parent
+        folder = place if os.path.isdir(place) else place.parent
         names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
         pieces: dict[str, sound.Sound] = {}
         recorded: dict[str, float] = {}
@@ -81,7 +81,7 @@ class Bvh(Motion):
         ]
         told = summed([held.told for held in pieces.values()])
         if bad:
-            told["left_out"] = f"{len(bad)} files"
+            told["left_out"] = f"{len(bad)} of {len(files)} files"
             log.warning("%s: %d of %d files left out; %s", path, len(bad), len(files), first(bad))
         if labels.all_apart:
             log.warning(

@@ -7,7 +7,6 @@ be is held against the size of the file before memory is taken for it.
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -57,8 +56,6 @@ class Npz(Motion):
 
     def __init__(self, path: str, floor: str = "checked") -> None:
         place = Path(path)
-        if not os.path.isfile(place):
-            raise BenchError(f"there is no file {path}; expected an .npz laid out as cmu17.npz")
         try:
             super().__init__(place.stem, *_clips(_unpack(place), floor))
         except BenchError as fault:
