@@ -11,7 +11,7 @@ from htpbench.errors import BenchError
 from htpbench.measuring.evaluation import prepare
 from htpbench.motion import bvh, skeletons, sound
 from htpbench.motion.skeleton import JOINTS, PARENTS
-from htpbench.testing.motion import DatasetContract
+from htpbench.testing import DatasetContract
 
 FOLDER = SHARED / "motion" / "bvh"
 FILES = sorted(FOLDER.glob("*.bvh"))
@@ -219,18 +219,18 @@ def recorded():
 @needs_shared
 class TestFolder(DatasetContract):
     @pytest.fixture
-    def motion(self, recorded):
+    def data(self, recorded):
         return recorded
 
-    def test_all_files_are_there_on_the_floor(self, motion):
-        assert {clip.name.removesuffix(".2") for clip in motion.clips} == {f.stem for f in FILES}
-        for clip in motion.clips:
+    def test_all_files_are_there_on_the_floor(self, data):
+        assert {clip.name.removesuffix(".2") for clip in data.clips} == {f.stem for f in FILES}
+        for clip in data.clips:
             ankles = clip.positions[:, [3, 6], 2].min(axis=1)
             assert 30 < np.percentile(ankles, 5) < 130, clip.name
-        assert {clip.subject for clip in motion.motion("test")} == {"02", "07", "35"}
+        assert {clip.subject for clip in data.motion("test")} == {"02", "07", "35"}
 
-    def test_walks_and_runs_have_their_speed(self, motion):
-        clips = {clip.name: clip.positions for clip in motion.clips}
+    def test_walks_and_runs_have_their_speed(self, data):
+        clips = {clip.name: clip.positions for clip in data.clips}
         for name, low, high in (
             ("07_01_walk", 1.2, 1.6),
             ("16_15_walk", 0.5, 1.6),
@@ -239,9 +239,9 @@ class TestFolder(DatasetContract):
             way = np.linalg.norm(np.diff(clips[name][:, 0, :2], axis=0), axis=1).mean() * 50 / 1000
             assert low < way < high, name
 
-    def test_bad_frames_are_cut_out(self, motion):
-        assert "60_10_salsa_daz.2" in {clip.name for clip in motion.clips}
-        for clip in motion.clips:
+    def test_bad_frames_are_cut_out(self, data):
+        assert "60_10_salsa_daz.2" in {clip.name for clip in data.clips}
+        for clip in data.clips:
             assert not sound.glitches(clip.positions).any()
 
 

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import small
 import torch
 from paths import REAL_MOTION, needs_real_motion
 
@@ -16,6 +17,7 @@ from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
+from htpbench.errors import BenchError
 from htpbench.motion.clip import Clip
 from htpbench.motion.dataset import Motion
 from htpbench.network.contracts import Pruner
@@ -148,9 +150,7 @@ synthetic = cache(Synthetic)
 
 
 class TestSynthetic(DatasetContract):
-    @pytest.fixture
-    def motion(self):
-        return synthetic()
+    spec = "synthetic"
 
 
 @cache
@@ -161,8 +161,14 @@ def real():
 @needs_real_motion
 class TestCMU17(DatasetContract):
     @pytest.fixture
-    def motion(self):
+    def data(self):
         return real()
+
+    @pytest.fixture
+    def views(self, data):
+        return [data.views("test")]
+
+    test_views_are_the_same_when_asked_again = None  # long, and as of other motion
 
 
 # What the contracts are for: each of these faults is found by the test named beside it.
@@ -366,12 +372,33 @@ def growing(positions):
     ],
 )
 def test_faulty_motion_is_found(change, test):
-    motion = Motion("faulty", (changed(change),))
-    with pytest.raises(AssertionError):
-        getattr(DatasetContract(), f"test_{test}")(motion)
+    with pytest.raises((AssertionError, BenchError)):
+        getattr(DatasetContract(), f"test_{test}")([changed(change)])
 
 
 def test_a_subject_in_both_splits_is_found():
     clips = (changed(np.asarray), changed(np.asarray, name="b", split="test"))
     with pytest.raises(AssertionError, match="S1"):
-        DatasetContract().test_nobody_is_in_both_splits(Motion("leaky", clips))
+        DatasetContract().test_takes_are_named_once_and_subjects_apart(Motion("leaky", clips))
+
+
+@pytest.mark.parametrize(
+    ("changes", "test"),
+    [
+        ({"poses2d": lambda v: v.poses2d.astype(np.float64)}, "views_have_their_layout"),
+        ({"poses2d": lambda v: v.poses2d + np.float32(0.5)}, "views_have_their_layout"),
+        ({"poses3d": lambda v: v.poses3d + 1}, "views_have_their_layout"),
+        ({"poses3d": lambda v: v.poses3d / 1000}, "views_have_their_layout"),
+        ({"stop": lambda v: v.stop - 1}, "views_have_their_layout"),
+        ({"rates": lambda v: v.rates * 0}, "views_have_their_layout"),
+        ({"valid": lambda v: ~v.valid}, "views_have_their_layout"),
+        ({"root": lambda v: v.root + 1000}, "the_2d_is_where_cameras_see_the_3d"),
+    ],
+)
+def test_faulty_views_are_found(changes, test):
+    views = small.motion().views("test")
+    for sound in (views, replace(views, root=None, cameras=None)):
+        DatasetContract().test_views_have_their_layout([sound])
+    faulty = {name: change(views) for name, change in changes.items()}
+    with pytest.raises(AssertionError):
+        getattr(DatasetContract(), f"test_{test}")([replace(views, **faulty)])

@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from htpbench.cli import code
+from htpbench.cli.data import Data, Skeleton, SkipBad, named
 from htpbench.cli.shared import (
-    Data,
     Device,
     Hypotheses,
     Iterations,
@@ -29,6 +29,8 @@ def lift(
     *,
     weights: Weights,
     data: Data = None,
+    skip_bad: SkipBad = False,
+    skeleton: Skeleton = None,
     out: Annotated[Path, Parameter(help="The .npz that is written.")] = Path("poses.npz"),
     pipeline: Pipeline = None,
     hypotheses: Hypotheses = 5,
@@ -45,7 +47,7 @@ def lift(
     from htpbench.systems.combination import parse
 
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
-    parsed = parse(combination)
+    parsed, data = parse(combination), named(data, skip_bad, skeleton)
     study = by_hand([parsed], ["accuracy"], data, sampling, pipeline=pipeline, weights=weights)
     context = Context(study, device, natural(seed))
     try:

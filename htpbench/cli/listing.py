@@ -7,11 +7,12 @@ import inspect
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
+from htpbench.datasets import defaults
 from htpbench.study import loading, study
 from htpbench.systems import catalogue
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.combination import Combination
-from htpbench.systems.registry import BACKBONES, METERS, PRUNERS, RECOVERERS
+from htpbench.systems.registry import BACKBONES, DATASETS, METERS, PRUNERS, RECOVERERS
 from htpbench.systems.shipped import data_folder
 
 
@@ -32,6 +33,14 @@ def listing() -> list[Table]:
         about = inspect.getdoc(METERS.load(name)) or ""
         metrics = (metric.name.partition(".")[2] for metric in METERS.load(name).declared())
         table.add_row(name, about.partition("\n")[0], ", ".join(metrics))
+    tables.append(table)
+    table = Table("data", "", "options", box=SIMPLE_HEAD)
+    for name in DATASETS.names():
+        about = inspect.getdoc(DATASETS.load(name)) or ""
+        scheme = "synthetic" if name == "synthetic" else f"{name}:PATH"
+        usual = defaults(DATASETS.load(name)).items()
+        told = ", ".join(f"{option}={str(value).lower()}" for option, value in usual)
+        table.add_row(scheme, about.partition("\n")[0], told)
     tables.append(table)
     table = Table("studies", "", box=SIMPLE_HEAD)
     for name in loading.names():

@@ -18,11 +18,11 @@ from htpbench.cli.cluster import (
     allowed,
     distributed,
 )
+from htpbench.cli.data import Data, Skeleton, SkipBad, named
 from htpbench.cli.devices import Devices, OneDevice, Workers, placed
 from htpbench.cli.shared import (
     OWN_REPORTS,
     Combinations,
-    Data,
     Device,
     Format,
     Hypotheses,
@@ -92,6 +92,8 @@ def run(
     ] = None,
     weights: Weights = None,
     data: Data = None,
+    skip_bad: SkipBad = False,
+    skeleton: Skeleton = None,
     pipeline: Pipeline = None,
     results: RowsFolder = Path("results"),
     hypotheses: Hypotheses = 5,
@@ -119,7 +121,7 @@ def run(
     from htpbench.report.throughput import at_size, throughput_table
     from htpbench.study.loading import by_hand
 
-    parsed = chosen(combinations, None)
+    parsed, data = chosen(combinations, None), named(data, skip_bad, skeleton)
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     meters = list(meter or ("cost", "time"))
     timing = clock(batch, threads, graph, [device], processes=processes)
@@ -149,6 +151,8 @@ def sweep(
     study: Annotated[str, Parameter(help="A shipped study or a .toml file.")] = "demo",
     *,
     data: Data = None,
+    skip_bad: SkipBad = False,
+    skeleton: Skeleton = None,
     weights: Weights = None,
     pipeline: Pipeline = None,
     results: RowsFolder = Path("results"),
@@ -194,7 +198,7 @@ def sweep(
         raise BenchError("--workers and --timeout: expected more than 0")
     if slurm is not None and devices is not None:
         raise BenchError("--devices goes without --slurm: a job has its own, see --slurm-gpus")
-    as_written = load(study)
+    as_written, data = load(study), named(data, skip_bad, skeleton)
     asked = {"minutes": slurm_minutes, "gpus": slurm_gpus, "cpus": slurm_cpus}
     each = allowed(as_written, slurm, asked | {"memory_gb": slurm_memory})
     places = placed(device, devices, workers)

@@ -56,13 +56,6 @@ RowsFolder = Annotated[Path, Parameter(help="Folder of the rows.")]
 Reports = Annotated[Path, Parameter(help="Folder of tables and figures.")]
 OWN_REPORTS = Path("reports/local")  # git ignores it: `reports` itself holds what is committed
 Device = Annotated[str, Parameter(help="cpu, cuda, cuda:1, ...")]
-Data = Annotated[
-    list[str] | None,
-    Parameter(
-        negative="",
-        help='"synthetic", the path of an .npz of motion, or "bvh:PATH"; repeat to join several.',
-    ),
-]
 Weights = Annotated[
     str | None, Parameter(help='Shipped weights, a .safetensors file, or "random".')
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from htpbench.cli.data import Skeleton, SkipBad, named
 from htpbench.cli.shared import Device, app, err, natural
 
 
@@ -15,6 +16,8 @@ def train(
     combination: Annotated[str, Parameter(help="What to train, for example mixste.tiny-81.")],
     *,
     data: Annotated[list[str], Parameter(help="As in sweep; repeat to mix.")],
+    skip_bad: SkipBad = False,
+    skeleton: Skeleton = None,
     out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
     steps: Annotated[int | None, Parameter(help="Default: what the recipe says.")] = None,
     epochs: Annotated[int | None, Parameter(help="Instead of --steps.")] = None,
@@ -44,6 +47,7 @@ def train(
     from htpbench.training.train import usual_precision
 
     check_device(device)
+    data = named(data, skip_bad, skeleton) or []
     held_out = typical(open_data(data[0])) if best_on == "held-out" else ""
     recipe = Recipe.of(
         combination,

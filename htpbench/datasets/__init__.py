@@ -20,7 +20,7 @@ def open_data(spec: str) -> Dataset:
 
     BenchError for what cannot be read, and for unknown schemes and options.
     """
-    name, *told = re.split(r",(?=\w+=)", spec)
+    name, *told = re.split(r",(?=[\w-]+=)", spec)
     scheme, colon, path = name.partition(":")
     scheme = scheme.replace("-", "_")
     if not colon and name != "synthetic":
@@ -54,19 +54,22 @@ def known() -> str:
 
 def options(scheme: str, cls: type, told: dict[str, str]) -> dict[str, Any]:
     """What is told of options, as the constructor's defaults are; BenchError for wrong ones."""
-    defaults = {
-        parameter.name: parameter.default
-        for parameter in inspect.signature(cls).parameters.values()
-        if parameter.default is not parameter.empty
-    }
+    usual = defaults(cls)
     found = {}
-    for name, text in told.items():
-        if name not in defaults:
-            raise unknown(f"option of {scheme}:", name, list(defaults))
-        kind = type(defaults[name])
+    for spelt, text in told.items():
+        name = spelt.replace("-", "_")
+        if name not in usual:
+            raise unknown(f"option of {scheme}:", name, list(usual))
+        kind = type(usual[name])
         try:
             found[name] = SWITCH[text] if kind is bool else kind(text)
         except (KeyError, ValueError):
             words = {bool: "true or false", int: "a whole number", float: "a number"}
             raise BenchError(f"{name}={text}: expected {words.get(kind, kind.__name__)}") from None
     return found
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """The options of a data set, as they are where nothing is said."""
+    parameters = [*inspect.signature(cls).parameters.values()][1:]  # without the path
+    return {one.name: one.default for one in parameters}

@@ -48,10 +48,10 @@ DESCRIBED = "README.md, section Your data, says what each array holds"
 
 
 class Npz(Motion):
-    """An npz laid out as cmu17.npz; BenchError for a file that is not sound.
+    """An npz of motion in the world, laid out as cmu17.npz.
 
-    Motion of another rate than 50 Hz is resampled. floor: "auto" puts the floor below the lowest
-    joint, wherever it is.
+    BenchError for a file that is not sound. Motion of another rate than 50 Hz is resampled.
+    floor: "auto" puts the floor below the lowest joint, wherever it is.
     """
 
     def __init__(self, path: str, floor: str = "checked") -> None:

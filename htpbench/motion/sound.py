@@ -18,7 +18,8 @@ from htpbench.motion.skeleton import JOINTS, LEFT, MIRROR, PARENTS, ROOT
 LEG = (500, 1200)  # mm from hip to ankle; outside, the unit is another
 UNITS = {"metres": 1000.0, "inches": 25.4, "centimetres": 10.0, "millimetres": 1.0}  # mm
 UPRIGHT = 0.3  # of the way from ankles to head that is upward, at least; crawling has 0.5
-CERTAIN = 0.9  # of it that is along another axis, where that axis is up for certain
+CERTAIN = 0.9  # of it that is along another axis, where that is up unless people lie
+FLAT = 700.0  # mm: how high people are at most who lie, most of the time
 FLOOR = (-150.0, 350.0)  # mm: where the lowest joint of a person is, 5 % of the time at most lower
 ANKLE = 80.0  # mm: where it is put when the floor is found
 BENT = np.sin(np.radians(20))  # what a knee may seem to bend backward: hips and knees twist
@@ -60,8 +61,8 @@ def judged(
     told = {}
     check_numbers(clips)
     check_root(clips)
-    check_leg(clips)
     check_bones(clips)
+    check_leg(clips)
     if turn := upward(clips, floor, axes):
         clips = [turned(clip, turn) for clip in clips]
         told["up"] = along(axes, *turn)
@@ -99,7 +100,7 @@ def check_numbers(clips: Sequence[np.ndarray]) -> None:
 def check_root(clips: Sequence[np.ndarray]) -> None:
     """A root that stays at the origin while limbs move was subtracted."""
     joints = together(clips)
-    if np.abs(joints[:, ROOT]).max() < 1 and np.ptp(joints, axis=0).max() > 50:
+    if np.abs(joints[:, ROOT]).max() < 1e-3 * np.ptp(joints, axis=0).max():
         raise BenchError(
             f"root-relative: joint 0 ({JOINTS[ROOT]}) stays at the origin while the others move; "
             "expected positions in the world: export them with the path of the root"
@@ -138,7 +139,7 @@ def check_bones(clips: Sequence[np.ndarray]) -> None:
     """Bones have a length that stays, and sides are alike: else joints are in another order."""
     lengths = [bones(clip.astype(np.float64)) for clip in clips]
     mean = np.median([each.mean(axis=0) for each in lengths], axis=0)  # (16,) of the median clip
-    if mean.min() < 1:
+    if mean.min() <= 0.005 * mean.max():
         raise BenchError(f"the bone to {JOINTS[1 + mean.argmin()]} has no length; expected a body")
     spread = np.median([each.std(axis=0) / each.mean(axis=0) for each in lengths], axis=0)
     if spread.max() > UNEVEN:
@@ -163,9 +164,16 @@ def stance(joints: np.ndarray) -> np.ndarray:
     return np.median(way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9), axis=0)
 
 
-def low(clips: Sequence[np.ndarray]) -> float:
+def low(clips: Sequence[np.ndarray], percent: float = 5) -> float:
     """How high (mm) the lowest joint is, lower in 5 % of the frames."""
-    return float(np.percentile(np.concatenate([clip[..., 2].min(axis=1) for clip in clips]), 5))
+    lowest = np.concatenate([clip[..., 2].min(axis=1) for clip in clips])
+    return float(np.percentile(lowest, percent))
+
+
+def lie(clips: Sequence[np.ndarray]) -> bool:
+    """Whether people can be lying on the floor: flat, and all the time as high above it."""
+    height = np.median(np.concatenate([np.ptp(clip[..., 2], axis=1) for clip in clips]))
+    return height < FLAT and FLOOR[0] <= low(clips) and low(clips, 95) <= FLOOR[1]
 
 
 def upward(
@@ -173,19 +181,18 @@ def upward(
 ) -> tuple[int, int] | None:
     """Another axis than z that is up for certain, and its sign; None: z. BenchError in doubt."""
     way = stance(together(clips))
-    lies = FLOOR[0] <= low(clips) <= FLOOR[1]  # or crawls, or stands on the hands
     if way[2] > UPRIGHT:
         return None
     axis = int(np.abs(way).argmax())
     turn = axis, 1 if way[axis] > 0 else -1
-    stands = False
-    if abs(way[axis]) > CERTAIN and turn in TURNS:
+    if abs(way[axis]) <= CERTAIN:  # people crawl, bend or stand on their hands
+        if FLOOR[0] <= low(clips) <= FLOOR[1]:
+            return None
+    else:
         lowest = low([turned(clip, turn) for clip in clips])
         stands = floor == "auto" or FLOOR[0] <= lowest <= FLOOR[1]
-    if lies and not stands:
-        return None
-    if stands and not lies:
-        return turn
+        if stands != lie(clips):
+            return turn if stands else None
     raise BenchError(
         f"{axes[2]} is not up: from ankles to heads it is {abs(way[axis]):.2f} of the way along "
         f"{along(axes, *turn)} and {way[2]:.2f} along {axes[2]}; expected {axes[2]} up and the "
@@ -234,12 +241,17 @@ def check_sides(clips: Sequence[np.ndarray]) -> None:
         )
 
 
+def speeds(joints: np.ndarray) -> np.ndarray:
+    """(N, 17, 3) -> (N - 1, 17) m/s."""
+    return np.linalg.norm(np.diff(joints, axis=0), axis=2) * FRAME_RATE / 1000
+
+
 def glitches(joints: np.ndarray) -> np.ndarray:
     """Which of N frames (N, 17, 3) no person moves like: too fast, too hard, knees backward."""
     bad = np.zeros(len(joints), dtype=bool)
     velocity = np.diff(joints, axis=0) * FRAME_RATE / 1000  # (N - 1, 17, 3) m/s
     push = np.diff(velocity, axis=0) * FRAME_RATE  # (N - 2, 17, 3) m/s2
-    bad[1:] |= (np.linalg.norm(velocity, axis=2) > FASTEST).any(axis=1)
+    bad[1:] |= (speeds(joints) > FASTEST).any(axis=1)
     bad[1:-1] |= (np.linalg.norm(push, axis=2) > HARDEST).any(axis=1)
     return bad | (knees(joints) < -BENT).any(axis=1)
 

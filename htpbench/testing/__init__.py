@@ -7,8 +7,8 @@ class TestMine(PrunerContract):
 """
 
 from htpbench.testing.backbones import BackboneContract
+from htpbench.testing.data import DatasetContract
 from htpbench.testing.meters import MeterContract
-from htpbench.testing.motion import DatasetContract
 from htpbench.testing.pruners import PrunerContract
 from htpbench.testing.recoverers import RecovererContract
 
