@@ -252,3 +252,46 @@ def call(monkeypatch, *arguments):
     except SystemExit as stop:
         return stop.code
     return 0
+
+
+@cache
+def walk(frames=80):
+    """A BVH file of a Daz figure that walks on the spot at 60 Hz."""
+    bones = [  # depth, name, offset in cm
+        (0, "hip", (0, 0, 0)),
+        *((1, "abdomen", (0, 8, 0)), (2, "chest", (0, 18, 0)), (3, "neck", (0, 24, 0))),
+        (4, "head", (0, 8, 0)),
+        *(
+            bone
+            for side, out in (("l", 1), ("r", -1))
+            for bone in (
+                *((3, f"{side}Collar", (3 * out, 20, 0)), (4, f"{side}Shldr", (14 * out, 0, 0))),
+                *((5, f"{side}ForeArm", (28 * out, 0, 0)), (6, f"{side}Hand", (25 * out, 0, 0))),
+            )
+        ),
+        *(
+            bone
+            for side, out in (("l", 1), ("r", -1))
+            for bone in (
+                *((1, f"{side}Thigh", (9 * out, -3, 0)), (2, f"{side}Shin", (0, -42, 0))),
+                (3, f"{side}Foot", (0, -41, 0)),
+            )
+        ),
+    ]
+    lines, depth = ["HIERARCHY"], 0
+    for level, name, offset in bones:
+        lines += ["}"] * (depth - level)
+        channels = "Xposition Yposition Zposition " if level == 0 else ""
+        kind, moves = ("ROOT", 6) if level == 0 else ("JOINT", 3)
+        lines += [f"{kind} {name}", "{", f"OFFSET {offset[0]} {offset[1]} {offset[2]}"]
+        lines.append(f"CHANNELS {moves} {channels}Zrotation Xrotation Yrotation")
+        depth = level + 1
+    lines += ["}"] * depth + ["MOTION", f"Frames: {frames}", "Frame Time: 0.016667"]
+    for frame in range(frames):
+        swing = np.sin(2 * np.pi * frame / 60)
+        turns = {"lThigh": -25 * swing, "rThigh": 25 * swing, "lShin": 30, "rShin": 30}
+        row = [0, 92, 0]
+        for _, name, _ in bones:
+            row += [{"lShldr": -75, "rShldr": 75}.get(name, 0), turns.get(name, 0), 0]
+        lines.append(" ".join(f"{number:.4f}" for number in row))
+    return "\n".join(lines) + "\n"

@@ -11,12 +11,12 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from htpbench.bench.job import job
 from htpbench.errors import BenchError
 from htpbench.measuring.context import Context
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import predicted
 from htpbench.outside.drafts import draft
+from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination
 
 ARRAYS = ("poses", "frame", "view", "clip", "camera", "conditions")
@@ -71,7 +71,8 @@ def arrays(context: Context, combination: Combination, tell: Tell) -> dict[str, 
 
     found = predicted(context, combination, watch)
     view = views.view_of(found.rows)  # (N,)
-    conditions = job(context, combination, "accuracy").conditions
+    how = meter("accuracy").conditions(context, combination)  # as rows of accuracy have them
+    conditions = context.conditions(combination) | how
     return {
         "poses": found.poses,
         "frame": (found.rows - views.start[view]) * views.every,

@@ -160,11 +160,11 @@ def settled(recording: Recording, figure: Figure, added: bool, floor: str) -> so
     """The pieces (N, 17, 3) of a recording between its glitches, and what was done to them."""
     joints, told = joints17(recording, figure, added), {}
     length = sound.leg([joints])
-    if not sound.LEG[0] < length < sound.LEG[1]:
-        unit = sound.unit(length / figure.millimetres)
-        if unit:
-            joints *= sound.UNITS[unit] / figure.millimetres
-            told["unit"] = unit
+    unit = sound.unit(length / figure.millimetres)
+    if unit and not sound.LEG[0] < length < sound.LEG[1]:
+        told["unit"] = unit
+        scaled = recording.scaled(sound.UNITS[unit] / figure.millimetres)
+        joints = joints17(scaled, figure, added)
     joints = constant_bones(resample(joints, recording.frame_time))
     whole = sound.judged([joints], floor, AXES)
     (joints,) = whole.clips

@@ -26,6 +26,7 @@ NOISE = Metric(
     decimals=2,
     paired_by=("selection.frame_noise_by_clip", "selection.frames_by_clip"),
 )
+OF_NOISE = (NOISE, by_clip(NOISE), *of_clips("selection", "subject"))  # exact 2D must be known
 
 
 class Selection(Meter):
@@ -37,9 +38,7 @@ class Selection(Meter):
     metrics = (
         Metric(name="selection.frequency", kind="list", better=None, labels=r"[0-9]{1,5}"),
         frames(name=KEPT, labels=r"window [0-9]{1,7}, rank [0-9]{1,5}"),
-        NOISE,
-        by_clip(NOISE),
-        *of_clips("selection", "subject"),
+        *OF_NOISE,
         frames(name=WINDOWS, labels=r"[0-9]{1,7}"),
         frames(name=STAGES, labels=r"window [0-9]{1,2}, stage [0-9]{1,2}"),
         frames(name=LINKS, labels=r"[0-9]{1,5}"),
@@ -52,6 +51,8 @@ class Selection(Meter):
         from htpbench.measuring.kept import has_graph
 
         left_out = set() if context.study.evaluation.spread == "consecutive" else {WINDOWS}
+        if not context.evaluation(combination).views.projects:
+            left_out |= {metric.name for metric in OF_NOISE}
         pruner = combination.pruner.name
         if not (PRUNERS.built(pruner) and has_graph(PRUNERS.load(pruner))):
             left_out |= {STAGES, LINKS}

@@ -179,9 +179,10 @@ def read_map(path: Path) -> Figure:
     """A skeleton from a TOML file; BenchError names the file and every field that is wrong."""
     try:
         return SkeletonMap.model_validate(files.load_toml(path)).figure()
-    except ValidationError as error:
+    except (BenchError, ValidationError) as error:
+        said = faults(error) if isinstance(error, ValidationError) else error
         raise BenchError(
-            f"{path} is not a valid map of a skeleton: {faults(error)}; docs/bvh.md has examples"
+            f"{path} is not a valid map of a skeleton: {said}; docs/bvh.md has examples"
         ) from None
 
 
