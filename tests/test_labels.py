@@ -1,10 +1,12 @@
 """Whose BVH files are, which are read, and the skeletons that they may have."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
 import small
+from paths import ROOT
 
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
@@ -223,3 +225,21 @@ def test_other_units_are_found_by_the_legs(tmp_path, factor, unit):
     (tmp_path / "cm.bvh").write_text(small.walk())
     usual = open_data(f"bvh:{tmp_path}/cm.bvh").clips[0].positions
     assert data.clips[0].positions == pytest.approx(usual, abs=0.1)
+
+
+def test_the_documentation_maps_what_the_maps_map(tmp_path):
+    text = (ROOT / "docs" / "data.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1]
+    (tmp_path / "map.toml").write_text(example)
+    known = skeletons.known()
+    assert skeletons.read_map(tmp_path / "map.toml").joints == known["mixamo"].joints
+    table = re.findall(r"^\| (\w+) \| (.*) \| (.*) \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    heads = ("mixamo", "rokoko", "lafan1", "bandai_namco")
+    rows = {name: cells for name, *cells in table if name in JOINTS}
+    assert {"R" + name[1:] if name[0] == "L" else name for name in rows} >= {"RKnee", "RWrist"}
+    for name, cells in rows.items():
+        for head, cell in zip(heads, cells, strict=True):
+            place = known[head].joints[JOINTS.index(name)]
+            told = " to ".join(place.nodes) + f", {place.at:g}" if place.at else None
+            middle = f"middle of {', '.join(place.nodes)}" if len(place.nodes) > 1 else None
+            assert cell == (told or middle or place.nodes[0]), (name, head)

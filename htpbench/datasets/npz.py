@@ -44,7 +44,7 @@ MOST_PACKED = 20  # how many times larger than the file arrays may be; motion pa
 ALWAYS_BYTES = 2**24  # that any file may unpack to, however small it is
 MOST_CHARACTERS = 256  # of a name
 AGAIN = "copy the file again"
-DESCRIBED = "README.md, section Your data, says what each array holds"
+DESCRIBED = "docs/data.md says what each array holds"
 
 
 class Npz(Motion):

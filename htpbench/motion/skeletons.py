@@ -182,7 +182,7 @@ def read_map(path: Path) -> Figure:
     except (BenchError, ValidationError) as error:
         said = faults(error) if isinstance(error, ValidationError) else error
         raise BenchError(
-            f"{path} is not a valid map of a skeleton: {said}; docs/bvh.md has examples"
+            f"{path} is not a valid map of a skeleton: {said}; docs/data.md has examples"
         ) from None
 
 
@@ -218,7 +218,7 @@ def named(recording: Recording, figures: Mapping[str, Figure]) -> tuple[str, Rec
         raise BenchError(
             f"unknown skeleton; the nearest that is known, {nearest}, needs also "
             f"{', '.join(sorted(missing))}; give a map of its joints with ,skeleton=MAP.toml "
-            "(--skeleton; docs/bvh.md has examples)"
+            "(--skeleton; docs/data.md has examples)"
         )
     return nearest, replace(recording, names=renamed)
 
