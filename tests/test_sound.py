@@ -118,6 +118,15 @@ def laid(clip):
     return flat
 
 
+def test_few_jumps_are_mentioned_once(tmp_path, caplog):
+    arrays = small.arrays()
+    arrays["positions"][10] += 500
+    np.savez(tmp_path / "jump.npz", **arrays)
+    with caplog.at_level("WARNING", "htpbench"):
+        open_data(str(tmp_path / "jump.npz"))
+    assert "3 of 86 frames jump" in caplog.text
+
+
 def test_who_lies_is_not_turned_and_who_floats_beside_the_floor_is_doubtful(clips):
     axes = ("x", "y", "z")
     lying = each(clips, laid)

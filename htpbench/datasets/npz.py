@@ -20,6 +20,7 @@ from htpbench.motion.clip import FRAME_RATE, SPLITS, Clip
 from htpbench.motion.dataset import Motion
 from htpbench.motion.resampling import resample
 from htpbench.motion.skeleton import JOINTS, PARENTS
+from htpbench.outside.waiting import log
 
 # key: kind of dtype, shape ("N" frames, "C" clips)
 LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
@@ -39,6 +40,7 @@ OPTIONAL = {
 }
 KINDS = {"f": "floats", "i": "integers", "fi": "numbers", "U": "text"}
 SLOWEST, FASTEST = 10.0, 1000.0  # Hz of a recording
+MANY = 1e-3  # of the frames may jump without a word
 MOST_BYTES = 2**30  # of all arrays; positions of 29 hours
 MOST_PACKED = 20  # how many times larger than the file arrays may be; motion packs 1.4 times
 ALWAYS_BYTES = 2**24  # that any file may unpack to, however small it is
@@ -169,6 +171,13 @@ def _clips(arrays: dict[str, Any], floor: str) -> tuple[list[Clip], dict[str, st
         rates = [known or rate for known in rates]
         told["resampled"] = f"{rate:g} Hz"
     checked = sound.judged(held, floor)
+    if checked.jumps > MANY * len(positions):
+        log.warning(
+            "%d of %d frames jump (above 20 m/s or 500 m/s2, or a knee bent backward) and are "
+            "scored as they are; cut them out of the clips",
+            checked.jumps,
+            len(positions),
+        )
     clips = [
         Clip(name, subject, action, split, motion, cluster=cluster, recorded=recorded)
         for name, subject, action, split, motion, cluster, recorded in zip(

@@ -40,10 +40,14 @@ TURNS = {  # axis that is up, its sign: where the new x, y, z come from and thei
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Clips (N, 17, 3) that passed, and what was done to them, as cards tell it."""
+    """Clips (N, 17, 3) that passed, and what was done to them, as cards tell it.
+
+    jumps: frames that no person moves like, which are few.
+    """
 
     clips: list[np.ndarray]
     told: dict[str, str] = field(default_factory=dict)
+    jumps: int = 0
 
 
 def judged(
@@ -77,8 +81,7 @@ def judged(
             f"{ANKLE:.0f}: move all of it by {ANKLE - lowest:.0f} mm upward, or let that be done: "
             ",floor=auto behind the name of the data"
         )
-    check_jumps(clips)
-    return Sound(list(clips), told)
+    return Sound(list(clips), told, check_jumps(clips))
 
 
 def together(clips: Sequence[np.ndarray]) -> np.ndarray:
@@ -88,7 +91,7 @@ def together(clips: Sequence[np.ndarray]) -> np.ndarray:
 
 def check_numbers(clips: Sequence[np.ndarray]) -> None:
     """Finite, and near enough for float32."""
-    far = max(np.abs(clip).max() for clip in clips)
+    far = np.max([np.abs(clip).max() for clip in clips])  # NaN where there is one
     if not np.isfinite(far):
         raise BenchError("positions hold NaN or infinity; expected numbers: fill or cut the gaps")
     if far >= FARTHEST:
@@ -256,8 +259,8 @@ def glitches(joints: np.ndarray) -> np.ndarray:
     return bad | (knees(joints) < -BENT).any(axis=1)
 
 
-def check_jumps(clips: Sequence[np.ndarray]) -> None:
-    """Few frames are glitches."""
+def check_jumps(clips: Sequence[np.ndarray]) -> int:
+    """How many frames are glitches, if they are few."""
     bad = np.concatenate([glitches(clip.astype(np.float64)) for clip in clips])
     if bad.mean() > MOST_BAD:
         raise BenchError(
@@ -265,6 +268,7 @@ def check_jumps(clips: Sequence[np.ndarray]) -> None:
             f"{HARDEST:g} m/s2 or a knee bent backward; expected at most {MOST_BAD:.0%}; check the "
             "rate (Frame Time), cut the file or move it elsewhere"
         )
+    return int(bad.sum())
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
