@@ -90,7 +90,7 @@ def main():
                 "recipe": {
                     **{name: how[name] for name in ("batch", "rate", "weight_decay")},
                     "combination": text,
-                    "data": [motion.name for motion in sampler.motions],
+                    "data": [one.name for one in sampler.sets],
                     "loss": recipe.loss,
                     "precision": recipe.precision,
                     "seed": recipe.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from htpbench.motion.dataset import Motion
-from htpbench.motion.synthetic import people
+from htpbench.motion.people import people
 
 
 class Synthetic(Motion):

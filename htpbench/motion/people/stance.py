@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from htpbench.motion.body import Body, Plan
-from htpbench.motion.curves import wander
+from htpbench.motion.people.body import Body, Plan
+from htpbench.motion.people.curves import wander
 
 GRAVITY = 9810.0  # mm / s2
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from htpbench.motion.actions import jump, reach, sit, squat, wave
-from htpbench.motion.body import Body, pose
 from htpbench.motion.clip import Clip
-from htpbench.motion.gait import run, turn, walk
+from htpbench.motion.people.actions import jump, reach, sit, squat, wave
+from htpbench.motion.people.body import Body, pose
+from htpbench.motion.people.gait import run, turn, walk
 
 ACTIONS = (walk, run, turn, squat, wave, reach, jump, sit)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from htpbench.motion.body import Body, Plan
 from htpbench.motion.clip import FRAME_RATE
-from htpbench.motion.curves import glide, wander
-from htpbench.motion.stance import GRAVITY, across, stand
+from htpbench.motion.people.body import Body, Plan
+from htpbench.motion.people.curves import glide, wander
+from htpbench.motion.people.stance import GRAVITY, across, stand
 
 MARGIN = 100  # frames before and after a gait, where steps begin and end
 

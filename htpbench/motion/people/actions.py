@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from htpbench.motion.body import Body, Plan
 from htpbench.motion.clip import FRAME_RATE
-from htpbench.motion.curves import glide, rhythm, through, wander
-from htpbench.motion.stance import GRAVITY, forward, place, stand
+from htpbench.motion.people.body import Body, Plan
+from htpbench.motion.people.curves import glide, rhythm, through, wander
+from htpbench.motion.people.stance import GRAVITY, forward, place, stand
 
 
 def squat(body: Body, frames: int, rng: Generator) -> Plan:
