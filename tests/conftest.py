@@ -41,6 +41,12 @@ def registries_as_before(monkeypatch):
             del sys.modules[name]
 
 
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    yield
+    small.end_what_runs()
+
+
 @pytest.fixture
 def golden(request, monkeypatch):
     return Golden(getattr(request, "param", TINY), monkeypatch)

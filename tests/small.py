@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import forked
 import numpy as np
 import torch
 from paths import ROOT
@@ -34,6 +35,7 @@ from htpbench.systems.registry import BACKBONES
 NETWORK = "mixste.tiny-9"
 PRUNED = "mixste.tiny-9+tps:3@1+tri"
 UNBUILT = "stcformer-27"  # known, and without code
+RUNNING = []  # the processes that this test has started
 OBJECTIVES = {
     "cost": ("cost.flops", "cost.params"),
     "time": ("time.forward", "time.first"),
@@ -211,18 +213,47 @@ def quick(patch):
     patch.setattr("htpbench.report.build.figures", lambda *_: [])
 
 
+def environment():
+    """The variables of a process that is started."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+
+
+@cache
+def warm():
+    """The process that all others of these tests are forked from."""
+    return forked.Server(environment())
+
+
 def started(*arguments, cwd):
-    """Python with `arguments` in a process of its own, not waited for."""
-    return subprocess.Popen(
+    """Python with `arguments` in a process of its own, warm, not waited for."""
+    if not forked.POSSIBLE:
+        return launched(*arguments, cwd=cwd)
+    RUNNING.append(forked.Forked(warm(), [*map(str, arguments)], cwd, environment()))
+    return RUNNING[-1]
+
+
+def launched(*arguments, cwd):
+    """The same as a shell starts it: where how it starts is the point."""
+    process = subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background job ignores Ctrl-C and hands that on.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    RUNNING.append(process)
+    return process
+
+
+def end_what_runs():
+    """Kill what was started and still runs: a test that fails leaves no process to the next."""
+    while RUNNING:
+        process = RUNNING.pop()
+        process.kill()
+        finished(process)
 
 
 def finished(process):

@@ -89,7 +89,7 @@ print(at, flush=True)
 
 def test_ctrl_c_at_any_moment_leaves_no_claim_and_no_lock(tmp_path):
     """Before every third line of claims.py, and of the locks and files that it uses."""
-    process = small.started("-c", INTERRUPTED, cwd=tmp_path)
+    process = small.launched("-c", INTERRUPTED, cwd=tmp_path)
     try:
         out, err = process.communicate(timeout=60)
     finally:

@@ -66,7 +66,7 @@ def test_help_imports_nothing_heavy():
 
 def test_runs_as_a_module(tmp_path):
     code, out, err = small.finished(
-        small.started("-m", "htpbench", "plan", small.PRUNED, cwd=tmp_path)
+        small.launched("-m", "htpbench", "plan", small.PRUNED, cwd=tmp_path)
     )
     assert (code, err) == (0, "") and small.PRUNED in out
 

@@ -116,8 +116,8 @@ def test_a_full_disk_leaves_no_claim(tmp_path):
 def test_a_full_disk_while_two_workers_write(tmp_path):
     path = small.study(tmp_path, SPACE.format(2), combinations=LONG[:6])
     command = ("-m", "htpbench", "sweep", path, "--workers", 2)
-    with full_at(2500):
-        code, _, err = small.finished(small.started(*command, cwd=tmp_path))
+    with full_at(2500):  # a start inherits the limit
+        code, _, err = small.finished(small.launched(*command, cwd=tmp_path))
     told((code, err))
     assert "Traceback" not in err
     assert list((tmp_path / "results").rglob("claims/*")) == []

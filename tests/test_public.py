@@ -73,5 +73,5 @@ def test_the_programs_of_the_readme_run(tmp_path):
     assert found["poses"].shape == (1, 81, 17, 3)
     (tmp_path / "my_pruner.py").write_text(pruner)
     command = ("--import", "my_pruner.py", "cost", "mixste.tiny-81+first:9@1+tri")
-    code, out, err = small.finished(small.started("-m", "htpbench", *command, cwd=tmp_path))
+    code, out, err = small.finished(small.launched("-m", "htpbench", *command, cwd=tmp_path))
     assert code == 0 and "first:9@1" in out, err

@@ -65,7 +65,7 @@ def test_ctrl_c_while_modules_are_imported_is_quiet(tmp_path):
     """The entry point itself imports nothing that takes time; the rest is slow on purpose."""
     (tmp_path / "cyclopts.py").write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        found = small.started(
+        found = small.launched(
             "-c", "import sys; sys.path.insert(0, ''); from htpbench.cli import main; main()",
             cwd=tmp_path,
         )  # fmt: skip
@@ -249,7 +249,7 @@ def test_a_wait_of_no_length_says_nothing(temporary, caplog):
 def test_a_process_is_described_by_its_command_without_secrets():
     code = "import time; print(flush=True); time.sleep(60)"
     words = ["/x/htpbench", "run", "--storage", "postgresql://u:s3cr@et@h/d", "\x1b[2J", "a" * 200]
-    process = small.started("-c", code, *words, cwd="/")
+    process = small.launched("-c", code, *words, cwd="/")
     process.stdout.readline()
     said = described(process.pid)
     process.kill()

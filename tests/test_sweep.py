@@ -317,10 +317,10 @@ def lines(folder):
     return files[0].read_bytes().split(b"\n")[:-1] if files else []
 
 
-def stopped_in_the_middle(path, folder, sent, rng, most):
+def stopped_in_the_middle(path, folder, sent, rng, most, start=small.started):
     """Starts a sweep and sends a signal after some more rows; returns the finished process."""
     wanted = len(lines(folder / "results")) + rng.randint(1, most)
-    process = small.started("-m", "htpbench", "sweep", path, cwd=folder)
+    process = start("-m", "htpbench", "sweep", path, cwd=folder)
     deadline = time.monotonic() + 90
     while len(lines(folder / "results")) < wanted and process.poll() is None:
         assert time.monotonic() < deadline, "no rows"
@@ -366,7 +366,9 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
 @pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_ends_cleanly_and_the_same_command_resumes(tmp_path, sent, expected):
     path = small.study(tmp_path, combinations=LONG, meters=("time", "accuracy"))
-    code, out, err = stopped_in_the_middle(path, tmp_path, sent, random.Random(1), most=20)
+    code, out, err = stopped_in_the_middle(
+        path, tmp_path, sent, random.Random(1), most=20, start=small.launched
+    )
     assert code == expected and "the same command resumes" in err
     assert "Traceback" not in out + err
     assert list((tmp_path / "results").rglob("claims/*")) == []

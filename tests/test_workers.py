@@ -205,7 +205,7 @@ def test_workers_import_nothing_from_the_working_folder(tmp_path):
     path = small.study(tmp_path, combinations=LONG[:4])
     start = "import sys; sys.path.remove(''); from htpbench.cli import main; main()"
     command = ("-c", start, "sweep", path, "--workers", 2)
-    code, _, err = small.finished(small.started(*command, cwd=tmp_path))
+    code, _, err = small.finished(small.launched(*command, cwd=tmp_path))
     assert code == 0 and not (tmp_path / "ran").exists(), err
     clean_rows = Store(tmp_path / "results").read()
     assert {row.combination for row in clean_rows} == set(LONG[:4])
