@@ -8,6 +8,7 @@ import torch
 from checkpoints import TINY, Golden
 from hypothesis import settings
 
+from htpbench.motion import synthetic
 from htpbench.systems.registry import (
     BACKBONES,
     IMPORTED,
@@ -27,6 +28,14 @@ settings.load_profile("quick")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each has one of its own
     own = tempfile.TemporaryDirectory(prefix="htpbench-tests-")
     tempfile.tempdir = os.environ["TMPDIR"] = own.name
+
+
+@pytest.fixture(autouse=True, scope="session")
+def motion_is_drawn_once():
+    """For whoever opens it; tests of the drawing import the function itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "generate", small.drawn)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,7 @@ MOST_BYTES = 2**20  # of a request: an environment and a command
 # What the verbs import when they are called.
 WARM = (
     "fvcore.nn",
+    "htpbench.bench.costs",
     "htpbench.bench.poses",
     "htpbench.bench.runner",
     "htpbench.bench.together",
@@ -44,6 +45,7 @@ WARM = (
     "matplotlib.backends.backend_svg",
     "scipy.stats",
     "seaborn",
+    "torch._dynamo",
 )
 
 

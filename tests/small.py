@@ -27,6 +27,7 @@ from htpbench.motion.synthetic import generate
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.records.measurement import Measurement
+from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
@@ -44,10 +45,18 @@ OBJECTIVES = {
 
 
 @cache
+def drawn(seed=0):
+    """The motion "synthetic", which takes a second; its clips cannot be changed."""
+    motion = generate(seed)
+    for clip in motion.clips:
+        clip.positions.flags.writeable = False
+    return motion
+
+
+@cache
 def clips():
     """Two clips to train on and two to test on, 20 to 23 frames each: (clip, positions)."""
-    drawn = generate()
-    chosen = [*drawn.split("train")[:2], *drawn.split("test")[:2]]
+    chosen = [*drawn().split("train")[:2], *drawn().split("test")[:2]]
     return [(clip, clip.positions[100 : 120 + i]) for i, clip in enumerate(chosen)]
 
 
@@ -96,6 +105,12 @@ def study(folder, text="", name="small", combinations=(NETWORK, PRUNED), meters=
     path = Path(folder) / f"{name}.toml"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@cache
+def committed():
+    """The committed rows; nobody changes results, which are read once for all tests."""
+    return Results.read(ROOT / "results")
 
 
 @cache

@@ -88,7 +88,8 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     assert small.PRUNED in capsys.readouterr().out
 
 
-def test_a_lost_row_alone_is_written_again(tmp_path):
+def test_a_lost_row_alone_is_written_again(tmp_path, monkeypatch):
+    small.quick(monkeypatch)
     path = small.study(tmp_path, meters=("time", "accuracy"))
     sweep(bench(path, tmp_path / "r"))
     file = row_file(tmp_path / "r")

@@ -40,7 +40,7 @@ class Rounds(Meter):
         raise NotImplementedError
 
     def processes(self, context):
-        return 2
+        return {processes}
 
     def together(self, context, combinations, begin):
         print("a meter may print")
@@ -75,10 +75,11 @@ ANSWERS = {
 }
 
 
-def meter(folder, fault="pass", answer="found", pause=0.01):
+def meter(folder, fault="pass", answer="found", pause=0.01, processes=2):
     """Write the meter; returns its path."""
     path = Path(folder) / "rounds.py"
     filled = METER.replace("{fault}", fault).replace("{answer}", answer)
+    filled = filled.replace("{processes}", str(processes))
     path.write_text(filled.replace("{pause}", str(pause)))
     return path
 
@@ -101,10 +102,16 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [*(("fault", text) for text in FAULTS), *(("answer", a) for a in ANSWERS)]
+    ("kind", "text", "processes"),
+    [
+        # A process costs seconds; the first of each kind shows that the second leaves out what fails.
+        (kind, text, 1 + (number == 0))
+        for kind, texts in (("fault", FAULTS), ("answer", ANSWERS))
+        for number, text in enumerate(texts)
+    ],
 )
-def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text):
-    import_file(meter(tmp_path, **{kind: text}))
+def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text, processes):
+    import_file(meter(tmp_path, **{kind: text}, processes=processes))
     rows = measured(tmp_path, timeout=2.0)
     for name, kept in zip(NAMES, (9, 3, 5, 7), strict=True):
         row = rows[name]["rounds.kept"]
@@ -112,7 +119,7 @@ def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text):
             status, reason = (FAULTS | ANSWERS)[text]
             assert row.status == status and reason in row.reason
         else:
-            assert (row.status, row.value) == ("ok", 2 * kept)
+            assert (row.status, row.value) == ("ok", processes * kept)
 
 
 def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
