@@ -194,9 +194,7 @@ def test_a_line_cut_in_the_middle_of_a_results_file_loses_its_row_alone(tmp_path
 
 
 # Neither counts nor draws, which takes seconds; the rows are as many.
-QUICK = (
-    "import pytest, small; small.quick(pytest.MonkeyPatch()); from htpbench import cli; cli.main()"
-)
+QUICK = "import pytest, small; small.quick(pytest.MonkeyPatch()); small.cli.main()"
 MOUNTED = """
 set -e
 mount -t tmpfs -o size=16m tmpfs disk

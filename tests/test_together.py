@@ -104,7 +104,7 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "text", "processes"),
     [
-        # A process costs seconds; the first of each kind shows that the second leaves out what fails.
+        # A process costs seconds: the first of each kind alone is tried with a second one.
         (kind, text, 1 + (number == 0))
         for kind, texts in (("fault", FAULTS), ("answer", ANSWERS))
         for number, text in enumerate(texts)
