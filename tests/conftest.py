@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 import tempfile
 
@@ -8,6 +9,7 @@ import torch
 from checkpoints import TINY, Golden
 from hypothesis import settings
 
+from htpbench.measuring import evaluation
 from htpbench.motion import synthetic
 from htpbench.systems.registry import (
     BACKBONES,
@@ -21,6 +23,8 @@ from htpbench.systems.registry import (
 REGISTRIES = [BACKBONES, METERS, METRICS, PRUNERS, RECOVERERS]
 
 torch.set_num_threads(1)
+# A shell's background job ignores Ctrl-C, which tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # `pytest --hypothesis-profile=long tests/test_fuzz*.py` looks farther than a commit has time for.
 settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.register_profile("long", deadline=None, database=None, max_examples=3000)
@@ -32,9 +36,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each 
 
 @pytest.fixture(autouse=True, scope="session")
 def motion_is_drawn_once():
-    """For whoever opens it; tests of the drawing import the function itself."""
+    """For whoever opens and evaluates it; tests of that import the functions themselves."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "generate", small.drawn)
+        patch.setattr(evaluation, "make_views", small.viewed)
         yield
 
 

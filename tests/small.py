@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import forked
@@ -24,6 +24,7 @@ from htpbench.meters.time import ON_GPU
 from htpbench.motion.clip import Motion
 from htpbench.motion.skeleton import PARENTS
 from htpbench.motion.synthetic import generate
+from htpbench.motion.views import make_views
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.records.measurement import Measurement
@@ -51,6 +52,12 @@ def drawn(seed=0):
     for clip in motion.clips:
         clip.positions.flags.writeable = False
     return motion
+
+
+@lru_cache(4)
+def viewed(clips, *how):
+    """Their views, which studies of the same motion share: whoever evaluates copies them."""
+    return make_views(clips, *how)
 
 
 @cache

@@ -159,6 +159,7 @@ save(draw, Path("out"), "figure")
 """
 
 
+@pytest.mark.slow
 def test_a_matplotlibrc_in_the_working_folder_changes_no_byte(tmp_path):
     drawn = []
     for name, content in (("none", None), ("other", RC), ("pipe", ...)):

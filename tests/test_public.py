@@ -65,6 +65,7 @@ def test_a_network_from_its_name():
     assert htpbench.load(small.PRUNED, pipeline="seq2frame").centred
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_readme_run(tmp_path):
     program, pruner = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL

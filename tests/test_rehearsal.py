@@ -11,6 +11,7 @@ from paths import ROOT
 STEPS = ("ceilings", "tests", "times", "steps", "training")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="benchmarks are not installed")
 def test_every_step_of_the_gpu_script_comes_to_its_end(tmp_path):
     command = [ROOT / "benchmarks" / "gpu.sh", "--rehearse", "--minutes", "4", "--out", tmp_path]

@@ -61,6 +61,7 @@ def test_a_full_output_is_told(line):
     assert "Traceback" not in err and "ignored" not in err
 
 
+@pytest.mark.processes
 def test_ctrl_c_while_modules_are_imported_is_quiet(tmp_path):
     """The entry point itself imports nothing that takes time; the rest is slow on purpose."""
     (tmp_path / "cyclopts.py").write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
@@ -210,6 +211,7 @@ with device_lock("cpu", shared=sys.argv[1] == "shared"):
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("how", ["shared", "alone"])
 def test_who_waits_says_for_whom(temporary, tmp_path, monkeypatch, caplog, how):
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -224,6 +226,7 @@ def test_who_waits_says_for_whom(temporary, tmp_path, monkeypatch, caplog, how):
     small.finished(holder)
 
 
+@pytest.mark.processes
 def test_who_waits_for_a_measurement_says_for_whom(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
     code = (
@@ -289,6 +292,7 @@ def test_a_log_gets_a_line_for_each_finished_unit(tmp_path):
     assert lines[2:] == [f"{done}/1000 x" for done in range(10, 1001, 10)]
 
 
+@pytest.mark.processes
 def test_waiting_does_not_wake_the_machine_once_it_is_said(temporary, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)

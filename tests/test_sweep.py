@@ -50,6 +50,7 @@ def trials(folder):
             optuna.load_study(study_name=s.study_name, storage=storage).trials]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     path = small.study(tmp_path, meters=("cost", "time", "accuracy", "selection"))
@@ -258,6 +259,8 @@ def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
     assert {row.status for row in sweep(bench(path, tmp_path / "r"))} == {"ok"}
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_wait_for_a_device_does_not_count(tmp_path):
     waiting = bench(small.study(tmp_path, meters=("time",)), tmp_path / "r", timeout=20.0)
     code = "import time; from htpbench.bench.devices import device_lock as lock\n"
@@ -331,6 +334,8 @@ def stopped_in_the_middle(path, folder, sent, rng, most, start=small.started):
     return small.finished(process)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_path):
     rng = random.Random(0)
     path = small.study(tmp_path, combinations=LONG, meters=("time", "accuracy"))
@@ -364,6 +369,8 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
     assert states[TrialState.RUNNING] == 0 and states[TrialState.COMPLETE] == len(LONG)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_ends_cleanly_and_the_same_command_resumes(tmp_path, sent, expected):
     path = small.study(tmp_path, combinations=LONG, meters=("time", "accuracy"))

@@ -101,6 +101,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "text", "processes"),
     [
@@ -122,6 +124,8 @@ def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text, p
             assert (row.status, row.value) == ("ok", processes * kept)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
     import_file(meter(tmp_path))
     first, again = measured(tmp_path), measured(tmp_path)
@@ -132,6 +136,7 @@ def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
     assert {rows["rounds.of"].value for rows in first.values()} == {len(NAMES)}
 
 
+@pytest.mark.processes
 def test_an_error_of_the_user_ends_the_run_with_its_words(tmp_path):
     import_file(meter(tmp_path, fault="raise BenchError('mend your disk')"))
     with pytest.raises(BenchError, match="mend your disk"):
@@ -139,6 +144,8 @@ def test_an_error_of_the_user_ends_the_run_with_its_words(tmp_path):
     assert Store(tmp_path / "results").read() == []
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_a_process_that_cannot_begin_is_one_failure_for_all(tmp_path):
     import_file(meter(tmp_path, answer="found"))
     path = tmp_path / "rounds.py"
@@ -161,6 +168,8 @@ def alive(process):
         return False
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["child", "parent"])
 def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
     """The numbers of the others stay, and the same command ends well."""
@@ -200,6 +209,8 @@ def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
                 assert json.loads(text)["process"] in (0, 1)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_damaged_lines_of_an_earlier_run_are_measured_again(tmp_path, monkeypatch):
     import_file(meter(tmp_path))
     with monkeypatch.context() as stopped, pytest.raises(ZeroDivisionError):
@@ -226,6 +237,8 @@ STRANGER = "begin(parse('mixste.tiny-9+tps:8@1+tri')) or os._exit(3) if kept == 
 HOLDS = "(subprocess.Popen(['sleep', '30']), time.sleep(60)) if kept == 5 else 0"
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "lost"), [(STRANGER, 4), (HOLDS, 1)])
 def test_whoever_dies_the_run_ends(tmp_path, fault, lost):
     path = meter(tmp_path, fault=fault)

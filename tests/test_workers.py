@@ -78,6 +78,8 @@ def killed(path, folder, arguments, kills, seed):
     return early
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_twenty_kills_lose_nothing_and_measure_nothing_twice(tmp_path):
     names = [*LONG, *(name.replace("tiny-9", "tiny-27") for name in LONG)]
     text = SPACE.format(6)
@@ -95,6 +97,8 @@ def test_twenty_kills_lose_nothing_and_measure_nothing_twice(tmp_path):
     assert len(ended) == 6
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_two_workers_and_one_who_joins_share_the_work(tmp_path):
     path = small.study(tmp_path, combinations=LONG, meters=("cost", "accuracy"))
     command = ("-m", "htpbench", "sweep", path)
@@ -139,6 +143,8 @@ def front(rows):
     }
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_brute_force_with_the_cascade_finds_the_same_front_by_one_and_by_two(tmp_path):
     path = small.study(tmp_path, BRUTE, combinations=[], meters=("cost", "accuracy"))
     rows = {}
@@ -155,6 +161,8 @@ def test_brute_force_with_the_cascade_finds_the_same_front_by_one_and_by_two(tmp
         assert {r.status for r in found} <= {"ok", "pruned"}
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_sigterm_ends_all_workers(tmp_path):
     path = small.study(tmp_path, combinations=LONG, meters=("time",))
     sweep = small.started("-m", "htpbench", "sweep", path, "--workers", 3, cwd=tmp_path)
@@ -185,6 +193,7 @@ def command_of(process):
         return ""
 
 
+@pytest.mark.processes
 def test_a_worker_s_error_ends_the_sweep_and_is_told(tmp_path):
     path = small.study(tmp_path, meters=("accuracy",))
     (tmp_path / "motion.npz").write_bytes(b"no archive")
@@ -200,6 +209,8 @@ def test_wrong_numbers_are_refused(tmp_path, monkeypatch, capsys, wrong):
     assert "more than 0" in capsys.readouterr().err
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_workers_import_nothing_from_the_working_folder(tmp_path):
     (tmp_path / "statistics.py").write_text("open('ran', 'a').write('x')\n")
     path = small.study(tmp_path, combinations=LONG[:2])
@@ -224,6 +235,7 @@ def test_the_address_of_a_storage_goes_by_the_environment(monkeypatch, words):
     assert workers.STORAGE not in os.environ
 
 
+@pytest.mark.processes
 def test_a_worker_that_was_killed_is_mentioned(caplog):
     command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
     with workers.helped(command, 1):
@@ -233,6 +245,7 @@ def test_a_worker_that_was_killed_is_mentioned(caplog):
     assert re.fullmatch(r"worker pid \d+ was killed \(SIGKILL\); .*", *caplog.messages)
 
 
+@pytest.mark.processes
 def test_a_worker_that_we_end_is_not_mentioned(caplog):
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     with pytest.raises(KeyboardInterrupt), workers.helped(command, 1):
@@ -276,6 +289,8 @@ def test_wrong_wishes_for_jobs_are_refused(tmp_path, monkeypatch, capsys, wrong,
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_jobs_of_a_cluster(tmp_path, monkeypatch):
     """submitit's own executor runs them here; a Slurm server is not needed."""
     pytest.importorskip("submitit", reason="the extra htpbench[slurm] is not installed")
