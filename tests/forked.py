@@ -87,7 +87,7 @@ class Forked:
     """`python ARGUMENTS`, forked; stands for a Popen with pipes of text."""
 
     def __init__(self, server, arguments, cwd, environment):
-        self.args, self.returncode = arguments, None
+        self.args, self.stdin, self.returncode = arguments, None, None
         pipes = os.pipe(), os.pipe()
         self.stdout, self.stderr = (open(read) for read, _ in pipes)  # noqa: SIM115
         request = {"arguments": arguments, "cwd": str(cwd), "environment": environment}

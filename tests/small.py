@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -275,7 +276,11 @@ def end_what_runs():
     while RUNNING:
         process = RUNNING.pop()
         process.kill()
-        finished(process)
+        process.wait(60)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def finished(process):
