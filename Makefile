@@ -18,7 +18,7 @@ sweep: .venv/.installed
 	$(BIN)/htpbench sweep demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: .venv/.installed
 	$(BIN)/htpbench check

@@ -51,7 +51,7 @@ for step in $steps; do
         steps) run steps 100 "$python" -m benchmarks.gpu.steps $rehearse --results "$out/results" --seconds "${STEPS_SECONDS:-80}" ;;
         training)
             seconds=$(($(left) - 35))
-            [[ $rehearse ]] && seconds=8
+            [[ $rehearse ]] && seconds=${TRAINING_SECONDS:-8}
             run training $((seconds + 33)) "$python" -m benchmarks.gpu.training $rehearse \
                 --out "$out/weights" --data "$data" --seconds "$seconds" ${begin:+--begin "$begin"} ;;
     esac

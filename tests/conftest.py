@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 import tempfile
 
@@ -8,6 +9,8 @@ import torch
 from checkpoints import TINY, Golden
 from hypothesis import settings
 
+from htpbench.datasets import synthetic
+from htpbench.motion import dataset
 from htpbench.systems.registry import (
     BACKBONES,
     DATASETS,
@@ -21,6 +24,8 @@ from htpbench.systems.registry import (
 REGISTRIES = [BACKBONES, DATASETS, METERS, METRICS, PRUNERS, RECOVERERS]
 
 torch.set_num_threads(1)
+# A shell's background job ignores Ctrl-C, which tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # `pytest --hypothesis-profile=long tests/test_fuzz*.py` looks farther than a commit has time for.
 settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.register_profile("long", deadline=None, database=None, max_examples=3000)
@@ -28,6 +33,15 @@ settings.load_profile("quick")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each has one of its own
     own = tempfile.TemporaryDirectory(prefix="htpbench-tests-")
     tempfile.tempdir = os.environ["TMPDIR"] = own.name
+
+
+@pytest.fixture(autouse=True, scope="session")
+def motion_is_drawn_once():
+    """For whoever opens and evaluates it; tests of that import the functions themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "people", small.drawn)
+        patch.setattr(dataset, "make_views", small.viewed)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +54,12 @@ def registries_as_before(monkeypatch):
     for name in set(sys.modules) - before:
         if name.startswith(IMPORTED):
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    yield
+    small.end_what_runs()
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from functools import cache
+from contextlib import suppress
+from functools import cache, lru_cache
 from pathlib import Path
 
+import forked
 import numpy as np
 import torch
 from paths import ROOT
@@ -22,10 +24,13 @@ from htpbench.meters.accuracy import RULED
 from htpbench.meters.selection import LINKS, STAGES, WINDOWS
 from htpbench.meters.time import ON_GPU
 from htpbench.motion.dataset import Motion
+from htpbench.motion.filming import make_views
+from htpbench.motion.people import people
 from htpbench.motion.skeleton import PARENTS
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.records.measurement import Measurement
+from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
@@ -34,6 +39,7 @@ from htpbench.systems.registry import BACKBONES
 NETWORK = "mixste.tiny-9"
 PRUNED = "mixste.tiny-9+tps:3@1+tri"
 UNBUILT = "stcformer-27"  # known, and without code
+RUNNING = []  # the processes that this test has started
 OBJECTIVES = {
     "cost": ("cost.flops", "cost.params"),
     "time": ("time.forward", "time.first"),
@@ -42,10 +48,25 @@ OBJECTIVES = {
 
 
 @cache
+def drawn(seed=0):
+    """The people of "synthetic", who take a second; their clips cannot be changed."""
+    clips = people(seed)
+    for clip in clips:
+        clip.positions.flags.writeable = False
+    return clips
+
+
+@lru_cache(4)
+def viewed(clips, *how):
+    """Their views, which studies of the same motion share: whoever evaluates copies them."""
+    return make_views(clips, *how)
+
+
+@cache
 def clips():
     """Two clips to train on and two to test on, 20 to 23 frames each: (clip, positions)."""
-    drawn = Synthetic()
-    chosen = [*drawn.motion("train")[:2], *drawn.motion("test")[:2]]
+    motion = Synthetic()
+    chosen = [*motion.motion("train")[:2], *motion.motion("test")[:2]]
     return [(clip, clip.positions[100 : 120 + i]) for i, clip in enumerate(chosen)]
 
 
@@ -94,6 +115,12 @@ def study(folder, text="", name="small", combinations=(NETWORK, PRUNED), meters=
     path = Path(folder) / f"{name}.toml"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@cache
+def committed():
+    """The committed rows; nobody changes results, which are read once for all tests."""
+    return Results.read(ROOT / "results")
 
 
 @cache
@@ -211,18 +238,51 @@ def quick(patch):
     patch.setattr("htpbench.report.build.figures", lambda *_: [])
 
 
+def environment():
+    """The variables of a process that is started."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+
+
+@cache
+def warm():
+    """The process that all others of these tests are forked from."""
+    return forked.Server(environment())
+
+
 def started(*arguments, cwd):
-    """Python with `arguments` in a process of its own, not waited for."""
-    return subprocess.Popen(
+    """Python with `arguments` in a process of its own, warm, not waited for."""
+    if not forked.POSSIBLE:
+        return launched(*arguments, cwd=cwd)
+    RUNNING.append(forked.Forked(warm(), [*map(str, arguments)], cwd, environment()))
+    return RUNNING[-1]
+
+
+def launched(*arguments, cwd):
+    """The same as a shell starts it: where how it starts is the point."""
+    process = subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background job ignores Ctrl-C and hands that on.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    RUNNING.append(process)
+    return process
+
+
+def end_what_runs():
+    """Kill what was started and still runs: a test that fails leaves no process to the next."""
+    while RUNNING:
+        process = RUNNING.pop()
+        process.kill()
+        process.wait(60)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def finished(process):

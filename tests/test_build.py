@@ -175,6 +175,7 @@ def test_each_figure_is_written_where_its_data_are(tmp_path):
         assert drawn == ({f"demo{kind}.png", f"demo{kind}.svg"} if kind else set())
 
 
+@pytest.mark.slow
 def test_a_report_that_was_deleted_comes_back_to_the_byte(tmp_path):
     mine = STUDY.model_copy(
         update={

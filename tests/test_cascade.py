@@ -232,6 +232,7 @@ def front_of(found, objectives=("cost.flops", "accuracy.mpjpe")):
     }
 
 
+@pytest.mark.slow
 def test_a_real_space_has_the_same_front_and_a_second_sweep_predicts_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("htpbench.measuring.prediction.BATCH", 1)
     monkeypatch.setattr(counting, "measure", small.quick_cost)

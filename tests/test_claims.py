@@ -28,6 +28,7 @@ sys.stdin.read()
 def dead():
     """The owner that a process of this host was."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    small.RUNNING.append(process)
     owner = {"host": claims.host(), "process": process.pid, "born": born(process.pid)}
     assert alive(owner, 1e9), "however old its claim is"
     process.communicate(b"\n")
@@ -87,9 +88,11 @@ print(at, flush=True)
 """
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_ctrl_c_at_any_moment_leaves_no_claim_and_no_lock(tmp_path):
     """Before every third line of claims.py, and of the locks and files that it uses."""
-    process = small.started("-c", INTERRUPTED, cwd=tmp_path)
+    process = small.launched("-c", INTERRUPTED, cwd=tmp_path)
     try:
         out, err = process.communicate(timeout=60)
     finally:
@@ -104,6 +107,7 @@ def test_what_the_dead_held_is_free_and_their_number_is_told(tmp_path, left):
     path.parent.mkdir()
     if left == "zombie":
         process = subprocess.Popen([sys.executable, "-c", ""])
+        small.RUNNING.append(process)
         owner = {"host": claims.host(), "process": process.pid, "born": born(process.pid)}
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     else:
@@ -133,6 +137,8 @@ def test_what_was_taken_over_is_not_given_back_by_who_held_it_before(tmp_path):
     assert path.exists()
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [False, True], ids=["new", "of the dead"])
 def test_many_takers_have_one_winner(tmp_path, free):
     (tmp_path / "claims").mkdir()
@@ -152,6 +158,7 @@ def test_many_takers_have_one_winner(tmp_path, free):
         )
         for _ in range(8)
     ]
+    small.RUNNING.extend(takers)
     won = [int(taker.stdout.readline()) for taker in takers]  # all live until the last has tried
     for taker in takers:
         taker.communicate("", timeout=30)
@@ -206,6 +213,8 @@ def private(tmp_path, monkeypatch):
     monkeypatch.setattr(devices.tempfile, "tempdir", None)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_who_wants_a_device_alone_gets_it_from_those_who_share_it(tmp_path, private):
     sharing = [holder(tmp_path, "cpu", 1000, True, 0.05) for _ in range(2)]  # never free by chance
     begun = time.monotonic()
@@ -246,6 +255,7 @@ def refused(device, shared):
         return True
 
 
+@pytest.mark.processes
 def test_a_device_is_free_when_its_holder_was_killed(tmp_path, private, monkeypatch):
     """Whoever times a GPU needs the CPU that launches its work; all of them may be shared."""
     monkeypatch.setattr(devices, "gpu_id", UUIDS.get)

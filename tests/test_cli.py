@@ -66,7 +66,7 @@ def test_help_imports_nothing_heavy():
 
 def test_runs_as_a_module(tmp_path):
     code, out, err = small.finished(
-        small.started("-m", "htpbench", "plan", small.PRUNED, cwd=tmp_path)
+        small.launched("-m", "htpbench", "plan", small.PRUNED, cwd=tmp_path)
     )
     assert (code, err) == (0, "") and small.PRUNED in out
 
@@ -161,6 +161,7 @@ def test_run_measures_and_prints(call, tmp_path):
     assert all(row.status == "ok" for row in rows)
 
 
+@pytest.mark.slow
 def test_run_times_by_default(call, tmp_path):
     code, out, _ = call("run", small.NETWORK)
     assert code == 0 and "forward" in out
@@ -177,6 +178,7 @@ def test_doctor_is_well_and_writes_nothing(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "fault"),
     [("torch", "ImportError"), ("fvcore", "ImportError"), ("fvcore", "SystemExit")],

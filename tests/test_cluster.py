@@ -112,6 +112,8 @@ def test_no_key_and_no_trial_knows_of_jobs(tmp_path):
     assert len(names) == 1
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_jobs_of_a_cluster(tmp_path, monkeypatch):
     """submitit's own executor runs them here; a Slurm server is not needed."""
     pytest.importorskip("submitit", reason="the extra htpbench[slurm] is not installed")

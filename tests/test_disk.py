@@ -113,19 +113,22 @@ def test_a_full_disk_leaves_no_claim(tmp_path):
     assert list((tmp_path / "claims").iterdir()) == []
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_a_full_disk_while_two_workers_write(tmp_path):
-    path = small.study(tmp_path, SPACE.format(2), combinations=LONG[:6])
+    path = small.study(tmp_path, SPACE.format(2), combinations=LONG[:4])
     command = ("-m", "htpbench", "sweep", path, "--workers", 2)
-    with full_at(2500):
-        code, _, err = small.finished(small.started(*command, cwd=tmp_path))
+    with full_at(2500):  # a start inherits the limit
+        code, _, err = small.finished(small.launched(*command, cwd=tmp_path))
     told((code, err))
     assert "Traceback" not in err
     assert list((tmp_path / "results").rglob("claims/*")) == []
     code, _, err = small.finished(small.started(*command, cwd=tmp_path))
     assert code == 0, err
-    complete(tmp_path, LONG[:6], searched=2)
+    complete(tmp_path, LONG[:4], searched=2)
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_reports_are_written(tmp_path, call):
     path = small.study(tmp_path, meters=("cost", "accuracy"))
     reports = tmp_path / "reports" / "local" / "small"
@@ -193,10 +196,12 @@ def test_a_line_cut_in_the_middle_of_a_results_file_loses_its_row_alone(tmp_path
     assert set(found.values()) == {1} and len(found) == 2 * len(small.metrics("cost"))
 
 
+# Neither counts nor draws, which takes seconds; the rows are as many.
+QUICK = "import pytest, small; small.quick(pytest.MonkeyPatch()); small.cli.main()"
 MOUNTED = """
 set -e
 mount -t tmpfs -o size=16m tmpfs disk
-cd disk && cp ../small.toml . && {sweep} > /dev/null 2>&1
+cp -r before/. disk && cd disk
 rm results/*/small.0.jsonl
 {fault}
 set +e
@@ -206,6 +211,8 @@ set +e
 """
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "repair", "said"),
     [
@@ -219,10 +226,14 @@ def test_a_file_system_of_its_own(tmp_path, fault, repair, said):
     tried = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
     if not shutil.which("unshare") or subprocess.run(tried, capture_output=True).returncode:
         pytest.skip("no file system may be mounted here")
-    small.study(tmp_path)
-    (tmp_path / "disk").mkdir()
+    path = small.study(tmp_path)
+    for name in ("before", "disk"):
+        (tmp_path / name).mkdir()
+    path.rename(tmp_path / "before" / path.name)
+    quick = small.started("-c", QUICK, "sweep", path.name, cwd=tmp_path / "before")
+    assert small.finished(quick)[0] == 0
     script = MOUNTED.format(
-        sweep="$PYTHON -m htpbench sweep small.toml", fault=fault, repair=repair
+        sweep=f"$PYTHON -c '{QUICK}' sweep small.toml", fault=fault, repair=repair
     )
     done = small.started(
         "-c",

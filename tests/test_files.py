@@ -118,6 +118,7 @@ def test_toml_that_is_none_or_takes_for_ever(tmp_path, content, words):
         files.load_toml(tmp_path / "a.toml")
 
 
+@pytest.mark.slow
 def test_titles_are_utf8_in_every_locale(tmp_path):
     path = small.study(tmp_path)
     text = path.read_text(encoding="utf-8").replace('title = "small"', 'title = "Übergröße"')

@@ -186,6 +186,7 @@ def studies(folder):
     ]
 
 
+@pytest.mark.slow
 @slower
 @given(lines, broken)
 def test_rows_are_reported_or_skipped_by_their_line(folder, studies, found, cuts):

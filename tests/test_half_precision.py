@@ -43,6 +43,7 @@ def velocity_gradients(device):
     return [gradient(lifter, lift, poses2d, targets) for lift in (*lifts, all_in_bfloat16)]
 
 
+@pytest.mark.slow
 def test_the_velocity_keeps_its_gradient():
     whole, blocks, everything = velocity_gradients("cpu")
     kept, lost = (1 - torch.cosine_similarity(whole, x, dim=0) for x in (blocks, everything))

@@ -86,6 +86,8 @@ def killed(folder, verb, rng, lasts):
     return small.finished(process)[0]
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_killed_command_ends_well_when_repeated(tmp_path, verb):
     rng = random.Random(verb)

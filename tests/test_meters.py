@@ -208,7 +208,7 @@ def test_a_metric_cannot_take_a_name_of_ours(tmp_path):
 def test_a_distribution_that_is_broken_is_named(tmp_path):
     distribution(tmp_path, "[htpbench.meters]\nwidth = mine:Width\n", "")
     (tmp_path / "mine.py").write_text("1 / 0")
-    done = small.started("-m", "htpbench", "ls", cwd=tmp_path)
+    done = small.launched("-m", "htpbench", "ls", cwd=tmp_path)
     code, _, err = small.finished(done)
     assert code == 2 and "Traceback" not in err
     assert "the meter 'width' of the installed htpbench-fastest (mine:Width) cannot be" in err

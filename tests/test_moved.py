@@ -6,9 +6,9 @@ from functools import cache
 
 import planned
 import pytest
+import small
 from paths import ROOT
 
-from htpbench.records.results import Results
 from htpbench.report import build
 from htpbench.study import loading
 
@@ -36,7 +36,7 @@ def committed():
 def test_committed_reports_are_what_their_rows_say(name, tmp_path, monkeypatch):
     for figures in ("figures", "regime_figures"):
         monkeypatch.setattr(build, figures, lambda *_: [])
-    build.report_study(loading.load(name), Results.read(ROOT / "results"), tmp_path)
+    build.report_study(loading.load(name), small.committed(), tmp_path)
     written = sorted((tmp_path / name).iterdir())
     expected = [path for path in (REPORTS / name).iterdir() if path.suffix in TEXTS]
     assert [path.name for path in written] == sorted(path.name for path in expected)

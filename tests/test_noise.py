@@ -151,6 +151,8 @@ class Poison(Meter):
 """
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_an_error_that_stays_costs_one_combination(tmp_path):
     """As CUDA's do: the process ends, and the others go on in a new one."""
     (tmp_path / "poison.py").write_text(BROKEN)

@@ -132,6 +132,7 @@ def test_what_came_while_lifting_stays(call, tmp_path, monkeypatch):
     assert (tmp_path / "out.npz").read_text() == "mine"
 
 
+@pytest.mark.processes
 def test_two_lifts_to_one_file_both_end_well(tmp_path):
     small.motion_file(tmp_path)
     two = [small.started("-m", "htpbench", *LIFT, "poses.npz", cwd=tmp_path) for _ in range(2)]

@@ -159,6 +159,7 @@ save(draw, Path("out"), "figure")
 """
 
 
+@pytest.mark.slow
 def test_a_matplotlibrc_in_the_working_folder_changes_no_byte(tmp_path):
     drawn = []
     for name, content in (("none", None), ("other", RC), ("pipe", ...)):
@@ -167,7 +168,7 @@ def test_a_matplotlibrc_in_the_working_folder_changes_no_byte(tmp_path):
             os.mkfifo(tmp_path / name / "matplotlibrc")
         elif content is not None:
             (tmp_path / name / "matplotlibrc").write_bytes(content)
-        code, _, err = small.finished(small.started("-c", DRAW, cwd=tmp_path / name))
+        code, _, err = small.finished(small.launched("-c", DRAW, cwd=tmp_path / name))
         assert code == 0 and err == "", err
         drawn.append({path.name: path.read_bytes() for path in (tmp_path / name / "out").iterdir()})
     assert len(drawn[0]) == 2 and all(each == drawn[0] for each in drawn)

@@ -65,6 +65,7 @@ def test_a_network_from_its_name():
     assert htpbench.load(small.PRUNED, pipeline="seq2frame").centred
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_readme_run(tmp_path):
     program, pruner = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
@@ -73,5 +74,5 @@ def test_the_programs_of_the_readme_run(tmp_path):
     assert found["poses"].shape == (1, 81, 17, 3)
     (tmp_path / "my_pruner.py").write_text(pruner)
     command = ("--import", "my_pruner.py", "cost", "mixste.tiny-81+first:9@1+tri")
-    code, out, err = small.finished(small.started("-m", "htpbench", *command, cwd=tmp_path))
+    code, out, err = small.finished(small.launched("-m", "htpbench", *command, cwd=tmp_path))
     assert code == 0 and "first:9@1" in out, err

@@ -46,6 +46,7 @@ def test_an_unpruned_network_serves_two_regimes(tmp_path):
     assert len(told) == 8
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_measures_reports_and_does_neither_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     small.quick(monkeypatch)

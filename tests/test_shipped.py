@@ -3,10 +3,9 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
+import small
 from paths import ROOT
 
 from htpbench.cli.launch import app
@@ -112,8 +111,6 @@ def test_the_pruner_of_the_readme_works(tmp_path):
     _, block = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     (tmp_path / "my_pruner.py").write_text(block)
     command = ["--import", "my_pruner.py", "cost", "mixste.tiny-9+first:3@1+tri"]
-    done = subprocess.run(
-        [sys.executable, "-m", "htpbench", *command], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "mixste.tiny-9+first:3@1+tri" in done.stdout
+    code, out, err = small.finished(small.started("-m", "htpbench", *command, cwd=tmp_path))
+    assert code == 0, err
+    assert "mixste.tiny-9+first:3@1+tri" in out

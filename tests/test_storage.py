@@ -145,6 +145,8 @@ def asked(url):
     return found
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_two_workers_on_a_server_lose_nothing_when_killed(server, tmp_path):
     names = [small.NETWORK, small.PRUNED, "mixste.tiny-27", "mixste.tiny-27+tps:9@1+tri"]
     path = small.study(tmp_path, SEARCHED, combinations=names, meters=("cost", "accuracy"))

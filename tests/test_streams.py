@@ -61,11 +61,12 @@ def test_a_full_output_is_told(line):
     assert "Traceback" not in err and "ignored" not in err
 
 
+@pytest.mark.processes
 def test_ctrl_c_while_modules_are_imported_is_quiet(tmp_path):
     """The entry point itself imports nothing that takes time; the rest is slow on purpose."""
     (tmp_path / "cyclopts.py").write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        found = small.started(
+        found = small.launched(
             "-c", "import sys; sys.path.insert(0, ''); from htpbench.cli import main; main()",
             cwd=tmp_path,
         )  # fmt: skip
@@ -210,6 +211,7 @@ with device_lock("cpu", shared=sys.argv[1] == "shared"):
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("how", ["shared", "alone"])
 def test_who_waits_says_for_whom(temporary, tmp_path, monkeypatch, caplog, how):
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -224,6 +226,7 @@ def test_who_waits_says_for_whom(temporary, tmp_path, monkeypatch, caplog, how):
     small.finished(holder)
 
 
+@pytest.mark.processes
 def test_who_waits_for_a_measurement_says_for_whom(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
     code = (
@@ -249,7 +252,7 @@ def test_a_wait_of_no_length_says_nothing(temporary, caplog):
 def test_a_process_is_described_by_its_command_without_secrets():
     code = "import time; print(flush=True); time.sleep(60)"
     words = ["/x/htpbench", "run", "--storage", "postgresql://u:s3cr@et@h/d", "\x1b[2J", "a" * 200]
-    process = small.started("-c", code, *words, cwd="/")
+    process = small.launched("-c", code, *words, cwd="/")
     process.stdout.readline()
     said = described(process.pid)
     process.kill()
@@ -289,6 +292,7 @@ def test_a_log_gets_a_line_for_each_finished_unit(tmp_path):
     assert lines[2:] == [f"{done}/1000 x" for done in range(10, 1001, 10)]
 
 
+@pytest.mark.processes
 def test_waiting_does_not_wake_the_machine_once_it_is_said(temporary, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)

@@ -50,6 +50,7 @@ def trials(folder):
             optuna.load_study(study_name=s.study_name, storage=storage).trials]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     path = small.study(tmp_path, meters=("cost", "time", "accuracy", "selection"))
@@ -88,7 +89,8 @@ def test_to_the_end_and_again(monkeypatch, capsys, tmp_path):
     assert small.PRUNED in capsys.readouterr().out
 
 
-def test_a_lost_row_alone_is_written_again(tmp_path):
+def test_a_lost_row_alone_is_written_again(tmp_path, monkeypatch):
+    small.quick(monkeypatch)
     path = small.study(tmp_path, meters=("time", "accuracy"))
     sweep(bench(path, tmp_path / "r"))
     file = row_file(tmp_path / "r")
@@ -257,6 +259,8 @@ def test_a_measurement_that_takes_too_long_is_a_row(tmp_path, monkeypatch):
     assert {row.status for row in sweep(bench(path, tmp_path / "r"))} == {"ok"}
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_wait_for_a_device_does_not_count(tmp_path):
     waiting = bench(small.study(tmp_path, meters=("time",)), tmp_path / "r", timeout=20.0)
     code = "import time; from htpbench.bench.devices import device_lock as lock\n"
@@ -317,10 +321,10 @@ def lines(folder):
     return files[0].read_bytes().split(b"\n")[:-1] if files else []
 
 
-def stopped_in_the_middle(path, folder, sent, rng, most):
+def stopped_in_the_middle(path, folder, sent, rng, most, start=small.started):
     """Starts a sweep and sends a signal after some more rows; returns the finished process."""
     wanted = len(lines(folder / "results")) + rng.randint(1, most)
-    process = small.started("-m", "htpbench", "sweep", path, cwd=folder)
+    process = start("-m", "htpbench", "sweep", path, cwd=folder)
     deadline = time.monotonic() + 90
     while len(lines(folder / "results")) < wanted and process.poll() is None:
         assert time.monotonic() < deadline, "no rows"
@@ -330,6 +334,8 @@ def stopped_in_the_middle(path, folder, sent, rng, most):
     return small.finished(process)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_path):
     rng = random.Random(0)
     path = small.study(tmp_path, combinations=LONG, meters=("time", "accuracy"))
@@ -363,10 +369,14 @@ def test_killed_at_random_moments_no_row_is_lost_and_none_is_there_twice(tmp_pat
     assert states[TrialState.RUNNING] == 0 and states[TrialState.COMPLETE] == len(LONG)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_ends_cleanly_and_the_same_command_resumes(tmp_path, sent, expected):
     path = small.study(tmp_path, combinations=LONG, meters=("time", "accuracy"))
-    code, out, err = stopped_in_the_middle(path, tmp_path, sent, random.Random(1), most=20)
+    code, out, err = stopped_in_the_middle(
+        path, tmp_path, sent, random.Random(1), most=20, start=small.launched
+    )
     assert code == expected and "the same command resumes" in err
     assert "Traceback" not in out + err
     assert list((tmp_path / "results").rglob("claims/*")) == []

@@ -40,7 +40,7 @@ class Rounds(Meter):
         raise NotImplementedError
 
     def processes(self, context):
-        return 2
+        return {processes}
 
     def together(self, context, combinations, begin):
         print("a meter may print")
@@ -75,10 +75,21 @@ ANSWERS = {
 }
 
 
-def meter(folder, fault="pass", answer="found", pause=0.01):
+# The command line that neither counts nor draws: what is killed is the meter above.
+LIGHT = """
+import small
+from htpbench.measuring import counting
+from htpbench.report import build
+counting.measure, build.figures = small.quick_cost, lambda *_: []
+small.cli.main()
+"""
+
+
+def meter(folder, fault="pass", answer="found", pause=0.01, processes=2):
     """Write the meter; returns its path."""
     path = Path(folder) / "rounds.py"
     filled = METER.replace("{fault}", fault).replace("{answer}", answer)
+    filled = filled.replace("{processes}", str(processes))
     path.write_text(filled.replace("{pause}", str(pause)))
     return path
 
@@ -100,11 +111,19 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "text"), [*(("fault", text) for text in FAULTS), *(("answer", a) for a in ANSWERS)]
+    ("kind", "text", "processes"),
+    [
+        # A process costs seconds: the first of each kind alone is tried with a second one.
+        (kind, text, 1 + (number == 0))
+        for kind, texts in (("fault", FAULTS), ("answer", ANSWERS))
+        for number, text in enumerate(texts)
+    ],
 )
-def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text):
-    import_file(meter(tmp_path, **{kind: text}))
+def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text, processes):
+    import_file(meter(tmp_path, **{kind: text}, processes=processes))
     rows = measured(tmp_path, timeout=2.0)
     for name, kept in zip(NAMES, (9, 3, 5, 7), strict=True):
         row = rows[name]["rounds.kept"]
@@ -112,9 +131,11 @@ def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text):
             status, reason = (FAULTS | ANSWERS)[text]
             assert row.status == status and reason in row.reason
         else:
-            assert (row.status, row.value) == ("ok", 2 * kept)
+            assert (row.status, row.value) == ("ok", processes * kept)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
     import_file(meter(tmp_path))
     first, again = measured(tmp_path), measured(tmp_path)
@@ -125,6 +146,7 @@ def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
     assert {rows["rounds.of"].value for rows in first.values()} == {len(NAMES)}
 
 
+@pytest.mark.processes
 def test_an_error_of_the_user_ends_the_run_with_its_words(tmp_path):
     import_file(meter(tmp_path, fault="raise BenchError('mend your disk')"))
     with pytest.raises(BenchError, match="mend your disk"):
@@ -132,6 +154,8 @@ def test_an_error_of_the_user_ends_the_run_with_its_words(tmp_path):
     assert Store(tmp_path / "results").read() == []
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_a_process_that_cannot_begin_is_one_failure_for_all(tmp_path):
     import_file(meter(tmp_path, answer="found"))
     path = tmp_path / "rounds.py"
@@ -154,12 +178,14 @@ def alive(process):
         return False
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["child", "parent"])
 def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
     """The numbers of the others stay, and the same command ends well."""
     import_file(meter(tmp_path, pause=0.05))
     path, rng = study(tmp_path), random.Random(victim)
-    command = ["-m", "htpbench", "--import", "rounds.py", "sweep", path.name]
+    command = ["-c", LIGHT, "--import", "rounds.py", "sweep", path.name]
     for kill in range(KILLS):
         results = f"results{kill}"
         process = small.started(*command, "--results", results, cwd=tmp_path)
@@ -193,6 +219,8 @@ def test_killed_at_any_moment_every_key_is_there_once(tmp_path, victim):
                 assert json.loads(text)["process"] in (0, 1)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_damaged_lines_of_an_earlier_run_are_measured_again(tmp_path, monkeypatch):
     import_file(meter(tmp_path))
     with monkeypatch.context() as stopped, pytest.raises(ZeroDivisionError):
@@ -219,6 +247,8 @@ STRANGER = "begin(parse('mixste.tiny-9+tps:8@1+tri')) or os._exit(3) if kept == 
 HOLDS = "(subprocess.Popen(['sleep', '30']), time.sleep(60)) if kept == 5 else 0"
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "lost"), [(STRANGER, 4), (HOLDS, 1)])
 def test_whoever_dies_the_run_ends(tmp_path, fault, lost):
     path = meter(tmp_path, fault=fault)

@@ -115,6 +115,8 @@ def steps_done(state):
     return int(load_bytes(state.read_bytes())["step"])
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, often):
     asked = recipe(data, steps=20, any_schedule=True)
     whole = train(asked, tmp_path / "whole")

@@ -77,6 +77,8 @@ def killed(path, folder, arguments, kills, seed):
     return early
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_twenty_kills_lose_nothing_and_measure_nothing_twice(tmp_path):
     names = [*LONG, *(name.replace("tiny-9", "tiny-27") for name in LONG)]
     text = SPACE.format(6)
@@ -94,6 +96,8 @@ def test_twenty_kills_lose_nothing_and_measure_nothing_twice(tmp_path):
     assert len(ended) == 6
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_two_workers_and_one_who_joins_share_the_work(tmp_path):
     path = small.study(tmp_path, combinations=LONG, meters=("cost", "accuracy"))
     command = ("-m", "htpbench", "sweep", path)
@@ -138,6 +142,8 @@ def front(rows):
     }
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_brute_force_with_the_cascade_finds_the_same_front_by_one_and_by_two(tmp_path):
     path = small.study(tmp_path, BRUTE, combinations=[], meters=("cost", "accuracy"))
     rows = {}
@@ -154,6 +160,8 @@ def test_brute_force_with_the_cascade_finds_the_same_front_by_one_and_by_two(tmp
         assert {r.status for r in found} <= {"ok", "pruned"}
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_sigterm_ends_all_workers(tmp_path):
     path = small.study(tmp_path, combinations=LONG, meters=("time",))
     sweep = small.started("-m", "htpbench", "sweep", path, "--workers", 3, cwd=tmp_path)
@@ -184,6 +192,7 @@ def command_of(process):
         return ""
 
 
+@pytest.mark.processes
 def test_a_worker_s_error_ends_the_sweep_and_is_told(tmp_path):
     path = small.study(tmp_path, meters=("accuracy",))
     (tmp_path / "motion.npz").write_bytes(b"no archive")
@@ -199,15 +208,17 @@ def test_wrong_numbers_are_refused(tmp_path, monkeypatch, capsys, wrong):
     assert "more than 0" in capsys.readouterr().err
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_workers_import_nothing_from_the_working_folder(tmp_path):
     (tmp_path / "statistics.py").write_text("open('ran', 'a').write('x')\n")
-    path = small.study(tmp_path, combinations=LONG[:4])
+    path = small.study(tmp_path, combinations=LONG[:2])
     start = "import sys; sys.path.remove(''); from htpbench.cli import main; main()"
     command = ("-c", start, "sweep", path, "--workers", 2)
-    code, _, err = small.finished(small.started(*command, cwd=tmp_path))
+    code, _, err = small.finished(small.launched(*command, cwd=tmp_path))
     assert code == 0 and not (tmp_path / "ran").exists(), err
     clean_rows = Store(tmp_path / "results").read()
-    assert {row.combination for row in clean_rows} == set(LONG[:4])
+    assert {row.combination for row in clean_rows} == set(LONG[:2])
 
 
 @pytest.mark.parametrize("words", [["--storage", "URL"], ["--storage=URL"]])
@@ -223,6 +234,7 @@ def test_the_address_of_a_storage_goes_by_the_environment(monkeypatch, words):
     assert workers.STORAGE not in os.environ
 
 
+@pytest.mark.processes
 def test_a_worker_that_was_killed_is_mentioned(caplog):
     command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
     with workers.helped([command]):
@@ -232,6 +244,7 @@ def test_a_worker_that_was_killed_is_mentioned(caplog):
     assert re.fullmatch(r"worker pid \d+ was killed \(SIGKILL\); .*", *caplog.messages)
 
 
+@pytest.mark.processes
 def test_a_worker_that_we_end_is_not_mentioned(caplog):
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     with pytest.raises(KeyboardInterrupt), workers.helped([command]):
