@@ -97,7 +97,11 @@ def found(path: Path) -> list[Path]:
     """The BVH files at a path, of any case; those that are hidden are left out and counted."""
     if not os.path.isdir(path):
         return [path]
-    every = [one for one in sorted(path.rglob("*")) if one.suffix.lower() == ".bvh"]
+    every = [
+        one
+        for one in sorted(path.rglob("*"))
+        if one.suffix.lower() == ".bvh" and not os.path.isdir(one)
+    ]
     seen = [
         one
         for one in every
