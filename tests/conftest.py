@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from htpbench.systems.registry import (
     BACKBONES,
+    DATASETS,
     IMPORTED,
     METERS,
     METRICS,
@@ -17,7 +18,7 @@ from htpbench.systems.registry import (
     RECOVERERS,
 )
 
-REGISTRIES = [BACKBONES, METERS, METRICS, PRUNERS, RECOVERERS]
+REGISTRIES = [BACKBONES, DATASETS, METERS, METRICS, PRUNERS, RECOVERERS]
 
 torch.set_num_threads(1)
 # `pytest --hypothesis-profile=long tests/test_fuzz*.py` looks farther than a commit has time for.

@@ -129,7 +129,7 @@ def test_who_lies_is_not_turned_and_who_floats_beside_the_floor_is_doubtful(clip
         1,
     )
     for offset in ([-3000, 0, 0], [0, 0, 2000]):  # either may be meant; neither can be
-        with pytest.raises(BenchError, match="z is not up: .* 1.00 of the way along x"):
+        with pytest.raises(BenchError, match=r"z is not up: .* 1.00 of the way along x"):
             sound.upward(each(lying, lambda p: p + np.float32(offset)), "checked", axes)  # noqa: B023
 
 
