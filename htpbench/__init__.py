@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from htpbench.errors import BenchError
     from htpbench.meters import Meter
     from htpbench.motion.clip import Clip, Take
     from htpbench.motion.dataset import Dataset, Motion
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from htpbench.network.contracts import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
     from htpbench.network.load import load
     from htpbench.records.measurement import Measurement
+    from htpbench.systems.cards import BackboneCard
     from htpbench.systems.combination import parse
     from htpbench.systems.metric import Metric, PoseMetric
     from htpbench.systems.registry import (
@@ -36,6 +38,8 @@ __all__ = [
     "PRUNERS",
     "RECOVERERS",
     "Backbone",
+    "BackboneCard",
+    "BenchError",
     "Block",
     "Clip",
     "Dataset",
@@ -55,6 +59,7 @@ __all__ = [
     "parse",
 ]
 PLACES = {
+    "errors": ["BenchError"],
     "meters": ["Meter"],
     "motion.clip": ["Clip", "Take"],
     "motion.dataset": ["Dataset", "Motion"],
@@ -70,6 +75,7 @@ PLACES = {
     ],
     "network.load": ["load"],
     "records.measurement": ["Measurement"],
+    "systems.cards": ["BackboneCard"],
     "systems.combination": ["parse"],
     "systems.metric": ["Metric", "PoseMetric"],
     "systems.registry": ["BACKBONES", "DATASETS", "METERS", "METRICS", "PRUNERS", "RECOVERERS"],

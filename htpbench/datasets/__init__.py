@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
-from htpbench.errors import BenchError, unknown
+from htpbench.errors import BenchError, TimedOut, unknown
 from htpbench.motion.dataset import Dataset
 from htpbench.systems.registry import DATASETS, imported_line
 
@@ -34,17 +35,34 @@ def open_data(spec: str) -> Dataset:
         raise unknown("data set", scheme, DATASETS.names())
     cls = DATASETS.load(scheme)
     given = options(scheme, cls, dict(each.split("=", 1) for each in told))
-    try:
+    if scheme in DATASETS.shipped:
         return cls(path, **given)
-    except (BenchError, KeyboardInterrupt, MemoryError):
-        raise
-    except Exception as error:  # the code may be another's, whatever goes wrong in it
-        if scheme in DATASETS.shipped:
+    made = blamed(cls, f"the data set {scheme!r} cannot read {path!r}", cls)(path, **given)
+    for name, kind in (("name", str), ("fingerprint", str), ("card", dict)):
+        if not isinstance(found := getattr(made, name, None), kind):
+            raise BenchError(
+                f"the data set {scheme!r} of {DATASETS.owner(scheme)}: its {name} is {found!r:.60} "
+                f"once {path!r} is read; expected a {kind.__name__}; mend it"
+            )
+    for name in ("takes", "views", "motion", "mean_pose"):
+        told = f"the data set {scheme!r} fails in {name}"
+        setattr(made, name, blamed(getattr(made, name), told, cls))
+    return made
+
+
+def blamed(call: Callable, told: str, cls: type) -> Callable:
+    """A call of another's code: what it raises names it, and its line, unless it is the user's."""
+
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        try:
+            return call(*arguments, **named)
+        except (BenchError, MemoryError, TimedOut):
             raise
-        said = f"{type(error).__name__}: {error}"
-        raise BenchError(
-            f"the data set {scheme!r} cannot read {path!r}{imported_line(error)}: {said}; mend it"
-        ) from error
+        except Exception as error:  # whatever goes wrong in it
+            said = f"{type(error).__name__}: {error}"
+            raise BenchError(f"{told}{imported_line(error, cls)}: {said}; mend it") from error
+
+    return guarded
 
 
 def known() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from inspect import isabstract
+from inspect import isabstract, signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +38,12 @@ class Dataset(ABC):
         if isabstract(cls):
             missing = ", ".join(sorted(cls.__abstractmethods__))
             return f"it lacks {missing}; expected a subclass of htpbench.Motion, or these"
+        parameters = [*signature(cls).parameters.values()]
+        if not parameters:
+            return "its constructor takes nothing; expected (self, path, option=default, ...)"
+        for one in parameters[1:]:
+            if not isinstance(one.default, bool | int | float | str):
+                return f"its option {one.name} has no default that is a text, a number or a bool"
         return None
 
     @abstractmethod

@@ -9,7 +9,8 @@ import numpy as np
 
 from htpbench.errors import BenchError
 from htpbench.motion.cameras import Camera
-from htpbench.motion.clip import Take
+from htpbench.motion.clip import FRAME_RATE, Take
+from htpbench.motion.skeleton import ROOT
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,41 @@ class Views:
     cameras: tuple[Camera, ...] | None
     source: str
     every: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        takes: Sequence[Take],
+        poses2d: Sequence[np.ndarray],
+        poses3d: Sequence[np.ndarray] | None = None,
+        *,
+        source: str,
+        rate: float = FRAME_RATE,
+    ) -> Views:
+        """One view a take, through cameras that are not known; every row is scored.
+
+        2D of each take (n, 17, 3): x, y, confidence. 3D (n, 17, 3): camera axes, mm; the root may
+        be anywhere.
+        """
+        lengths = np.array([len(each) for each in poses2d], dtype=np.int64)
+        stop, numbers = lengths.cumsum(), np.arange(len(takes))
+        if poses3d is not None and [len(each) for each in poses3d] != lengths.tolist():
+            raise BenchError("2D and 3D have unlike lengths; expected one pose of each a frame")
+        placed = None if poses3d is None else np.concatenate(poses3d).astype(np.float32)
+        return cls(
+            poses2d=np.concatenate(poses2d).astype(np.float32),
+            poses3d=None if placed is None else placed - placed[:, ROOT, None],
+            root=None,
+            valid=np.ones(lengths.sum(), dtype=bool),
+            start=stop - lengths,
+            stop=stop,
+            clip=numbers,
+            camera=numbers,
+            rates=np.full(len(takes), rate),
+            clips=tuple(takes),
+            cameras=None,
+            source=source,
+        )
 
     def view_of(self, rows: np.ndarray) -> np.ndarray:
         """(n,) the view that each row belongs to."""

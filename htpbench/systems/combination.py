@@ -121,7 +121,10 @@ def parse_backbone(text: str, head: str) -> Combination:
         raise unknown("backbone", name, BACKBONES.names())
     card = BACKBONES.card(name)
     if not isinstance(card, BackboneCard):
-        raise BenchError(f"the backbone {name!r} needs a class attribute `card`: a BackboneCard")
+        raise BenchError(
+            f"the backbone {name!r} needs a class attribute `card`: a BackboneCard; or a default "
+            "of its constructor's `blocks`"
+        )
     if dot and variant not in card.variants:
         raise unknown(f"variant of {name}", variant, card.variants)
     frames = number(text, count, "the number of frames")

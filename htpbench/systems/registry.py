@@ -97,7 +97,7 @@ class Registry(Generic[T]):
             return cards.shipped(self.kind)[name]
         cls = self.load(name)
         card = getattr(cls, "card", None)
-        return card if card is not None else describe(cls)
+        return card if card is not None else describe(cls, self.kind)
 
     def built(self, name: str) -> bool:
         """Whether there is code behind a known name."""
@@ -144,7 +144,7 @@ class Declared(Registry[T]):
         if self.right.get(name) is not cls:
             test = getattr(cls, "fault", None)
             if fault := test(name) if test else f"{cls!r:.60} is no htpbench.{self.base}":
-                file = getattr(sys.modules.get(cls.__module__), "__file__", None) if test else None
+                file = file_of(cls)
                 where = f" ({Path(file).name})" if file else ""
                 raise BenchError(f"the {self.kind} {name!r}{where}: {fault}; mend it")
             self.right[name] = cls
@@ -168,8 +168,11 @@ def installed(point: EntryPoint) -> str:
     return f"the installed {name} ({point.value})"
 
 
-def describe(cls: type) -> cards.Card:
-    """A card for a class that ships none: its keyword defaults are its options."""
+def describe(cls: type, kind: str = "") -> cards.Card:
+    """A card for a class that ships none: its keyword defaults are its options.
+
+    A backbone's are its one size, if `blocks` is among them.
+    """
     parameters = inspect.signature(cls).parameters.values()
     options = {p.name: p.default for p in parameters if p.default is not p.empty}
     for name, default in options.items():
@@ -179,7 +182,18 @@ def describe(cls: type) -> cards.Card:
                 "expected a bool, a number or a text"
             )
     first_line = (inspect.getdoc(cls) or cls.__name__).splitlines()[0]
-    return cards.Card(title=cls.__name__, summary=first_line, citation="", options=options)
+    title, blocks = cls.__name__, options.get("blocks")
+    if kind == "backbone" and isinstance(blocks, int) and blocks > 0:
+        size = cards.Variant.model_validate(options)
+        return cards.BackboneCard(
+            title=title,
+            summary=first_line,
+            citation="",
+            pipeline="seq2seq",
+            default="usual",
+            variants={"usual": size},
+        )
+    return cards.Card(title=title, summary=first_line, citation="", options=options)
 
 
 def import_file(path: Path) -> None:
@@ -222,9 +236,16 @@ def line_of(error: BaseException, file: str) -> int | None:
     return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None)
 
 
-def imported_line(error: BaseException) -> str:
-    """The line of an imported file at which an error came up, as (FILE, line N); "" elsewhere."""
-    found = ((file, line_of(error, file)) for file in imported_files())
+def file_of(cls: object) -> str | None:
+    """The file of the module that a class is written in; None where there is none."""
+    module = sys.modules.get(getattr(cls, "__module__", None) or "")
+    return getattr(module, "__file__", None)
+
+
+def imported_line(error: BaseException, cls: object = None) -> str:
+    """The line of an imported file, or of a class's, where an error came up: (FILE, line N), ""."""
+    files = [*imported_files(), file_of(cls) or ""]
+    found = ((file, line_of(error, file)) for file in files)
     said = (f" ({Path(file).name}, line {line})" for file, line in found if line)
     return next(said, "")
 
