@@ -62,7 +62,7 @@ class Drawn:
             },
         )
         self.evaluation = SimpleNamespace(
-            rows=np.arange(FRAMES), views=SimpleNamespace(poses3d=np.zeros((FRAMES, 17, 3), "f4"))
+            rows=np.arange(FRAMES), views=SimpleNamespace(truth=np.zeros((FRAMES, 17, 3), "f4"))
         )
         self.held, self.true, self.errors = {}, {}, {}
         for name in CANDIDATES:

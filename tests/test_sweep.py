@@ -302,7 +302,7 @@ def test_until_prunes_with_its_reason_and_is_asked_again(tmp_path):
 
 def test_bad_input_ends_a_sweep(tmp_path, monkeypatch):
     path = small.study(tmp_path, meters=("cost", "accuracy"))
-    monkeypatch.setattr(Motion, "split", lambda *_: (_ for _ in ()).throw(BenchError("no clips")))
+    monkeypatch.setattr(Motion, "motion", lambda *_: (_ for _ in ()).throw(BenchError("no clips")))
     with pytest.raises(BenchError, match="no clips"):
         sweep(bench(path, tmp_path / "r"))
 
