@@ -102,11 +102,10 @@ def refused(conversion, *arguments, **named):
 def checkpoint(program, members=None, method=zipfile.ZIP_STORED):
     """A zip as torch.save writes it, around any pickle and any storages."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as file:
-        file.writestr("archive/data.pkl", program)
-        file.writestr("archive/byteorder", "little")
-        for name, content in (members or {}).items():
-            file.writestr(f"archive/{name}", content)
+    held = {"data.pkl": program, "byteorder": "little", **(members or {})}
+    with zipfile.ZipFile(stream, "w") as file:
+        for name, content in held.items():  # of 1980: today's bytes might be those of a pickle
+            file.writestr(zipfile.ZipInfo(f"archive/{name}"), content, method)
     return stream.getvalue()
 
 

@@ -52,10 +52,22 @@ def count(results):
     return sum(file.read_bytes().count(b"\n") for file in results.rglob("*.jsonl"))
 
 
+# A worker that neither traces nor draws, with a clock in its own process: claims are the point.
+LIGHT = """
+import small
+from htpbench.bench import together
+from htpbench.measuring import counting
+from htpbench.report import build
+counting.measure, together.Run.child = small.quick_cost, small.in_this_process
+build.figures = lambda *_: []
+small.cli.main()
+"""
+
+
 def killed(path, folder, arguments, kills, seed):
     """Two workers, one after the other killed at random moments and replaced, then the last."""
     rng, results = random.Random(seed), folder / "results"
-    command = ("-m", "htpbench", "sweep", path, "--as-worker", *arguments)
+    command = ("-c", LIGHT, "sweep", path, "--as-worker", *arguments)
     running = [small.started(*command, cwd=folder) for _ in range(2)]
     early = 0
     try:
@@ -84,7 +96,7 @@ def test_twenty_kills_lose_nothing_and_measure_nothing_twice(tmp_path):
     text = SPACE.format(6)
     path = small.study(tmp_path, text, combinations=names, meters=("cost", "time", "accuracy"))
     early = killed(path, tmp_path, [], 20, seed=0)
-    code, _, err = small.finished(small.started("-m", "htpbench", "sweep", path, cwd=tmp_path))
+    code, _, err = small.finished(small.started("-c", LIGHT, "sweep", path, cwd=tmp_path))
     assert code == 0, err
     assert early <= 10, "most kills must hit a worker at work"
     rows = clean(path, tmp_path / "results", names)
