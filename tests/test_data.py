@@ -28,6 +28,8 @@ def test_schemes_paths_and_options(tmp_path):
     for spec in (f"{path}", f"npz:{path}", f"npz:{path},floor=checked"):
         data = open_data(spec)
         assert isinstance(data, Npz) and data.name == "motion" and data.splits == ("train", "test")
+    odd = path.rename(tmp_path / "a:b,c=d.npz")
+    assert open_data(str(odd)).name == "a:b,c=d"
 
 
 @pytest.mark.parametrize(

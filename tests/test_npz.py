@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from paths import REAL_MOTION, needs_real_motion
 
-from htpbench.datasets import open_data
+from htpbench.datasets import npz, open_data
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
 from htpbench.motion.skeleton import PARENTS
@@ -110,6 +110,15 @@ def test_faulty_files_are_named_with_their_fault(tmp_path, change, message):
     with pytest.raises(BenchError, match=message) as caught:
         open_data(str(path))
     assert str(path) in str(caught.value)
+
+
+def test_a_slow_file_may_not_become_too_large(tmp_path, monkeypatch):
+    path = tmp_path / "slow.npz"
+    np.savez(path, **(small() | {"frame_rate": np.array(10.0)}))
+    assert len(open_data(str(path)).clips) == 2
+    monkeypatch.setattr(npz, "MOST_BYTES", 2**14)  # enough for the file, not for 5 times as much
+    with pytest.raises(BenchError, match="30 frames at 10 Hz become too many at 50; split the"):
+        open_data(str(path))
 
 
 def test_pickled_objects_are_refused_and_not_run(tmp_path):

@@ -22,6 +22,8 @@ def open_data(spec: str) -> Dataset:
     BenchError for what cannot be read, and for unknown schemes and options.
     """
     name, *told = re.split(r",(?=[\w-]+=)", spec)
+    if spec.endswith(".npz") and os.path.isfile(spec):  # whatever stands in its name
+        name, told = f"npz:{spec}", []
     scheme, colon, path = name.partition(":")
     scheme = scheme.replace("-", "_")
     if not colon and name != "synthetic":

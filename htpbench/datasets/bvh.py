@@ -26,6 +26,7 @@ from htpbench.outside.waiting import log
 SHORTEST = 50  # frames of a piece, when a file is cut
 AXES = ("x", "-z", "y")  # of the file, where x, y and z come from as long as y is up in it
 NAMED = 3  # files that a line names
+Found = tuple[list[np.ndarray], dict[str, str]]  # pieces of a file, and what was done to them
 
 
 class Bvh(Motion):
@@ -37,7 +38,7 @@ class Bvh(Motion):
 
     skeleton: a name that is known, or a TOML file that maps joints. subject: a pattern whose first
     group, found in a file's path, is the subject. skip_bad: leave out files that cannot be used.
-    floor: "auto" puts the floor below the lowest ankles, wherever it is.
+    floor: "auto" puts the floor below the lowest joint, wherever it is.
     """
 
     def __init__(
@@ -52,20 +53,20 @@ class Bvh(Motion):
         files = found(place)
         folder = place if os.path.isdir(place) else place.parent
         names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
-        pieces: dict[str, sound.Sound] = {}
+        held: dict[str, Found] = {}
         recorded: dict[str, float] = {}
         bad: dict[str, BenchError] = {}
         for name, file in zip(names, files, strict=True):
             try:
-                pieces[name], recorded[name] = read(file, figures, floor)
+                held[name], recorded[name] = read(file, figures, floor)
             except BenchError as fault:
                 if not skip_bad:
                     more = "; or leave such files out: ,skip_bad=true (--skip-bad)"
                     raise BenchError(f"{fault}{more * (len(files) > 1)}") from fault.__cause__
                 bad[name] = fault
-        if not pieces:
+        if not held:
             raise BenchError(f"{path}: none of {len(files)} files can be used; {first(bad)}")
-        labels = Labels([*pieces], subject)
+        labels = Labels([*held], subject)
         clips = [
             Clip(
                 f"{name}.{number}" if number > 1 else name,
@@ -76,10 +77,10 @@ class Bvh(Motion):
                 trial=name,
                 recorded=recorded[name],
             )
-            for name, held in pieces.items()
-            for number, piece in enumerate(held.clips, 1)
+            for name, (pieces, _) in held.items()
+            for number, piece in enumerate(pieces, 1)
         ]
-        told = summed([held.told for held in pieces.values()])
+        told = summed([told for _, told in held.values()])
         if bad:
             told["left_out"] = f"{len(bad)} of {len(files)} files"
             log.warning("%s: %d of %d files left out; %s", path, len(bad), len(files), first(bad))
@@ -88,7 +89,7 @@ class Bvh(Motion):
                 "%s: each of %d files is a subject of its own; where one person is in several, "
                 "give a pattern that finds whose a file is: ,subject=PATTERN",
                 path,
-                len(pieces),
+                len(held),
             )
         super().__init__(place.resolve().stem, clips, told)
 
@@ -131,7 +132,7 @@ def summed(told: list[dict[str, str]]) -> dict[str, str]:
     return {key: ", ".join(values) for key, values in of_all.items()}
 
 
-def read(file: Path, figures: dict[str, Figure], floor: str) -> tuple[sound.Sound, float]:
+def read(file: Path, figures: dict[str, Figure], floor: str) -> tuple[Found, float]:
     """What a file holds of sound motion, and its rate in Hz; BenchError names file and fault.
 
     Most exporters let the root's position channels replace its OFFSET, some add them to it: where
@@ -150,9 +151,9 @@ def read(file: Path, figures: dict[str, Figure], floor: str) -> tuple[sound.Soun
             )
         for added in (False, True) if moved else (True,):
             try:
-                motion = settled(recording, figures[name], added, floor)
-                told = {"root_offset": "added" if added else "replaced"} if moved else {}
-                return sound.Sound(motion.clips, told | motion.told), rate
+                pieces, told = settled(recording, figures[name], added, floor)
+                root = {"root_offset": "added" if added else "replaced"} if moved else {}
+                return (pieces, root | told), rate
             except BenchError as fault:
                 faults.append(fault)
         raise faults[0]
@@ -160,10 +161,10 @@ def read(file: Path, figures: dict[str, Figure], floor: str) -> tuple[sound.Soun
         raise BenchError(f"{file}: {fault}") from fault.__cause__
 
 
-def settled(recording: Recording, figure: Figure, added: bool, floor: str) -> sound.Sound:
+def settled(recording: Recording, figure: Figure, added: bool, floor: str) -> Found:
     """The pieces (N, 17, 3) of a recording between its glitches, and what was done to them."""
     joints, told = joints17(recording, figure, added), {}
-    length = sound.leg([joints])
+    length = sound.leg(joints)
     unit = sound.unit(length / figure.millimetres)
     if unit and not sound.LEG[0] < length < sound.LEG[1]:
         told["unit"] = unit
@@ -171,8 +172,7 @@ def settled(recording: Recording, figure: Figure, added: bool, floor: str) -> so
         joints = joints17(scaled, figure, added)
     joints = constant_bones(resample(joints, recording.frame_time))
     whole = sound.judged([joints], floor, AXES)
-    (joints,) = whole.clips
-    bad = sound.glitches(joints)
+    (joints,), (bad,) = whole.clips, whole.bad
     turns = np.flatnonzero(np.diff(bad, prepend=True, append=True))  # good from, bad from, ...
     runs = [joints[a:b] for a, b in turns.reshape(-1, 2) if not bad.any() or b - a >= SHORTEST]
     if not runs:
@@ -180,7 +180,7 @@ def settled(recording: Recording, figure: Figure, added: bool, floor: str) -> so
             f"{bad.sum()} of {len(bad)} frames at 50 Hz are glitches, and nowhere is 1 s without; "
             "record longer, or mend the file"
         )
-    return sound.Sound(runs, told | whole.told)
+    return runs, told | whole.told
 
 
 def constant_bones(joints: np.ndarray) -> np.ndarray:

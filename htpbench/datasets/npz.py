@@ -167,16 +167,22 @@ def _clips(arrays: dict[str, Any], floor: str) -> tuple[list[Clip], dict[str, st
     held = [positions[start:stop] for start, stop in zip(starts, stops, strict=True)]
     told = {}
     if rate != FRAME_RATE:
+        if positions.nbytes * FRAME_RATE / rate > MOST_BYTES:
+            raise BenchError(
+                f"{len(positions)} frames at {rate:g} Hz become too many at {FRAME_RATE:g}; "
+                "split the file"
+            )
         held = [resampled(name, each, rate) for name, each in zip(names, held, strict=True)]
         rates = [known or rate for known in rates]
         told["resampled"] = f"{rate:g} Hz"
     checked = sound.judged(held, floor)
-    if checked.jumps > MANY * len(positions):
+    jumps, frames = sum(bad.sum() for bad in checked.bad), sum(map(len, held))
+    if jumps > MANY * frames:
         log.warning(
             "%d of %d frames jump (above 20 m/s or 500 m/s2, or a knee bent backward) and are "
             "scored as they are; cut them out of the clips",
-            checked.jumps,
-            len(positions),
+            jumps,
+            frames,
         )
     clips = [
         Clip(name, subject, action, split, motion, cluster=cluster, recorded=recorded)

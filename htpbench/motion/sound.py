@@ -7,7 +7,7 @@ file means for certain is put right and told; else it is refused with what was s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +29,7 @@ UNLIKE = 0.3  # of one side's bones to the other's
 FASTEST = 20.0  # m/s
 HARDEST = 500.0  # m/s2
 MOST_BAD = 0.05  # of the frames
+JUDGED = 2**17  # frames, 44 minutes: of many more, medians are taken over some
 TURNS = {  # axis that is up, its sign: where the new x, y, z come from and their signs
     (0, 1): ((1, 2, 0), (1, 1, 1)),
     (0, -1): ((1, 2, 0), (-1, 1, -1)),
@@ -42,12 +43,12 @@ TURNS = {  # axis that is up, its sign: where the new x, y, z come from and thei
 class Sound:
     """Clips (N, 17, 3) that passed, and what was done to them, as cards tell it.
 
-    jumps: frames that no person moves like, which are few.
+    bad: of each clip, which of its frames (N,) are glitches; they are few.
     """
 
     clips: list[np.ndarray]
-    told: dict[str, str] = field(default_factory=dict)
-    jumps: int = 0
+    told: dict[str, str]
+    bad: list[np.ndarray]
 
 
 def judged(
@@ -64,14 +65,15 @@ def judged(
         raise unknown("floor", floor, ("checked", "auto"))
     told = {}
     check_numbers(clips)
-    check_root(clips)
+    joints = some(clips)
+    check_root(joints)
     check_bones(clips)
-    check_leg(clips)
-    if turn := upward(clips, floor, axes):
-        clips = [turned(clip, turn) for clip in clips]
+    check_leg(joints)
+    if turn := upward(joints, floor, axes):
+        clips, joints = [turned(clip, turn) for clip in clips], turned(joints, turn)
         told["up"] = along(axes, *turn)
-    check_sides(clips)
-    lowest = low(clips)
+    check_sides(joints)
+    lowest = low(joints)
     if floor == "auto":
         clips = [clip + np.array([0, 0, ANKLE - lowest], clip.dtype) for clip in clips]
         told["floor"] = f"put {ANKLE:.0f} mm below the lowest joint"
@@ -84,9 +86,10 @@ def judged(
     return Sound(list(clips), told, check_jumps(clips))
 
 
-def together(clips: Sequence[np.ndarray]) -> np.ndarray:
-    """All frames, (N, 17, 3) float64."""
-    return np.concatenate(clips).astype(np.float64)
+def some(clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Frames of all clips, (n, 17, 3) float64: each of them, or of very many some."""
+    step = max(sum(map(len, clips)) // JUDGED, 1)
+    return np.concatenate([clip[::step] for clip in clips]).astype(np.float64)
 
 
 def check_numbers(clips: Sequence[np.ndarray]) -> None:
@@ -100,9 +103,8 @@ def check_numbers(clips: Sequence[np.ndarray]) -> None:
         )
 
 
-def check_root(clips: Sequence[np.ndarray]) -> None:
+def check_root(joints: np.ndarray) -> None:
     """A root that stays at the origin while limbs move was subtracted."""
-    joints = together(clips)
     if np.abs(joints[:, ROOT]).max() < 1e-3 * np.ptp(joints, axis=0).max():
         raise BenchError(
             f"root-relative: joint 0 ({JOINTS[ROOT]}) stays at the origin while the others move; "
@@ -110,9 +112,9 @@ def check_root(clips: Sequence[np.ndarray]) -> None:
         )
 
 
-def leg(clips: Sequence[np.ndarray]) -> float:
+def leg(joints: np.ndarray) -> float:
     """The median length from hip to ankle."""
-    limb = np.diff(together(clips)[:, 1:4], axis=1)  # (N, 2, 3)
+    limb = np.diff(joints[:, 1:4], axis=1)  # (N, 2, 3)
     return float(np.median(np.linalg.norm(limb, axis=2).sum(axis=1)))
 
 
@@ -121,9 +123,9 @@ def unit(length: float) -> str | None:
     return next((name for name, mm in UNITS.items() if LEG[0] < length * mm < LEG[1]), None)
 
 
-def check_leg(clips: Sequence[np.ndarray]) -> None:
+def check_leg(joints: np.ndarray) -> None:
     """Millimetres."""
-    length = leg(clips)
+    length = leg(joints)
     if not LEG[0] < length < LEG[1]:
         name = unit(length)
         looks = f"they look like {name}: multiply by {UNITS[name]:g}" if name else "scale them"
@@ -140,7 +142,7 @@ def bones(joints: np.ndarray) -> np.ndarray:
 
 def check_bones(clips: Sequence[np.ndarray]) -> None:
     """Bones have a length that stays, and sides are alike: else joints are in another order."""
-    lengths = [bones(clip.astype(np.float64)) for clip in clips]
+    lengths = [bones(clip) for clip in clips]
     mean = np.median([each.mean(axis=0) for each in lengths], axis=0)  # (16,) of the median clip
     if mean.min() <= 0.005 * mean.max():
         raise BenchError(f"the bone to {JOINTS[1 + mean.argmin()]} has no length; expected a body")
@@ -167,34 +169,31 @@ def stance(joints: np.ndarray) -> np.ndarray:
     return np.median(way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9), axis=0)
 
 
-def low(clips: Sequence[np.ndarray], percent: float = 5) -> float:
+def low(joints: np.ndarray, percent: float = 5) -> float:
     """How high (mm) the lowest joint is, lower in 5 % of the frames."""
-    lowest = np.concatenate([clip[..., 2].min(axis=1) for clip in clips])
-    return float(np.percentile(lowest, percent))
+    return float(np.percentile(joints[..., 2].min(axis=1), percent))
 
 
-def lie(clips: Sequence[np.ndarray]) -> bool:
+def lie(joints: np.ndarray) -> bool:
     """Whether people can be lying on the floor: flat, and all the time as high above it."""
-    height = np.median(np.concatenate([np.ptp(clip[..., 2], axis=1) for clip in clips]))
-    return height < FLAT and FLOOR[0] <= low(clips) and low(clips, 95) <= FLOOR[1]
+    height = np.median(np.ptp(joints[..., 2], axis=1))
+    return bool(height < FLAT and FLOOR[0] <= low(joints) and low(joints, 95) <= FLOOR[1])
 
 
-def upward(
-    clips: Sequence[np.ndarray], floor: str, axes: tuple[str, str, str]
-) -> tuple[int, int] | None:
+def upward(joints: np.ndarray, floor: str, axes: tuple[str, str, str]) -> tuple[int, int] | None:
     """Another axis than z that is up for certain, and its sign; None: z. BenchError in doubt."""
-    way = stance(together(clips))
+    way = stance(joints)
     if way[2] > UPRIGHT:
         return None
     axis = int(np.abs(way).argmax())
     turn = axis, 1 if way[axis] > 0 else -1
     if abs(way[axis]) <= CERTAIN:  # people crawl, bend or stand on their hands
-        if FLOOR[0] <= low(clips) <= FLOOR[1]:
+        if FLOOR[0] <= low(joints) <= FLOOR[1]:
             return None
     else:
-        lowest = low([turned(clip, turn) for clip in clips])
+        lowest = low(turned(joints, turn))
         stands = floor == "auto" or FLOOR[0] <= lowest <= FLOOR[1]
-        if stands != lie(clips):
+        if stands != lie(joints):
             return turn if stands else None
     raise BenchError(
         f"{axes[2]} is not up: from ankles to heads it is {abs(way[axis]):.2f} of the way along "
@@ -224,9 +223,8 @@ def knees(joints: np.ndarray) -> np.ndarray:
     return np.stack(bent, axis=1)
 
 
-def check_sides(clips: Sequence[np.ndarray]) -> None:
+def check_sides(joints: np.ndarray) -> None:
     """Knees bend forward, and shoulders are above their own hips."""
-    joints = together(clips)
     bent = knees(joints)
     backward, forward = (bent < -BENT).mean(), (bent > BENT).mean()
     if backward > max(MIRRORED, forward):
@@ -259,16 +257,17 @@ def glitches(joints: np.ndarray) -> np.ndarray:
     return bad | (knees(joints) < -BENT).any(axis=1)
 
 
-def check_jumps(clips: Sequence[np.ndarray]) -> int:
-    """How many frames are glitches, if they are few."""
-    bad = np.concatenate([glitches(clip.astype(np.float64)) for clip in clips])
+def check_jumps(clips: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Which frames of each clip are glitches, if they are few."""
+    found = [glitches(clip) for clip in clips]
+    bad = np.concatenate(found)
     if bad.mean() > MOST_BAD:
         raise BenchError(
             f"{bad.sum()} of {len(bad)} frames at 50 Hz have a joint above {FASTEST:g} m/s or "
             f"{HARDEST:g} m/s2 or a knee bent backward; expected at most {MOST_BAD:.0%}; check the "
             "rate (Frame Time), cut the file or move it elsewhere"
         )
-    return int(bad.sum())
+    return found
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
