@@ -1,0 +1,1 @@
+"""Lifted poses: what they are, as files, as a page and as a picture."""
