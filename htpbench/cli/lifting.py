@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from htpbench.cli import code
 from htpbench.cli.data import Data, Skeleton, SkipBad, named
+from htpbench.cli.keypoints import Shown, Told, spec
 from htpbench.cli.shared import (
     Device,
     Hypotheses,
@@ -20,18 +21,29 @@ from htpbench.cli.shared import (
     app,
     err,
     natural,
+    warn,
 )
+from htpbench.errors import BenchError
+
+NOTHING_TOLD, AS_IT_IS = Told(), Shown()
 
 
 @app.command(sort_key=6.7)
 def lift(
     combination: Annotated[str, Parameter(help="What to lift with.")],
     *,
-    weights: Weights,
+    keypoints: Annotated[
+        str | None, Parameter(help="A detector's file or folder: the 2D joints of your video.")
+    ] = None,
+    told: Told = NOTHING_TOLD,
+    shown: Shown = AS_IT_IS,
     data: Data = None,
     skip_bad: SkipBad = False,
     skeleton: Skeleton = None,
-    out: Annotated[Path, Parameter(help="The .npz that is written.")] = Path("poses.npz"),
+    weights: Weights = None,
+    out: Annotated[
+        Path, Parameter(help="What is written: .npz, .json, .csv, .trc or .bvh.")
+    ] = Path("poses.npz"),
     pipeline: Pipeline = None,
     hypotheses: Hypotheses = 5,
     iterations: Iterations = 5,
@@ -39,21 +51,55 @@ def lift(
     seed: int = 0,
     device: Device = "cpu",
 ) -> None:
-    """Write the 3D poses of the test subjects; those of a diffusion lifter are aggregated."""
-    from htpbench.bench.poses import save
+    """Write the 3D poses of your keypoints, or of the test subjects of data."""
+    from htpbench.bench.lifting import save
     from htpbench.measuring.context import Context
+    from htpbench.motion.showing import remarks
+    from htpbench.network.weights import fitting
     from htpbench.outside.progress import bar
     from htpbench.study.loading import by_hand
     from htpbench.systems.combination import parse
 
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
-    parsed, data = parse(combination), named(data, skip_bad, skeleton)
-    study = by_hand([parsed], ["accuracy"], data, sampling, pipeline=pipeline, weights=weights)
+    parsed, showing = parse(combination), shown.showing()
+    if keypoints is None:
+        if told != NOTHING_TOLD or shown != AS_IT_IS:
+            raise BenchError("--size, --framing and what goes with them are for --keypoints FILE")
+        data = named(data, skip_bad, skeleton)
+    elif data or skip_bad or skeleton:
+        raise BenchError("--keypoints and --data both name what is lifted; leave one out")
+    else:
+        data = [spec(keypoints, told, parsed.card.joints)]
+    study = by_hand(
+        [parsed],
+        ["accuracy"],
+        data,
+        sampling,
+        protocol="once" if keypoints is None else "blended",
+        pipeline=pipeline,
+        weights=weights or fitting(parsed),
+    )
     context = Context(study, device, natural(seed))
     try:
+        held = context.weights(parsed)
+        if weights is None:
+            err.print(trained(study.weights_of(parsed), held.card), highlight=False, markup=False)
+        for remark in remarks(context.evaluation(parsed).views, showing):
+            warn(remark)
         with bar(err, small=True) as tick:
-            save(out, context, parsed, lambda lifted, total: tick(lifted, total, "frames"))
+            tracks = save(
+                out, context, parsed, showing, lambda done, total: tick(done, total, "windows")
+            )
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)
         sys.exit(code(stop))
     err.print(f"written: {out}", highlight=False, markup=False, soft_wrap=True)
+
+
+def trained(name: str, card: dict[str, Any]) -> str:
+    """What shipped weights were trained on."""
+    recipe = card["recipe"]
+    return (
+        f"weights: {name}, trained on {' and '.join(recipe['data'])} as four cameras see them, with "
+        f"simulated {recipe['detections']} detections"
+    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from htpbench.motion.dataset import Dataset
 from htpbench.motion.views import Views, downsample
-from htpbench.motion.windows import Windows, cut
+from htpbench.motion.windows import Windows, cut, usual_stride
 from htpbench.records.conditions import beyond
 
 MEAN_POSE = {"train": "of the training views", "test": "of the test views: there are no others"}
@@ -76,7 +76,7 @@ def prepare(
         "motion_seed": seed,
         "frame_rate": rates[0] if len(rates) == 1 else rates,
         "pipeline": pipeline,
-        "stride": stride or (frames if pipeline == "seq2seq" else 1),
+        "stride": stride or usual_stride(frames, pipeline, protocol),
         "windows": f"{len(thinned)} of {len(windows)}",
         "padding": "edge",
         "missing_joints": "hold",

@@ -22,6 +22,7 @@ from htpbench.network.contracts import Lifted
 from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import Combination
 
+Tell = Callable[[int, int], None]
 Watch = Callable[[Evaluation, np.ndarray, np.ndarray], None]  # rows (n,), poses (n, J, 3)
 BATCH = 16  # windows a forward pass; does not change any number
 
@@ -86,16 +87,19 @@ def predict(
     device: str = "cpu",
     watch: Callable[[np.ndarray, np.ndarray], None] | None = None,
     sampling: Sampling | None = None,
+    tell: Tell = lambda done, total: None,
 ) -> Prediction:
     """Poses of the frames that the windows score, as far as the lifter returns them.
 
-    `watch` gets the rows and poses of each batch and may raise. A lifter that denoises is sampled
-    from; the noise of a window goes by its first row.
+    A row that several windows score is the mean of what they say, weighted by how near it is to
+    their middle. `watch` gets rows and poses as soon as they are final, and may raise; `tell` the
+    windows that are done, and all. A lifter that denoises is sampled from; the noise of a window
+    goes by its first row.
     """
     lifter = lifter.eval().to(device)
     sampling = sampling or Sampling()
     whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
-    rows, poses = [], []
+    rows, poses, weights, overlap = [], [], [], windows.overlap
     for first in range(0, len(windows), BATCH):
         shown = windows[first : first + BATCH]
         index = shown.index  # (B, F)
@@ -107,14 +111,36 @@ def predict(
         scored = np.take_along_axis(shown.scored, frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
         poses.append(lifted[scored])  # (n, J, 3), or (n, H, J, 3) where they were sampled
-        if watch:
+        weights.append(nearness(frames[scored], windows.frames))
+        if watch and not overlap:
             one = settle(sampling.rule, poses[-1], rows[-1], views) if whole else poses[-1]
             watch(rows[-1], one)
-    kept, where = np.unique(np.concatenate(rows), return_index=True)
-    drawn = np.concatenate(poses)[where]
-    if whole is None:
-        return Prediction(kept, drawn)
-    return Prediction(kept, settle(sampling.rule, drawn, kept, views), drawn)
+        tell(min(first + BATCH, len(windows)), len(windows))
+    kept, drawn = blend(*(np.concatenate(each) for each in (rows, poses, weights)))
+    settled = settle(sampling.rule, drawn, kept, views) if whole else drawn
+    if watch and overlap:
+        watch(kept, settled)
+    return Prediction(kept, settled, drawn if whole else None)
+
+
+def nearness(frames: np.ndarray, length: int) -> np.ndarray:
+    """(n,) float32 how near frames (n,) are to the middle of a window, which has 1; its ends > 0."""
+    half = (length + 1) / 2
+    return (1 - np.abs(frames + 1 - half) / half).astype(np.float32)
+
+
+def blend(
+    rows: np.ndarray, poses: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (m,), ascending, each once, and the weighted means of the poses (n, ...) of each."""
+    kept, where, copy = np.unique(rows, return_index=True, return_inverse=True)
+    if len(kept) == len(rows):
+        return kept, poses[where]
+    shape = (-1, *[1] * (poses.ndim - 1))
+    share = weights / np.bincount(copy, weights)[copy].astype(np.float32)  # of a row: they sum to 1
+    mixed = np.zeros((len(kept), *poses.shape[1:]), np.float32)
+    np.add.at(mixed, copy, poses * share.reshape(shape))
+    return kept, mixed
 
 
 def predicted(context: Context, combination: Combination, watch: Watch | None = None) -> Prediction:

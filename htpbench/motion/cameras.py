@@ -12,6 +12,18 @@ from htpbench.outside import files
 from htpbench.systems.shipped import data_folder
 
 
+def screen(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels (..., 2) of images of a width and height in VideoPose3D's screen units."""
+    width, height = size
+    return 2 * points / width - np.array([1.0, height / width])
+
+
+def pixels(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Screen units (..., 2) in pixels of images of a width and height."""
+    width, height = size
+    return (points + np.array([1.0, height / width])) * width / 2
+
+
 @dataclass(frozen=True, eq=False)
 class Camera:
     """A lens with radial and tangential distortion.
@@ -28,6 +40,11 @@ class Camera:
     tangential: Sequence[float]
     width: int
     height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return self.width, self.height
 
     @cached_property
     def rotation(self) -> np.ndarray:
@@ -61,7 +78,7 @@ class Camera:
 
     def normalise(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) to VideoPose3D's screen units: both axes by half the width."""
-        return 2 * pixels / self.width - np.array([1.0, self.height / self.width])
+        return screen(pixels, self.size)
 
 
 @cache

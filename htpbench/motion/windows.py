@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,6 +61,12 @@ class Windows:
         np.add.at(change, self.start + self.high, -1)
         return np.cumsum(change)[:-1] > 0
 
+    @property
+    def overlap(self) -> bool:
+        """Whether a row is scored by several of them."""
+        scored = self.rows_scored(int(self.stop.max(initial=0)))
+        return int((self.high - self.low).sum()) > int(scored.sum())
+
     def scoring(self, wanted: np.ndarray) -> Windows:
         """The windows that score at least one of the rows that are wanted (N,) bool."""
         before = np.concatenate([[0], np.cumsum(wanted)])  # wanted rows before each
@@ -92,19 +98,23 @@ def cut(
     stride: int | None = None,
     protocol: str = "once",
 ) -> Windows:
-    """Windows of `frames` frames, `stride` apart, by a protocol of PROTOCOLS.
-
-    The default stride is `frames` in seq2seq, 1 in seq2frame.
-    """
+    """Windows of `frames` frames, `stride` apart (default: `usual_stride`), by a protocol."""
     if pipeline not in PIPELINES:
         raise unknown("pipeline", pipeline, PIPELINES)
     if protocol not in PROTOCOLS:
         raise unknown("evaluation protocol", protocol, PROTOCOLS)
     if stride is None:
-        stride = frames if pipeline == "seq2seq" else 1
+        stride = usual_stride(frames, pipeline, protocol)
     if frames < 1 or stride < 1:
         raise BenchError(f"frames is {frames} and stride is {stride}; both must be at least 1")
     return PROTOCOLS[protocol](views, frames, pipeline, stride)
+
+
+def usual_stride(frames: int, pipeline: str, protocol: str) -> int:
+    """From one window to the next, where nothing else is said."""
+    if pipeline == "seq2frame":
+        return 1
+    return -(-frames // 2) if protocol == "blended" else frames
 
 
 def once(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
@@ -132,5 +142,21 @@ def once(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
     return Windows(frames, view, views.start[view], views.stop[view], first, low, high)
 
 
+def blended(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
+    """As `once`, but seq2seq windows score all that they show of their view.
+
+    They overlap by half where nothing else is said, so that no pose comes from the end of a window
+    alone, and none jumps where one ends.
+    """
+    windows = once(views, frames, pipeline, stride)
+    if pipeline == "seq2frame":
+        return windows
+    high = np.minimum(windows.first + frames, windows.stop - windows.start)
+    return replace(windows, low=windows.first, high=high)
+
+
 # How windows are cut, by the name that studies give; rows of unlike ones are never compared.
-PROTOCOLS: dict[str, Callable[[Views, int, str, int], Windows]] = {"once": once}
+PROTOCOLS: dict[str, Callable[[Views, int, str, int], Windows]] = {
+    "once": once,
+    "blended": blended,
+}

@@ -65,6 +65,17 @@ def shipped() -> dict[str, Path]:
     return {p.stem: p for p in sorted((data_folder() / "baselines/weights").glob("*.safetensors"))}
 
 
+def fitting(combination: Combination) -> str:
+    """The shipped weights of a combination's network; BenchError where there are none."""
+    network = str(combination.unpruned)
+    if network not in shipped():
+        raise BenchError(
+            f"no weights of {network} come with the package; name some with --weights, or take one "
+            f"of {', '.join(shipped())}"
+        )
+    return network
+
+
 def find(name: str) -> Path:
     """A shipped name or a path to a .safetensors file."""
     if name in shipped():

@@ -30,6 +30,7 @@ def by_hand(
     data: Sequence[str] | None,
     sampling: Mapping[str, Any],
     timing: Mapping[str, Any] | None = None,
+    protocol: str = "once",
     **settings: str | None,
 ) -> Study:
     """A study of what was named on the command line; BenchError for wrong numbers."""
@@ -40,7 +41,7 @@ def by_hand(
             title="Measured by hand",
             meters=meters,
             combinations=[str(combination) for combination in combinations],
-            evaluation=EvaluationSettings.model_validate(named),
+            evaluation=EvaluationSettings.model_validate({**named, "protocol": protocol}),
             sampling=SamplingSettings(**sampling),
             timing=TimingSettings(**(timing or {})),
             **settings,  # type: ignore[arg-type]

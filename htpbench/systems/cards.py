@@ -50,6 +50,7 @@ class BackboneCard(Card):
     first: int = 0  # lowest block index before which one can prune
     multiple_of: int = 1  # frame numbers that the original allows
     unit: Literal["m"] = "m"  # of the poses that come out
+    joints: Literal["demo", "midpoint"] = "demo"  # how its demo makes 17 joints of a detector's
 
 
 FOLDERS: dict[str, type[Card]] = {

@@ -1,0 +1,143 @@
+"""Lifting: what a combination says of a study's test split, as tracks and as a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from htpbench.measuring.context import Context
+from htpbench.measuring.evaluation import Evaluation
+from htpbench.measuring.kept import survivors
+from htpbench.measuring.prediction import Prediction, Tell, predict
+from htpbench.motion.cameras import pixels
+from htpbench.motion.framing import Framing
+from htpbench.motion.showing import AS_IT_IS, Showing, shown
+from htpbench.motion.video import Video
+from htpbench.poses import files
+from htpbench.poses.track import Kept, Track
+from htpbench.systems.catalogue import meter
+from htpbench.systems.combination import Combination
+
+def quiet(done: int, total: int) -> None:
+    """Say nothing of the windows that are lifted."""
+
+
+def save(
+    path: Path,
+    context: Context,
+    combination: Combination,
+    showing: Showing = AS_IT_IS,
+    tell: Tell = quiet,
+) -> list[Track]:
+    """Write what `lift` says to a file, whose suffix names its format; it appears whole or not.
+
+    BenchError where the path cannot be written, or is anything but new or poses: before long work.
+    """
+    with files.saving(path, len(context.evaluation(combination).views.start)) as put:
+        tracks = lift(context, combination, showing, tell)
+        put(tracks)
+    return tracks
+
+
+def lift(
+    context: Context,
+    combination: Combination,
+    showing: Showing = AS_IT_IS,
+    tell: Tell = quiet,
+) -> list[Track]:
+    """A track of each view of the test split; `tell` gets the windows that are lifted, and all.
+
+    Of a video there is a pose for each of its frames, whatever rate the network works at; between
+    frames that were lifted poses are interpolated.
+    """
+    evaluation = context.evaluation(combination)
+    views, framings = shown(evaluation.views, showing)
+    evaluation = replace(evaluation, views=views)
+    lifter = context.lifter(combination)
+    how = context.study.evaluation.flip, context.device
+    found = predict(
+        lifter, views, evaluation.windows, *how, sampling=context.sampling, tell=tell
+    )
+    stages = survivors(lifter, evaluation, context.seed) if lifter.schedule else []
+    told = {
+        "combination": str(combination),
+        **context.conditions(combination),
+        **meter("accuracy").conditions(context, combination),
+        **showing.told(),
+    }
+    return [
+        track(context.evaluation(combination), view, one, found, stages, told)
+        for view, one in enumerate(framings)
+    ]
+
+
+def track(
+    evaluation: Evaluation,
+    view: int,
+    framing: Framing,
+    found: Prediction,
+    stages: list[np.ndarray],
+    told: dict[str, Any],
+) -> Track:
+    """What was found of a view, at the frames of the video or at those of the view."""
+    views = evaluation.views
+    start, stop, rate = views.start[view], views.stop[view], float(views.rates[view])
+    take = views.clips[views.clip[view]]
+    a, b = np.searchsorted(found.rows, [start, stop])
+    lifted_at = (found.rows[a:b] - start) / rate  # (n,) s
+    poses = framing.back(found.poses[a:b])
+    common = {
+        "name": take.name,
+        "camera": int(views.camera[view]),
+        "kept": kept(evaluation, view, stages, rate),
+        "told": told,
+    }
+    if isinstance(take, Video):
+        wanted = np.arange(len(take.keypoints)) / take.rate
+        return Track(
+            poses=between(poses, lifted_at, wanted),
+            rate=take.rate,
+            first=take.first,
+            keypoints=take.keypoints,
+            size=take.size,
+            **common,
+        )
+    wanted = np.arange(stop - start) / rate
+    size, keypoints = None, None
+    if views.cameras is not None:
+        size, keypoints = views.lens(view).size, views.poses2d[start:stop].copy()
+        keypoints[..., :2] = pixels(keypoints[..., :2], size)
+    return Track(
+        poses=between(poses, lifted_at, wanted),
+        rate=rate,
+        truth=None if views.poses3d is None else views.poses3d[start:stop],
+        keypoints=keypoints,
+        size=size,
+        **common,
+    )
+
+
+def between(poses: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Poses (n, 17, 3), of the times `at` (n,), at other times: linear, held beyond both ends."""
+    if np.array_equal(at, wanted):
+        return poses
+    after = np.clip(np.searchsorted(at, wanted), 1, max(len(at) - 1, 1)).clip(max=len(at) - 1)
+    before = np.maximum(after - 1, 0)
+    gap = np.where(after > before, at[after] - at[before], 1)
+    share = np.clip((wanted - at[before]) / gap, 0, 1)[:, None, None]
+    return ((1 - share) * poses[before] + share * poses[after]).astype(np.float32)
+
+
+def kept(evaluation: Evaluation, view: int, stages: list[np.ndarray], rate: float) -> Kept | None:
+    """The frames that each stage kept of the windows of a view."""
+    if not stages:
+        return None
+    windows = evaluation.windows
+    own = np.flatnonzero(windows.view == view)
+    marks = np.zeros((len(stages), len(own), windows.frames), dtype=bool)
+    for mark, stage in zip(marks, stages, strict=True):
+        np.put_along_axis(mark, stage[own], True, axis=1)
+    return Kept(windows.first[own], marks, rate)

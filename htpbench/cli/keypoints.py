@@ -1,0 +1,72 @@
+"""What says on the command line whose keypoints are lifted, and how they are shown to a lifter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from htpbench.errors import BenchError
+from htpbench.motion.framing import UPRIGHT
+from htpbench.motion.showing import Showing
+
+FILE = Group("Keypoints", sort_key=1)
+CAMERA = Group("Camera", sort_key=2)
+
+
+@Parameter(name="*", group=FILE)
+@dataclass(frozen=True)
+class Told:
+    """What the file of keypoints does not say itself; the options of the data set `keypoints`."""
+
+    size: Annotated[str, Parameter(help="Of the images, in pixels: 1920x1080.")] = ""
+    fps: Annotated[float | None, Parameter(help="Frames a second.")] = None
+    person: Annotated[str, Parameter(help="Whom to follow, by id; default: the longest track.")] = ""
+    joints: Annotated[
+        Literal["midpoint", "demo"] | None,
+        Parameter(help="How 17 joints are made of a detector's; default: as the backbone's demo."),
+    ] = None
+    fill: Annotated[
+        Literal["linear", "hold"] | None, Parameter(help="What stands in for what was not seen.")
+    ] = None
+    images: Annotated[str, Parameter(help="The annotation file of COCO results.")] = ""
+    video: Annotated[str, Parameter(help="Which video, of a file that holds several.")] = ""
+    order: Annotated[str, Parameter(help="Of the joints, of arrays that do not say it.")] = ""
+
+
+@Parameter(name="*", group=CAMERA)
+@dataclass(frozen=True)
+class Shown:
+    """How the keypoints are shown to the lifter; the fields of Showing."""
+
+    framing: Annotated[
+        Literal["width", "person", "facing"],
+        Parameter(
+            help="width: as they are; person: as tall as in training; facing: turned to face the "
+            "person as well."
+        ),
+    ] = "width"
+    focal: Annotated[
+        float | None, Parameter(help="Focal length in pixels, for facing; default: a phone's.")
+    ] = None
+    gravity: Annotated[
+        tuple[float, float, float],
+        Parameter(help="Downward in camera axes (x right, y down, z forward), for facing."),
+    ] = UPRIGHT
+    mend_sides: Annotated[
+        bool, Parameter(negative="", help="Turn frames back in which left and right are exchanged.")
+    ] = False
+
+    def showing(self) -> Showing:
+        """The same, checked."""
+        if self.framing != "facing" and (self.focal is not None or self.gravity != UPRIGHT):
+            raise BenchError("--focal and --gravity go with --framing facing")
+        return Showing(self.framing, self.focal, self.gravity, self.mend_sides)
+
+
+def spec(path: str, told: Told, joints: str) -> str:
+    """The data set that a file of keypoints and what is told of it are; `joints`: the usual map."""
+    given = {one.name: getattr(told, one.name) for one in fields(told)}
+    given["joints"] = given["joints"] or joints
+    return f"keypoints:{path}" + "".join(f",{name}={value}" for name, value in given.items() if value)
