@@ -70,9 +70,10 @@ def ours(path: Path) -> bool:
 def read(path: Path) -> list[Track]:
     """The tracks of a file; BenchError for the first fault."""
     try:
-        held = files.parse_json(files.content(path, MOST_BYTES))
+        size = files.checked(path, MOST_BYTES).stat().st_size  # as much is read, and taken for it
+        held = files.parse_json(files.content(path, size))
     except ValueError as error:
-        raise BenchError(f"not valid JSON: {error:.200}; {sound.AGAIN}") from error
+        raise BenchError(f"not valid JSON: {error!s:.200}; {sound.AGAIN}") from error
     if not isinstance(held, dict) or held.get("format") != FORMAT or held.get("units") != UNITS:
         raise BenchError(
             f'no poses of ours; expected an object with "format": "{FORMAT}" and "units": '
@@ -87,7 +88,7 @@ def read(path: Path) -> list[Track]:
 
 def track(told: dict[str, Any], number: int, usual: str) -> Track:
     """One of the tracks; `usual`: its name where none is told."""
-    if missing := [key for key in ("rate", "poses") if key not in told]:
+    if missing := [key for key in ("rate", "poses") if told.get(key) is None]:
         raise BenchError(f"track {number} lacks {', '.join(missing)}; {sound.DESCRIBED}")
     arrays = {key: array(key, told[key]) for key in DIGITS if told.get(key) is not None}
     kept, size, name = told.get("kept"), told.get("size"), told.get("name", usual)

@@ -9,9 +9,9 @@ from typing import IO
 import numpy as np
 
 from htpbench.errors import BenchError
+from htpbench.poses import views
 from htpbench.poses.track import Track
 from htpbench.poses.unpack import NUMBERS, WHOLE, members, unpack
-from htpbench.poses import views
 from htpbench.poses.words import AXES, FORMAT, RELATIVE, UNITS, told, unicode, written
 
 ALWAYS = ("poses", "frame", "view", "clip", "camera", "conditions")

@@ -118,7 +118,9 @@ def shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """(N, 3, 3) the shortest turns from directions (N, 3) to others; none where one has no length."""
     a, b = unit(start), unit(end)
     b = np.where(b.any(axis=-1, keepdims=True), b, a)
-    wide = (a * b).sum(axis=-1, keepdims=True) < 0  # there a half turn about the same axis goes first
+    wide = (a * b).sum(
+        axis=-1, keepdims=True
+    ) < 0  # there a half turn about the same axis goes first
     half = halved(a, b)  # (N, 3, 3)
     a = np.where(wide, -a, a)
     cross = np.cross(a, b)

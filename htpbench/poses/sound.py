@@ -71,9 +71,7 @@ def track(
 
 def table(key: str, array: np.ndarray, frames: int | None = None) -> np.ndarray:
     """(N, 17, 3) float32 of numbers within reach, of as many frames as there are poses."""
-    expected = ("N" if frames is None else frames, len(JOINTS), 3)
-    if array.ndim != 3 or not len(array) or array.shape != (frames or len(array), *expected[1:]):
-        raise BenchError(f"{key} has the shape {array.shape}; expected {expected}; {DESCRIBED}")
+    shaped(key, array, frames)
     with np.errstate(all="ignore"):  # of numbers that are none
         if not ((array > -FARTHEST) & (array < FARTHEST)).all():
             raise BenchError(
@@ -81,6 +79,13 @@ def table(key: str, array: np.ndarray, frames: int | None = None) -> np.ndarray:
                 "gaps"
             )
     return array.astype(np.float32)
+
+
+def shaped(key: str, array: np.ndarray, frames: int | None = None) -> None:
+    """(N, 17, 3), of so many frames if that is told, of one at least."""
+    expected = ("N" if frames is None else frames, len(JOINTS), 3)
+    if array.ndim != 3 or not len(array) or array.shape != (frames or len(array), *expected[1:]):
+        raise BenchError(f"{key} has the shape {array.shape}; expected {expected}; {DESCRIBED}")
 
 
 def measured(truth: np.ndarray) -> np.ndarray:
@@ -109,10 +114,12 @@ def kept(stages: np.ndarray, first: np.ndarray, rate: np.ndarray) -> Kept:
     flags = stages.astype(bool)
     if not np.array_equal(flags, stages):
         raise BenchError(f"kept holds more than 0 and 1; {KEPT}")
-    starts = np.array([whole("first frame of a window", one) for one in first])
-    if (np.diff(starts) < 0).any():
-        raise BenchError("the windows of kept do not follow each other; sort them by their frames")
-    return Kept(starts, flags, hertz("rate of kept", rate))
+    within = (first >= -MOST_COUNT) & (first <= MOST_COUNT) & (first == np.floor(first))
+    if not within.all() or (np.diff(first.astype(np.float64)) < 0).any():
+        raise BenchError(
+            f"the windows of kept begin elsewhere than at whole numbers, or do not ascend; {KEPT}"
+        )
+    return Kept(first.astype(np.int64), flags, hertz("rate of kept", rate))
 
 
 def whole(key: str, number: np.ndarray, least: int = -MOST_COUNT) -> int:

@@ -26,6 +26,7 @@ def tracks(held: Arrays, usual: str) -> list[Track]:
     """
     if "rate" not in held and "clip" not in held:
         raise BenchError(f"lacks rate, the poses a second; add it; {sound.DESCRIBED}")
+    sound.shaped("poses", held["poses"])
     found = completed(held, usual)
     views = len(found["clip"])
     alike, rest = conditions(held, views)
@@ -78,7 +79,7 @@ def completed(held: Arrays, usual: str) -> Arrays:
         views = int(held["view"].max(initial=0)) + 1 if "view" in held else 1
     sound.count(views)
     usually = {
-        "frame": np.arange(*frames or (0,)),
+        "frame": np.arange(*frames),
         "view": np.zeros(frames, np.int64),
         "clip": np.array(usual),
         "camera": np.array(0),
@@ -98,15 +99,10 @@ def completed(held: Arrays, usual: str) -> Arrays:
                 f"{key} has the shape {array.shape}; expected {shape}; {sound.DESCRIBED}"
             )
         found[key] = array
-    return found | {key: counted(key, found[key]) for key in ("frame", "view")} | within(found)
-
-
-def within(found: Arrays) -> Arrays:
-    """`view`, if each is that of a clip."""
-    view, views = found["view"], len(found["clip"])
-    if view.size and not 0 <= view.min() <= view.max() < views:
+    view = counted("view", found["view"])
+    if ((view < 0) | (view >= views)).any():
         raise BenchError(f"view holds other numbers than 0 to {views - 1}, one for each clip")
-    return {"view": view.astype(np.int64)}
+    return found | {"frame": counted("frame", found["frame"]), "view": view}
 
 
 def counted(key: str, array: np.ndarray) -> np.ndarray:
@@ -123,9 +119,13 @@ def conditions(held: Arrays, views: int) -> tuple[dict[str, Any], list[dict[str,
     try:
         told = files.parse_json(str(held["conditions"][()]))
     except ValueError as error:
-        raise BenchError(f"conditions is not valid JSON: {error:.200}; {sound.AGAIN}") from error
+        raise BenchError(f"conditions is not valid JSON: {error!s:.200}; {sound.AGAIN}") from error
     rest = told.pop(APART, [{}] * views) if isinstance(told, dict) else None
-    if not isinstance(rest, list) or len(rest) != views or not all(isinstance(r, dict) for r in rest):
+    if (
+        not isinstance(rest, list)
+        or len(rest) != views
+        or not all(isinstance(r, dict) for r in rest)
+    ):
         raise BenchError(f"conditions is no JSON object of {views} views; {sound.DESCRIBED}")
     return told, rest
 
@@ -141,7 +141,8 @@ def pruned(held: Arrays, views: int) -> list[Kept | None]:
     view = counted("window_view", held["window_view"])
     if stages.ndim != 3 or view.shape != stages.shape[1:2] or first.shape != view.shape:
         raise BenchError(f"kept has the shape {stages.shape}, others of windows not; {sound.KEPT}")
-    return [
-        sound.kept(stages[:, own], first[own], rate) if (own := view == number).any() else None
-        for number in range(views)
-    ]
+    order = np.argsort(view, kind="stable")
+    split = np.split(order, np.searchsorted(view[order], np.arange(views + 1)))[
+        1:-1
+    ]  # of each view
+    return [sound.kept(stages[:, own], first[own], rate) if len(own) else None for own in split]
