@@ -31,7 +31,7 @@ MOST_BYTES = 2**20  # of a request: an environment and a command
 WARM = (
     "fvcore.nn",
     "htpbench.bench.costs",
-    "htpbench.bench.poses",
+    "htpbench.bench.lifting",
     "htpbench.bench.runner",
     "htpbench.bench.together",
     "htpbench.cli.launch",

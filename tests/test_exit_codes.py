@@ -22,7 +22,7 @@ STOPPED = {
     "run": (["run", small.NETWORK], "htpbench.bench.runner.run"),
     "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
     "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
-    "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.bench.poses.save"),
+    "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.bench.lifting.save"),
     "report": (["report", "small.toml"], "htpbench.report.build.report_study"),
     "compare": (["compare", small.NETWORK, small.PRUNED], "htpbench.records.verdicts.compare"),
     "check": (["check"], "htpbench.gate.check.check"),

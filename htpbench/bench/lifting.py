@@ -21,6 +21,7 @@ from htpbench.poses.track import Kept, Track
 from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination
 
+
 def quiet(done: int, total: int) -> None:
     """Say nothing of the windows that are lifted."""
 
@@ -31,15 +32,13 @@ def save(
     combination: Combination,
     showing: Showing = AS_IT_IS,
     tell: Tell = quiet,
-) -> list[Track]:
-    """Write what `lift` says to a file, whose suffix names its format; it appears whole or not.
+) -> str:
+    """Write what `lift` says to a file, whose suffix names its format; returns what that changed.
 
     BenchError where the path cannot be written, or is anything but new or poses: before long work.
     """
-    with files.saving(path, len(context.evaluation(combination).views.start)) as put:
-        tracks = lift(context, combination, showing, tell)
-        put(tracks)
-    return tracks
+    files.check(path, len(context.evaluation(combination).views.start))
+    return files.write(path, lift(context, combination, showing, tell))
 
 
 def lift(
@@ -58,9 +57,7 @@ def lift(
     evaluation = replace(evaluation, views=views)
     lifter = context.lifter(combination)
     how = context.study.evaluation.flip, context.device
-    found = predict(
-        lifter, views, evaluation.windows, *how, sampling=context.sampling, tell=tell
-    )
+    found = predict(lifter, views, evaluation.windows, *how, sampling=context.sampling, tell=tell)
     stages = survivors(lifter, evaluation, context.seed) if lifter.schedule else []
     told = {
         "combination": str(combination),

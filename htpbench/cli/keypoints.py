@@ -22,7 +22,9 @@ class Told:
 
     size: Annotated[str, Parameter(help="Of the images, in pixels: 1920x1080.")] = ""
     fps: Annotated[float | None, Parameter(help="Frames a second.")] = None
-    person: Annotated[str, Parameter(help="Whom to follow, by id; default: the longest track.")] = ""
+    person: Annotated[str, Parameter(help="Whom to follow, by id; default: the longest track.")] = (
+        ""
+    )
     joints: Annotated[
         Literal["midpoint", "demo"] | None,
         Parameter(help="How 17 joints are made of a detector's; default: as the backbone's demo."),
@@ -69,4 +71,6 @@ def spec(path: str, told: Told, joints: str) -> str:
     """The data set that a file of keypoints and what is told of it are; `joints`: the usual map."""
     given = {one.name: getattr(told, one.name) for one in fields(told)}
     given["joints"] = given["joints"] or joints
-    return f"keypoints:{path}" + "".join(f",{name}={value}" for name, value in given.items() if value)
+    return f"keypoints:{path}" + "".join(
+        f",{name}={value}" for name, value in given.items() if value
+    )

@@ -83,17 +83,19 @@ def lift(
     try:
         held = context.weights(parsed)
         if weights is None:
-            err.print(trained(study.weights_of(parsed), held.card), highlight=False, markup=False)
+            said = trained(study.weights_of(parsed), held.card)
+            err.print(said, highlight=False, markup=False, soft_wrap=True)
         for remark in remarks(context.evaluation(parsed).views, showing):
             warn(remark)
         with bar(err, small=True) as tick:
-            tracks = save(
+            changed = save(
                 out, context, parsed, showing, lambda done, total: tick(done, total, "windows")
             )
     except KeyboardInterrupt as stop:  # unlike a sweep it begins anew
         err.print("stopped; nothing was written", highlight=False)
         sys.exit(code(stop))
-    err.print(f"written: {out}", highlight=False, markup=False, soft_wrap=True)
+    told_of = f"written: {out}" + (f"; {changed}" if changed else "")
+    err.print(told_of, highlight=False, markup=False, soft_wrap=True)
 
 
 def trained(name: str, card: dict[str, Any]) -> str:
