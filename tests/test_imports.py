@@ -19,7 +19,7 @@ FLOORS = [
     {"report", "convert"},
     {"records"},
     {"diffusion", "backbones", "pruners", "recoverers"},
-    {"network", "datasets"},
+    {"network", "datasets", "keypoints"},
     {"study", "motion", "metrics"},
     {"systems"},
     {"outside", "errors"},
@@ -32,7 +32,8 @@ ONLY = {
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
     "motion": BASICS - {"network"} | {"motion"},
-    "datasets": BASICS - {"network"} | {"motion", "datasets"},
+    "keypoints": BASICS - {"network"} | {"motion", "keypoints"},
+    "datasets": BASICS - {"network"} | {"motion", "keypoints", "datasets"},
     "report": READING | {"report"},
     "records": READING,
 }

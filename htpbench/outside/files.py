@@ -57,18 +57,18 @@ def content(path: Path, most: int = MOST_BYTES) -> bytes:
         raise BenchError(f"{path}: {error.strerror}") from error
 
 
-def text(path: Path) -> str:
+def text(path: Path, most: int = MOST_BYTES) -> str:
     """The text of a file, without its byte-order mark."""
     try:
-        return content(path).decode("utf-8-sig")
+        return content(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BenchError(f"{path} is not UTF-8 text: {error.reason}") from error
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Path, most: int = MOST_BYTES) -> Any:
     """What a JSON file holds."""
     try:
-        return parse_json(text(path))
+        return parse_json(text(path, most))
     except ValueError as error:
         raise BenchError(f"{path} is not valid JSON: {error}") from error
 
