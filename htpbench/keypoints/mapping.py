@@ -37,7 +37,7 @@ class Mapping:
     @property
     def used(self) -> np.ndarray:
         """(17, K) bool: the points that a joint is made of."""
-        return np.greater(np.maximum(np.abs(self.x), np.abs(self.y)), SMALLEST)
+        return np.asarray(np.maximum(np.abs(self.x), np.abs(self.y)) > SMALLEST)
 
     @property
     def needed(self) -> np.ndarray:

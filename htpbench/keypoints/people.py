@@ -59,17 +59,16 @@ def there(found: Found, number: int) -> list[Person]:
 def of_identity(frames: dict[int, list[Person]], asked: str) -> tuple[dict[int, Person], str]:
     """All frames of one who is named; in two boxes of one frame, the surer."""
     lengths: Counter[str] = Counter()
-    sure: Counter[str] = Counter()  # sums of scores, for those who are seen as long
+    sure: dict[str, float] = {}  # sums of scores, for those who are seen as long
     for people in frames.values():
-        lengths.update(dict.fromkeys(one.identity for one in people if one.identity is not None))
-        for one in people:
-            if one.identity is not None:
-                sure[one.identity] += one.score  # type: ignore[assignment]
+        known = {one.identity: one.score for one in people if one.identity is not None}
+        lengths.update(known.keys())
+        sure |= {who: sure.get(who, 0) + score for who, score in known.items()}
     chosen = asked or max(lengths, key=lambda who: (lengths[who], sure[who]))
     if chosen not in lengths:
-        known = ", ".join(f"{who} ({count} frames)" for who, count in lengths.most_common(LISTED))
+        listed = ", ".join(f"{who} ({count} frames)" for who, count in lengths.most_common(LISTED))
         raise BenchError(
-            f"there is no person {asked!r:.60}; {len(lengths)} people are there: {known}"
+            f"there is no person {asked!r:.60}; {len(lengths)} people are there: {listed}"
         )
     track = {}
     for number, people in frames.items():
