@@ -19,7 +19,7 @@ LIMBS = {
     **{11: "lshoulder", 12: "lelbow", 13: "lwrist", 14: "rshoulder", 15: "relbow", 16: "rwrist"},
 }
 OWN_TRUNK = {"halpe26", "body25"}  # have the middle of the hips and the neck as points
-SMALLEST = 1e-9  # of a weight
+DIGITS = 9  # of a weight; what is left of two that cancel is 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,12 @@ class Mapping:
     @property
     def used(self) -> np.ndarray:
         """(17, K) bool: the points that a joint is made of."""
-        return np.asarray(np.maximum(np.abs(self.x), np.abs(self.y)) > SMALLEST)
+        return np.logical_or(self.x.round(DIGITS), self.y.round(DIGITS))
 
     @property
     def needed(self) -> np.ndarray:
         """(K,) bool: the points that any joint is made of."""
-        return self.used.any(axis=0)
+        return np.logical_or.reduce(self.used)  # (17, K) -> (K,)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """(T, K, 3) to (T, 17, 3), px; every point that is needed has a place."""
