@@ -7,6 +7,7 @@ or no JSON or TOML becomes a BenchError that names the file; callers add the rem
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import tomllib
@@ -52,7 +53,8 @@ def content(path: Path, most: int = MOST_BYTES) -> bytes:
     """The bytes of a file."""
     try:
         with opened(path, most) as file:
-            return file.read(most)
+            # memory is taken for all that may be read, so the file's size bounds it
+            return file.read(min(most, max(os.fstat(file.fileno()).st_size, MOST_BYTES)))
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
 
