@@ -7,10 +7,9 @@ be is held against the size of the file before memory is taken for it.
 from __future__ import annotations
 
 import math
-import zipfile
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from htpbench.errors import BenchError
 from htpbench.motion import sound
 from htpbench.motion.clip import FRAME_RATE, SPLITS, Clip
 from htpbench.motion.dataset import Motion
+from htpbench.motion.members import MOST_BYTES, Members, opened
 from htpbench.motion.resampling import resample
 from htpbench.motion.skeleton import JOINTS, PARENTS
 from htpbench.outside.waiting import log
@@ -41,11 +41,7 @@ OPTIONAL = {
 KINDS = {"f": "floats", "i": "integers", "fi": "numbers", "U": "text"}
 SLOWEST, FASTEST = 10.0, 1000.0  # Hz of a recording
 MANY = 1e-3  # of the frames may jump without a word
-MOST_BYTES = 2**30  # of all arrays; positions of 29 hours
-MOST_PACKED = 20  # how many times larger than the file arrays may be; motion packs 1.4 times
-ALWAYS_BYTES = 2**24  # that any file may unpack to, however small it is
 MOST_CHARACTERS = 256  # of a name
-AGAIN = "copy the file again"
 DESCRIBED = "docs/data.md says what each array holds"
 
 
@@ -66,37 +62,24 @@ class Npz(Motion):
 
 def _unpack(path: Path) -> dict[str, Any]:
     """What LAYOUT names: positions as an array, all else as lists, numbers and text of Python."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = _arrays(archive, path.stat().st_size)
+    with opened(path, MOST_BYTES) as members:
+        arrays = _arrays(members)
         return {key: a if key == "positions" else a.tolist() for key, a in arrays.items()}
-    except BenchError:
-        raise
-    except Exception as fault:  # zipfile and numpy fail in a dozen ways on damaged bytes
-        raise BenchError(
-            f"not a readable npz, perhaps cut short ({fault!s:.200}); {AGAIN}"
-        ) from fault
 
 
-def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
+def _arrays(members: Members) -> dict[str, np.ndarray]:
     """The arrays of LAYOUT, each with the dtype and shape that is written there."""
     arrays, sizes = {}, {}
-    most = room = min(MOST_BYTES, ALWAYS_BYTES + MOST_PACKED * file_size)
-    members = set(archive.namelist())
-    missing = [key for key in LAYOUT if f"{key}.npy" not in members]
+    missing = [key for key in LAYOUT if key not in members.names]
     if missing:
-        held = ", ".join(sorted(name.removesuffix(".npy") for name in members))[:MOST_CHARACTERS]
+        held = ", ".join(sorted(set(members.names)))[:MOST_CHARACTERS]
         raise BenchError(
             f"lacks {', '.join(missing)} and holds {held or 'nothing'}; expected "
             f"{', '.join(LAYOUT)}: write a file with these; {DESCRIBED}"
         )
-    optional = {key: one for key, one in OPTIONAL.items() if f"{key}.npy" in members}
+    optional = {key: one for key, one in OPTIONAL.items() if key in members.names}
     for key, (kind, shape) in (LAYOUT | optional).items():
-        member = archive.getinfo(f"{key}.npy")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BenchError(f"{key} is packed in another way than numpy.savez does; use that")
-        with archive.open(member) as stream:
-            dtype, found = _header(stream, key)
+        dtype, found = members.header(key)
         expected = tuple(
             sizes.setdefault(n, m) if isinstance(n, str) else n
             for n, m in zip(shape, found, strict=False)
@@ -107,25 +90,8 @@ def _arrays(archive: zipfile.ZipFile, file_size: int) -> dict[str, np.ndarray]:
             )
         if kind == "U" and dtype.itemsize > 4 * MOST_CHARACTERS:
             raise BenchError(f"{key} is {dtype}; expected at most {MOST_CHARACTERS} characters")
-        size = dtype.itemsize * math.prod(found)
-        room -= size
-        if size > member.file_size or room < 0:
-            raise BenchError(
-                f"{key} claims {size} bytes, more than it holds or than is allowed: {most} in all "
-                f"for a file of {file_size}; {AGAIN}"
-            )
-        with archive.open(member) as stream:
-            arrays[key] = np.lib.format.read_array(stream, allow_pickle=False)
+        arrays[key] = members.plain(key)
     return arrays
-
-
-def _header(stream: IO[bytes], key: str) -> tuple[np.dtype, tuple[int, ...]]:
-    """dtype and shape that an array claims to have."""
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):  # others have headers of gigabytes, read before they are judged
-        raise BenchError(f"{key} has npy version {version}; expected 1.0, as numpy.savez writes it")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    return dtype, shape
 
 
 def _clips(arrays: dict[str, Any], floor: str) -> tuple[list[Clip], dict[str, str]]:

@@ -7,6 +7,7 @@ or no JSON or TOML becomes a BenchError that names the file; callers add the rem
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import tomllib
@@ -52,23 +53,24 @@ def content(path: Path, most: int = MOST_BYTES) -> bytes:
     """The bytes of a file."""
     try:
         with opened(path, most) as file:
-            return file.read(most)
+            # memory is taken for all that may be read, so the file's size bounds it
+            return file.read(min(most, max(os.fstat(file.fileno()).st_size, MOST_BYTES)))
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
 
 
-def text(path: Path) -> str:
+def text(path: Path, most: int = MOST_BYTES) -> str:
     """The text of a file, without its byte-order mark."""
     try:
-        return content(path).decode("utf-8-sig")
+        return content(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BenchError(f"{path} is not UTF-8 text: {error.reason}") from error
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Path, most: int = MOST_BYTES) -> Any:
     """What a JSON file holds."""
     try:
-        return parse_json(text(path))
+        return parse_json(text(path, most))
     except ValueError as error:
         raise BenchError(f"{path} is not valid JSON: {error}") from error
 

@@ -1,0 +1,155 @@
+"""Which of the people in a file is the one that is lifted. People are never mixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from htpbench.errors import BenchError
+from htpbench.keypoints.found import Found, Person
+from htpbench.outside.waiting import log
+
+LEAST = 0.2  # overlap (intersection over union) of boxes that are taken for one person's
+LISTED = 10  # people that a message names
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One person: `points` (T, K, 3) of the frames `first`, `first` + 1, ...; NaN where absent.
+
+    `absent`: how many these are. `lost`: frames with other people behind the last.
+    """
+
+    points: np.ndarray
+    first: int
+    absent: int
+    lost: int
+    told: str
+
+
+def choose(found: Found, asked: str) -> Track:
+    """The person that is asked for, or the one seen longest, or followed from the first frame."""
+    frames = {number: seen for number in sorted(found.frames) if (seen := there(found, number))}
+    if not frames:
+        raise BenchError(
+            f"{found.layout}: nobody is seen in any of {len(found.frames)} frames; look at what "
+            "the detector drew, and run it on the video again"
+        )
+    if any(one.identity is not None for people in frames.values() for one in people):
+        track, told = of_identity(frames, asked)
+        spanned = list(track)
+    elif asked:
+        raise BenchError(
+            f"person={asked}: the file ({found.layout}) does not say who is who; leave it out, "
+            "or let the detector track people"
+        )
+    else:
+        track, told = followed(frames)
+        spanned = list(frames)
+    return laid_out(track, max(spanned) - min(track) + 1, told)
+
+
+def there(found: Found, number: int) -> list[Person]:
+    """The people of a frame of whom any point is seen."""
+    return [one for one in found.frames[number] if one.points[:, 2].any()]
+
+
+def of_identity(frames: dict[int, list[Person]], asked: str) -> tuple[dict[int, Person], str]:
+    """All frames of one who is named; in two boxes of one frame, the surer."""
+    lengths: Counter[str] = Counter()
+    sure: dict[str, float] = {}  # sums of scores, for those who are seen as long
+    for people in frames.values():
+        known = {one.identity: one.score for one in people if one.identity is not None}
+        lengths.update(known.keys())
+        sure |= {who: sure.get(who, 0) + score for who, score in known.items()}
+    chosen = asked or max(lengths, key=lambda who: (lengths[who], sure[who]))
+    if chosen not in lengths:
+        listed = ", ".join(f"{who} ({count} frames)" for who, count in lengths.most_common(LISTED))
+        raise BenchError(
+            f"there is no person {asked!r:.60}; {len(lengths)} people are there: {listed}"
+        )
+    track = {}
+    for number, people in frames.items():
+        if mine := [one for one in people if one.identity == chosen]:
+            track[number] = max(mine, key=lambda one: one.score)
+    how = "" if asked or len(lengths) == 1 else ", seen longest"
+    if how:
+        log.warning(
+            "%d people are in the video; %s is lifted, who is seen longest (%d frames); another: "
+            ",person=ID",
+            len(lengths),
+            chosen,
+            len(track),
+        )
+    return track, f"{chosen} of {len(lengths)}{how}" if len(lengths) > 1 else chosen
+
+
+def followed(frames: dict[int, list[Person]]) -> tuple[dict[int, Person], str]:
+    """From the surest of the first frame on, whoever's box overlaps the last one most."""
+    several = sum(len(people) > 1 for people in frames.values())
+    if not several:
+        return {number: people[0] for number, people in frames.items()}, "the only one"
+    track: dict[int, Person] = {}
+    last = np.empty(0)
+    for number, people in frames.items():
+        if not track:
+            track[number] = max(people, key=lambda one: one.score)
+        else:
+            near = max(people, key=lambda one: overlap(last, box(one)))
+            if overlap(last, box(near)) < LEAST:
+                continue
+            track[number] = near
+        last = box(track[number])
+    log.warning(
+        "there are several people in %d of %d frames, and the file does not say who is who; the "
+        "surest of frame %d is followed by overlap: check that it stays the same person",
+        several,
+        len(frames),
+        min(track),
+    )
+    return track, f"followed from frame {min(track)}; several in {several} frames"
+
+
+def box(person: Person) -> np.ndarray:
+    """x and y from, x and y to: around all points that are seen."""
+    place = person.points[person.points[:, 2] > 0, :2]
+    return np.concatenate([place.min(axis=0), place.max(axis=0)])
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    inner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    if (inner <= 0).any():
+        return 0.0
+    common = float(inner.prod())
+    areas = float((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod())
+    return common / (areas - common)
+
+
+def laid_out(track: dict[int, Person], length: int, told: str) -> Track:
+    """Frames in a row; BenchError where the person is missing in more than half of `length`."""
+    first, last = min(track), max(track)
+    if 2 * len(track) < length:
+        raise BenchError(
+            f"the person ({told}) is seen in {len(track)} of {length} frames, last in frame "
+            f"{last}; expected at least half of them: cut the video, or let the detector track "
+            "people and name one: ,person=ID"
+        )
+    points = np.full((last - first + 1, *track[first].points.shape), np.nan)  # (T, K, 3)
+    points[..., 2] = 0
+    for number, one in track.items():
+        points[number - first] = one.points
+    if (lost := length - len(points)) > 0:
+        log.warning(
+            "the person is lost in the last %d of %d frames, which are left out", lost, length
+        )
+    absent = len(points) - len(track)
+    if absent:
+        log.warning(
+            "%d of %d frames lack the person; they are filled in, with confidence 0",
+            absent,
+            len(points),
+        )
+    return Track(points, first, absent, lost, told)
