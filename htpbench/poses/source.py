@@ -1,0 +1,91 @@
+"""Tracks from what is named: a file that lift wrote, or a data set, whose 3D is what was recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+
+from htpbench.datasets import open_data
+from htpbench.errors import BenchError, unknown
+from htpbench.motion.video import Video
+from htpbench.motion.views import Views
+from htpbench.outside.files import checked
+from htpbench.poses.files import read
+from htpbench.poses.track import Track
+
+NOMINAL = 1000  # px: the width of images whose size is not known
+LISTED = 8  # names in a message
+
+
+def tracks_of(source: str) -> list[Track]:
+    """The tracks of a file of poses, or of the data that `--data` would mean by this text."""
+    if holds_poses(source):
+        return read(Path(source))
+    data = open_data(source)
+    split = "test" if "test" in data.splits else data.splits[0]
+    views = data.views(split)
+    told = {"data": data.name, "split": split, "detections": views.source}
+    return [track_of(views, view, told) for view in range(len(views.start))]
+
+
+def holds_poses(source: str) -> bool:
+    """Whether a text names a file of poses: JSON, or an .npz that has a member `poses`.
+
+    Motion is an .npz as well, of other members.
+    """
+    path = Path(source)
+    if path.suffix.lower() == ".json":
+        return not re.match(r"[\w-]+:", source) or path.is_file()
+    with suppress(OSError, ValueError, NotImplementedError, BadZipFile, BenchError):
+        with ZipFile(checked(path)) as archive:
+            return "poses.npy" in archive.namelist()
+    return False
+
+
+def track_of(views: Views, view: int, told: dict[str, str]) -> Track:
+    """One view as it was recorded: its 3D, where there is any, and its detections in px."""
+    rows, take = slice(views.start[view], views.stop[view]), views.clips[views.clip[view]]
+    rate, first, size = float(views.rates[view]), 0, None
+    if isinstance(take, Video):
+        first, size = round(take.first * rate / take.rate), take.size
+    elif views.cameras is not None:
+        size = (views.lens(view).width, views.lens(view).height)
+    width, height = size or (NOMINAL, NOMINAL)
+    keypoints = views.poses2d[rows].astype(np.float32)
+    keypoints[..., 0] = (keypoints[..., 0] + 1) * width / 2
+    keypoints[..., 1] = keypoints[..., 1] * width / 2 + height / 2
+    poses = np.empty((len(keypoints), 0, 3), np.float32)
+    if views.poses3d is not None:
+        poses = views.poses3d[rows]
+    return Track(
+        name=take.name,
+        rate=rate,
+        poses=poses,
+        first=first,
+        camera=int(views.camera[view]),
+        keypoints=keypoints,
+        size=size,
+        told=told | {"subject": take.subject, "action": take.action},
+    )
+
+
+def choose(
+    tracks: Sequence[Track], source: str, clip: str | None, like: Track | None = None
+) -> Track:
+    """The track of a name, of several the one whose camera is that of `like`; else the first."""
+    names = list(dict.fromkeys(track.name for track in tracks))
+    if not tracks:
+        raise BenchError(f"{source} holds no poses; name another file")
+    if clip is not None and clip not in names:
+        error = unknown(f"clip of {source}", clip, names[:LISTED])
+        more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        raise BenchError(f"{error}{more}")
+    wanted = clip or (like.name if like and like.name in names else names[0])
+    named = [track for track in tracks if track.name == wanted]
+    same = [track for track in named if like and track.camera == like.camera]
+    return (same or named)[0]
