@@ -102,7 +102,9 @@ class Browser:
         listed = [{"name": name, "value": value} for name, value in features.items()]
         self.ask("Emulation.setEmulatedMedia", features=listed)
         self.ask("Page.navigate", url=f"file://{path}")
-        self.until(f"location.href.endsWith({json.dumps(path.name)}) && document.readyState == 'complete'")
+        self.until(
+            f"location.href.endsWith({json.dumps(path.name)}) && document.readyState == 'complete'"
+        )
 
     def press(self, key):
         """Press a key by its name."""
@@ -112,8 +114,18 @@ class Browser:
 
     def drag(self, start, stop):
         """Press the mouse, move it and let it go."""
-        for kind, (x, y) in zip(("mousePressed", "mouseMoved", "mouseReleased"), (start, stop, stop), strict=True):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+        for kind, (x, y) in zip(
+            ("mousePressed", "mouseMoved", "mouseReleased"), (start, stop, stop), strict=True
+        ):
+            self.ask(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                buttons=1,
+                clickCount=1,
+            )
 
     def screenshot(self):
         """PNG bytes of the whole page."""

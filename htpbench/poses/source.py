@@ -1,4 +1,4 @@
-"""Tracks from what is named: a file that lift wrote, or a data set, whose 3D is what was recorded."""
+"""Tracks from what is named: a file that lift wrote, or a data set, with the 3D it recorded."""
 
 from __future__ import annotations
 
@@ -41,9 +41,11 @@ def holds_poses(source: str) -> bool:
     path = Path(source)
     if path.suffix.lower() == ".json":
         return not re.match(r"[\w-]+:", source) or path.is_file()
-    with suppress(OSError, ValueError, NotImplementedError, BadZipFile, BenchError):
-        with ZipFile(checked(path)) as archive:
-            return "poses.npy" in archive.namelist()
+    with (
+        suppress(OSError, ValueError, NotImplementedError, BadZipFile, BenchError),
+        ZipFile(checked(path)) as archive,
+    ):
+        return "poses.npy" in archive.namelist()
     return False
 
 

@@ -47,7 +47,7 @@ def page(tracks: Sequence[Track], turn: float = 0.0) -> str:
 
 def template(name: str) -> str:
     """A file beside this one."""
-    return files(__package__).joinpath(name).read_text("utf-8")
+    return files("htpbench.poses.page").joinpath(name).read_text("utf-8")
 
 
 def digest(text: str) -> str:
