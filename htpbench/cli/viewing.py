@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from htpbench.cli.shared import app, err, warn
+from htpbench.errors import BenchError
 
 
 @app.command(sort_key=6.8)
@@ -36,11 +38,13 @@ def view(
     from htpbench.poses.source import choose, tracks_of
     from htpbench.poses.together import together
 
+    if not isfinite(turn):
+        raise BenchError(f"--turn {turn}: expected degrees")
     shown = []
     for source in filter(None, (poses, other)):
         found = tracks_of(source)
         track = choose(found, source, clip, *shown[:1])
-        if len(found) > 1 and clip is None:
+        if len(found) > 1 and clip is None and not shown:
             warn(f"{source}: {track.name} of {len(found)} clips; --clip NAME shows another")
         shown.append(track)
     shown = together(shown)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from htpbench.datasets import open_data
-from htpbench.errors import BenchError, unknown
+from htpbench.errors import BenchError
 from htpbench.motion.video import Video
 from htpbench.motion.views import Views
 from htpbench.outside.files import checked
@@ -19,7 +20,7 @@ from htpbench.poses.files import read
 from htpbench.poses.track import Track
 
 NOMINAL = 1000  # px: the width of images whose size is not known
-LISTED = 8  # names in a message
+LISTED = 5  # names in a message
 
 
 def tracks_of(source: str) -> list[Track]:
@@ -84,9 +85,10 @@ def choose(
     if not tracks:
         raise BenchError(f"{source} holds no poses; name another file")
     if clip is not None and clip not in names:
-        error = unknown(f"clip of {source}", clip, names[:LISTED])
-        more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        raise BenchError(f"{error}{more}")
+        near = get_close_matches(clip, names, n=LISTED, cutoff=0.5)
+        listed = near or names[:LISTED]
+        more = f", ... ({len(names)} in all)" if len(names) > len(listed) else ""
+        raise BenchError(f"{source} has no clip {clip!r}; it has {', '.join(listed)}{more}")
     wanted = clip or (like.name if like and like.name in names else names[0])
     named = [track for track in tracks if track.name == wanted]
     same = [track for track in named if like and track.camera == like.camera]

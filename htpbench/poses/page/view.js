@@ -178,12 +178,16 @@ function addNumbers() {
     const line = element("tr");
     line.append(element("th", track ? track.label : curve.label, { scope: "row" }));
     if (curves.length) {
-      const now = (frame) => (curve ? curve.values[frame].toFixed(1) : "");
-      line.append(element("td", "", { say: now }), element("td", curve ? mean(curve.values).toFixed(1) : ""));
+      const now = (frame) => (curve ? inWords(curve.values[frame]) : "");
+      line.append(element("td", "", { say: now }), element("td", curve ? inWords(mean(curve.values)) : ""));
     }
     if (pruned) line.append(element("td", "", { className: "text", say: (frame) => fate(track, frame) }));
     by("numbers").lastChild.append(line);
   }
+}
+
+function inWords(millimetres) {
+  return Number.isNaN(millimetres) ? "not known" : millimetres.toFixed(1);
 }
 
 function fate(track, frame) {

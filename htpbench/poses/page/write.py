@@ -11,6 +11,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from htpbench.errors import BenchError
 from htpbench.outside.drafts import write_file
 from htpbench.outside.printable import one_line, shown
 from htpbench.poses.page.packing import scene
@@ -22,7 +23,12 @@ MARK = '<meta name="generator" content="htpbench view">'  # view.html has it
 
 
 def write_page(path: Path, tracks: Sequence[Track], turn: float = 0.0) -> Path:
-    """Write the page of tracks on one clock; BenchError where `path` is another's file."""
+    """Write the page of tracks on one clock.
+
+    BenchError where `path` is another's file, or ends otherwise.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise BenchError(f"--out {path}: expected a path that ends in .html")
     replaceable(path, MARK.encode(), "page")
     return write_file(path, page(tracks, turn).encode(), "choose another --out")
 

@@ -73,7 +73,7 @@ def strip(tracks: Sequence[Track], shown: Stretch, turn: float) -> Figure:
     axes.set_axis_off()
     top = height
     for head, row, kept, room in zip(heads, rows, stages, heights, strict=True):
-        axes.text(0.06, top - 0.03, "\n".join(head), va="top", linespacing=1.2)
+        axes.text(0.06, top - 0.03, "\n".join(head), va="top", linespacing=1.2, parse_math=False)
         floor = top - LINE * len(head) - tall - 0.02
         if kept is not None:
             ticks(axes, kept, shown, floor - GAP)
