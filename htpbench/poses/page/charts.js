@@ -77,7 +77,20 @@ function drawCurves(pen, width, height, frame, colours) {
   playhead(pen, x(seconds(frame)), 4, bottom, colours);
 }
 
-// Where frames are narrower than a px, each px shows the least and the most of its frames.
+// Where frames are narrower than a px, each px shows the least and the most of its `wide` frames.
+// It is the same in every picture, so it is kept.
+function ends(curve, wide) {
+  if (curve.wide === wide) return curve.ends;
+  curve.wide = wide;
+  curve.ends = [];
+  for (let start = 0; start <= last; start += wide) {
+    const known = curve.values.subarray(start, start + wide).filter((value) => !Number.isNaN(value));
+    const whole = wide === 1 || !known.length;
+    curve.ends.push(whole ? [...known] : [Math.min(...known), Math.max(...known)]);
+  }
+  return curve.ends;
+}
+
 function drawLine(pen, curve, x, y, colours) {
   const shade = colours[`curve${curve.of ?? 0}`];
   pen.strokeStyle = shade;
@@ -87,15 +100,13 @@ function drawLine(pen, curve, x, y, colours) {
   pen.beginPath();
   const wide = Math.max(1, Math.floor(1 / x.frame));
   let begun = false;
-  for (let start = 0; start <= last; start += wide) {
-    const values = curve.values.subarray(start, start + wide).filter((v) => !Number.isNaN(v));
-    if (!values.length) { begun = false; continue; }
-    const ends = wide === 1 ? [values[0]] : [Math.min(...values), Math.max(...values)];
-    for (const value of ends) {
-      pen[begun ? "lineTo" : "moveTo"](x(seconds(start)), y(value));
+  ends(curve, wide).forEach((values, number) => {
+    for (const value of values) {
+      pen[begun ? "lineTo" : "moveTo"](x(seconds(number * wide)), y(value));
       begun = true;
     }
-  }
+    begun = values.length > 0;
+  });
   pen.stroke();
   pen.setLineDash([]);
   if (last > 0) return;

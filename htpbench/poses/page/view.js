@@ -137,7 +137,7 @@ function addFigures() {
     const draw = (pen, width, height, frame) => drawImage(pen, width, height, frame, colours);
     drawing(by("stage"), `2D input${size}`, "2D input", draw);
   }
-  by("turning").hidden = !tracks.some((track) => track.poses);
+  by("turning").hidden = by("axes").hidden = !tracks.some((track) => track.poses);
 }
 
 function addCharts() {
