@@ -1,69 +1,26 @@
-"""Poses as a page and as a strip: what they hold, what they replace, what a browser shows."""
+"""Poses as a page: what it holds, what it replaces, and the verb that writes it."""
 
 import base64
 import hashlib
 import json
 import re
-import time
 import tomllib
 from dataclasses import replace
-from xml.etree import ElementTree
 
-import browser
 import numpy as np
 import pytest
 import small
 from paths import ROOT
+from posed import EVIL, kept, pair, track
 
-from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
 from htpbench.motion.video import Video
 from htpbench.motion.views import Views
 from htpbench.poses import source
 from htpbench.poses.page import packing
 from htpbench.poses.page.write import SCRIPTS, page, write_page
-from htpbench.poses.strip import look
-from htpbench.poses.strip.chosen import middles, stretch, survival
 from htpbench.poses.strip.draw import write_strip
 from htpbench.poses.together import curves, labels, together
-from htpbench.poses.track import Kept, Track
-from htpbench.report.figures import style
-
-EVIL = "</script><script>alert(1)</script>{{script}}<!-- \u2028\x1b[2J"
-
-
-def standing(frames, seed=0):
-    """Poses that look like somebody, each frame a little different."""
-    views = Synthetic().views("test")
-    drawn = np.random.default_rng(seed).normal(0, 10, (frames, 17, 3))
-    drawn[:, 0] = 0
-    return (views.poses3d[np.arange(frames) % 400] + drawn).astype(np.float32)
-
-
-def kept(frames, size, stages=((0, 3, 6), (3,)), step=None):
-    """Windows one behind the other, or every `step` frames, which all keep the same."""
-    first = np.arange(0, frames, step or size)
-    flags = np.zeros((len(stages), len(first), size), bool)
-    for stage, chosen in enumerate(stages):
-        flags[stage][:, list(chosen)] = True
-    return Kept(first, flags, 50.0)
-
-
-def track(frames=60, name="walk", seed=0, pruned=True, **more):
-    pixels = np.random.default_rng(1).uniform(0, 1, (frames, 17, 3)) * [800, 600, 1]
-    told = {"combination": small.PRUNED if pruned else small.NETWORK, "weights": "random"}
-    usual = {
-        "truth": standing(frames, 9),
-        "keypoints": pixels.astype(np.float32),
-        "size": (800, 600),
-        "kept": kept(frames, 9) if pruned else None,
-        "told": told,
-    }
-    return Track(name, 50.0, standing(frames, seed), **(usual | more))
-
-
-def pair(**more):
-    return together([track(pruned=False, **more), track(seed=2, **more)])
 
 
 def held(text):
@@ -213,7 +170,7 @@ def test_a_video_has_2d_alone():
     screen = points.copy()
     screen[..., 0] = points[..., 0] / 400 - 1
     screen[..., 1] = points[..., 1] / 400 - 0.75
-    views = Views.of([take], [screen], source="file", rate=25.0)
+    views = Views.of([take], [screen], source="file", rate=50.0)
     one = source.track_of(views, 0, {"data": "d"})
     assert one.keypoints == pytest.approx(points, abs=1e-3)
     assert (one.first, one.size, one.poses.shape) == (7, (800, 600), (60, 0, 3))
@@ -240,55 +197,6 @@ def test_a_clip_is_chosen_by_name_and_the_second_like_the_first():
         source.choose(several, "x", "c")
     with pytest.raises(BenchError, match="holds no poses"):
         source.choose([], "x", None)
-
-
-# The strip
-
-
-def test_a_strip_is_a_picture_and_the_same_bytes_each_time(tmp_path):
-    for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
-        path = tmp_path / f"strip{suffix}"
-        first = write_strip(path, pair(), 9, None).read_bytes()
-        assert first.startswith(magic)
-        assert write_strip(path, pair(), 9, None).read_bytes() == first
-    ElementTree.parse(tmp_path / "strip.svg")
-    write_strip(tmp_path / "strip.svg", pair(), 5, 0, 90.0)
-    write_strip(tmp_path / "one.svg", [track(1, kept=None, truth=None)], 9, None)
-    write_strip(tmp_path / "evil.svg", [track(told={"combination": r"$\no{" + EVIL})], 9, None)
-    ElementTree.parse(tmp_path / "evil.svg")
-    assert (look.WIDTH, look.SMALL) == (style.WIDTH, style.SMALL)
-    assert look.STYLE["font.sans-serif"] == style.STYLE["font.sans-serif"]
-
-
-def test_a_strip_shows_the_window_that_is_asked_for():
-    shown = pair()
-    part = stretch(shown, 3, 2)
-    assert part.frames.tolist() == [*range(18, 27)] and part.drawn.tolist() == [19, 22, 25]
-    stages = survival(shown[1], part)
-    assert np.flatnonzero(stages[0]).tolist() == [0, 3, 6]
-    assert np.flatnonzero(stages[1]).tolist() == [3] and survival(shown[0], part) is None
-    assert stretch(shown, 1, None).frames[0] == 27, "the middle one"
-    assert stretch(shown, 9, 6).frames.tolist() == [*range(54, 60)], "what lies in the track"
-    assert len(stretch(shown[:1], 9, None).frames) == 60
-    assert middles(0, 9, 1).tolist() == [4] and middles(0, 3, 9).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("count", "window", "message"),
-    [(0, None, "--frames 0"), (9, 7, r"expected 0 \.\.\. 6"), (9, -1, "--window -1")],
-)
-def test_strips_of_nothing_are_refused(count, window, message, tmp_path):
-    with pytest.raises(BenchError, match=message):
-        write_strip(tmp_path / "strip.png", pair(), count, window)
-
-
-def test_strips_need_windows_where_one_is_named_and_3d(tmp_path):
-    with pytest.raises(BenchError, match="nothing was pruned"):
-        write_strip(tmp_path / "strip.png", [track(kept=None)], 9, 0)
-    with pytest.raises(BenchError, match="no 3D"):
-        write_strip(tmp_path / "strip.png", [replace(track(), poses=np.empty((60, 0, 3)))], 9, None)
-    with pytest.raises(BenchError, match=r"\.png, \.svg or \.pdf"):
-        write_strip(tmp_path / "strip.gif", pair(), 9, None)
 
 
 # Whose files are replaced
@@ -377,109 +285,3 @@ def test_names_of_pages(name, page):
     from htpbench.cli.viewing import beside
 
     assert str(beside(name)) == f"{page}.html"
-
-
-# What a browser shows
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
-    with browser.Browser() as started:
-        yield started
-
-
-def pictures(chromium):
-    """Each canvas's own picture, and how many colours it has."""
-    return chromium.run("[...document.querySelectorAll('canvas')].map((c) => c.toDataURL())")
-
-
-COLOURS = """[...document.querySelectorAll('canvas')].map((c) => new Set(new Uint32Array(
-c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size)"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_draws_plays_and_turns(chromium, tmp_path, width, dark):
-    path = write_page(tmp_path / "page.html", pair())
-    chromium.problems.clear()
-    chromium.open(path, width, dark=dark)
-    assert len(pictures(chromium)) == 5, "two figures, the image, errors, kept frames"
-    assert min(chromium.run(COLOURS)) > 3, "one is blank"
-    assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
-    value = "document.getElementById('frame').value"
-    assert chromium.run(value) == "0" and not chromium.run("state.playing")
-    before = pictures(chromium)
-    for key, frame in (("ArrowRight", "1"), ("End", "59"), ("ArrowLeft", "58"), ("Home", "0")):
-        chromium.press(key)
-        assert chromium.run(value) == frame
-        assert all(a != b for a, b in zip(before, pictures(chromium), strict=True)) == (
-            frame != "0"
-        )
-    slide = (
-        "const s = document.getElementById('{}'); s.value = {}; s.dispatchEvent(new Event('input'))"
-    )
-    chromium.run(f"{{{slide.format('frame', 30)}}}")
-    assert chromium.run("state.at") == 30
-    before = pictures(chromium)
-    chromium.run(f"{{{slide.format('turn', 90)}}}")
-    turned = pictures(chromium)
-    assert [a != b for a, b in zip(before, turned, strict=True)] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
-    chromium.press("+")
-    assert chromium.run("document.getElementById('speed').value") == "2"
-    chromium.press(" ")
-    chromium.until("state.playing && state.at !== 30")
-    chromium.press(" ")
-    assert not chromium.run("state.playing") and chromium.problems == []
-
-
-@pytest.mark.slow
-def test_a_browser_drags_and_starts_by_itself(chromium, tmp_path):
-    path = write_page(tmp_path / "page.html", pair())
-    chromium.problems.clear()
-    chromium.open(path, still=False)
-    chromium.until("state.playing && state.at > 2")
-    chromium.run("play(false)")
-    box = "(() => {{ const b = document.querySelectorAll('canvas')[{}].getBoundingClientRect();"
-    box += "return [b.left + b.width / 2, b.top + b.height / 2]; }})()"
-    x, y = chromium.run(box.format(0))
-    chromium.drag((x, y), (x + 60, y))
-    assert chromium.run("state.turn") == pytest.approx(0.5, abs=0.05)
-    chromium.run("document.querySelector('canvas').focus()")
-    chromium.press("ArrowLeft")
-    assert chromium.run("state.turn") == pytest.approx(0.4, abs=0.05)
-    x, y = chromium.run(box.format(3))
-    chromium.drag((x, y), (x + 1, y))
-    assert abs(chromium.run("state.at") - 29) < 4 and chromium.problems == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "shown",
-    [
-        [track(1, kept=None)],
-        [replace(track(), poses=np.empty((60, 0, 3)), truth=None, kept=None)],
-        [track(name=EVIL, told={EVIL: EVIL}, kept=kept(60, 9, step=1))],
-        [track(30_000, kept=kept(30_000, 81, ((0, 40), (40,)), step=1))],
-    ],
-    ids=["one frame", "2D alone", "evil", "30,000 frames"],
-)
-def test_a_browser_shows_the_extremes(chromium, tmp_path, shown):
-    path = write_page(tmp_path / "page.html", shown)
-    chromium.problems.clear()
-    chromium.open(path)
-    chromium.press("End")
-    assert chromium.run("state.at") == len(shown[0].poses) - 1
-    assert min(chromium.run(COLOURS)) > 3 and chromium.problems == []
-    begun = time.monotonic()
-    for _ in range(20):
-        chromium.run("seek(state.at / 2)")
-    assert time.monotonic() - begun < 10

@@ -13,13 +13,14 @@ import numpy as np
 
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
+from htpbench.motion.cameras import pixels
 from htpbench.motion.video import Video
 from htpbench.motion.views import Views
 from htpbench.outside.files import checked
 from htpbench.poses.files import read
 from htpbench.poses.track import Track
 
-NOMINAL = 1000  # px: the width of images whose size is not known
+NOMINAL = (1000, 1000)  # px: of images whose size is not known
 LISTED = 5  # names in a message
 
 
@@ -53,28 +54,23 @@ def holds_poses(source: str) -> bool:
 def track_of(views: Views, view: int, told: dict[str, str]) -> Track:
     """One view as it was recorded: its 3D, where there is any, and its detections in px."""
     rows, take = slice(views.start[view], views.stop[view]), views.clips[views.clip[view]]
-    rate, first, size = float(views.rates[view]), 0, None
-    if isinstance(take, Video):
-        first, size = round(take.first * rate / take.rate), take.size
-    elif views.cameras is not None:
-        size = (views.lens(view).width, views.lens(view).height)
-    width, height = size or (NOMINAL, NOMINAL)
+    common = {
+        "name": take.name,
+        "camera": int(views.camera[view]),
+        "told": told | {"subject": take.subject, "action": take.action},
+    }
+    if isinstance(take, Video):  # at its own rate, which views may not have
+        nothing = np.empty((len(take.keypoints), 0, 3), np.float32)
+        seen = {"keypoints": take.keypoints, "size": take.size}
+        return Track(poses=nothing, rate=take.rate, first=take.first, **seen, **common)
+    size = None if views.cameras is None else views.lens(view).size
     keypoints = views.poses2d[rows].astype(np.float32)
-    keypoints[..., 0] = (keypoints[..., 0] + 1) * width / 2
-    keypoints[..., 1] = keypoints[..., 1] * width / 2 + height / 2
+    keypoints[..., :2] = pixels(keypoints[..., :2], size or NOMINAL)
     poses = np.empty((len(keypoints), 0, 3), np.float32)
     if views.poses3d is not None:
         poses = views.poses3d[rows]
-    return Track(
-        name=take.name,
-        rate=rate,
-        poses=poses,
-        first=first,
-        camera=int(views.camera[view]),
-        keypoints=keypoints,
-        size=size,
-        told=told | {"subject": take.subject, "action": take.action},
-    )
+    seen = {"keypoints": keypoints, "size": size}
+    return Track(poses=poses, rate=float(views.rates[view]), **seen, **common)
 
 
 def choose(
