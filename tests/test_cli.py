@@ -21,7 +21,7 @@ from htpbench.search.sweep import Trials
 from htpbench.study.loading import load
 from htpbench.systems import registry
 
-VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "report", "doctor")
+VERBS = ("ls", "plan", "cost", "run", "sweep", "train", "lift", "view", "report", "doctor")
 COUNTED = [name.partition(".")[2] for name in small.metrics("cost")]
 
 

@@ -19,6 +19,7 @@ from htpbench.cli import (  # noqa: F401  # they register verbs
     measuring,
     reading,
     training,
+    viewing,
     weights,
 )
 from htpbench.cli.output import Standard
