@@ -34,9 +34,10 @@ ROUNDS = 5  # of fitting a part to its mean shape; it settles after two or three
 
 @dataclass(frozen=True, eq=False)
 class Rigid:
-    """Offsets (17, 3) mm from parents at rest, turns (N, 17, 3, 3) in the world, height of the root.
+    """A constant skeleton and how it moves, y up and z towards the camera.
 
-    Axes: x right in the image, y up, z towards the camera.
+    `offsets` (17, 3) mm from the parents at rest; `turns` (N, 17, 3, 3) in the world; `height` of
+    the root, mm.
     """
 
     offsets: np.ndarray
@@ -115,7 +116,7 @@ def best(shape: np.ndarray, bones: np.ndarray) -> np.ndarray:
 
 
 def shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) the shortest turns from directions (N, 3) to others; none where one has no length."""
+    """(N, 3, 3) the shortest turns from directions (N, 3) to others; none where one is 0."""
     a, b = unit(start), unit(end)
     b = np.where(b.any(axis=-1, keepdims=True), b, a)
     wide = (a * b).sum(
