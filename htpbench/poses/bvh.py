@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 
 from htpbench.motion.skeleton import JOINTS, PARENTS
-from htpbench.poses.rigid import CHILDREN, Rigid, distance, fitted
+from htpbench.poses.rigid import CHILDREN, Rigid, away, fitted
 from htpbench.poses.track import Track
 
 # Joints without children, and where their bone ends, mm at rest: not measured, for the eye alone.
@@ -43,7 +43,7 @@ def write(file: IO[bytes], tracks: Sequence[Track]) -> str:
     for row in rows.tolist():
         file.write((layout % tuple(row)).encode())
     return (
-        f"bones of constant length: joints are {distance(track.poses):.1f} mm from the poses as "
+        f"bones of constant length: joints are {away(body, track.poses):.1f} mm from the poses as "
         "lifted, on average"
     )
 
