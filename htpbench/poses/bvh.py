@@ -14,9 +14,8 @@ from typing import IO
 import numpy as np
 
 from htpbench.motion.skeleton import JOINTS, PARENTS
-from htpbench.poses.rigid import CHILDREN, Rigid, distance, fitted
+from htpbench.poses.rigid import CHILDREN, Rigid, away, fitted
 from htpbench.poses.track import Track
-from htpbench.poses.words import single
 
 # Joints without children, and where their bone ends, mm at rest: not measured, for the eye alone.
 ENDS = {
@@ -34,7 +33,7 @@ MOST_HEAD = 2**13  # bytes of the hierarchy
 
 def write(file: IO[bytes], tracks: Sequence[Track]) -> str:
     """Write one track; says how far the constant bones are from the poses as they were lifted."""
-    track = single(tracks, ".bvh")
+    (track,) = tracks
     body = fitted(track.poses)
     angles = degrees(body.local)  # (N, 17, 3)
     rows = angles.reshape(len(angles), -1) + 0.0  # (N, 51), without -0
@@ -44,7 +43,7 @@ def write(file: IO[bytes], tracks: Sequence[Track]) -> str:
     for row in rows.tolist():
         file.write((layout % tuple(row)).encode())
     return (
-        f"bones of constant length: joints are {distance(track.poses):.1f} mm from the poses as "
+        f"bones of constant length: joints are {away(body, track.poses):.1f} mm from the poses as "
         "lifted, on average"
     )
 

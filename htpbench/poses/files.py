@@ -31,8 +31,8 @@ def check(path: Path, count: int) -> None:
         raise BenchError(f"--out {path}: there are no poses to write; expected one track at least")
     if count > 1 and path.suffix.lower() in SINGLE:
         raise BenchError(
-            f"--out {path}: {count} tracks; expected one in a {path.suffix} file; write all of them "
-            "to .npz, .json or .csv, or choose one"
+            f"--out {path}: {count} tracks; expected one in a {path.suffix} file; write all of "
+            "them to .npz, .json or .csv, or choose one"
         )
     if os.path.lexists(path) and not replaceable(path, found):
         raise BenchError(f"--out {path} is there and holds no lifted poses; {REMEDY}")
@@ -48,10 +48,11 @@ def write(path: Path, tracks: Sequence[Track]) -> str:
     """Write all tracks or nothing; says what the format changed of them, if anything ("")."""
     check(path, len(tracks))
     for track in tracks:
-        if not len(track.poses) or not np.isfinite(track.poses).all():
+        held = [one for one in (track.poses, track.truth, track.keypoints) if one is not None]
+        if not len(track.poses) or not all(np.isfinite(one).all() for one in held):
             raise BenchError(
-                f"--out {path}: {track.name} has no poses, or NaN or infinity in them; expected "
-                "numbers; lift with other weights"
+                f"--out {path}: {track.name} has no poses, or NaN or infinity in what it holds; "
+                "expected numbers; lift with other weights or other data"
             )
     with draft(path, REMEDY) as file:
         said = written_as(path).write(file, tracks)

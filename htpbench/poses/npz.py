@@ -65,8 +65,8 @@ def windows(tracks: Sequence[Track]) -> dict[str, np.ndarray]:
         return {}
     if len({(*kept.stages.shape[::2], kept.rate) for _, kept in held}) > 1:
         raise BenchError(
-            "tracks pruned in unlike stages, windows or rates; expected those of one network; write "
-            "a file for each, or .json"
+            "tracks pruned in unlike stages, windows or rates; expected those of one network; "
+            "write a file for each, or .json"
         )
     return {
         "kept": np.concatenate([kept.stages for _, kept in held], axis=1),

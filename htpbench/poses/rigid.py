@@ -30,13 +30,15 @@ PARTS = {
     "Thorax": ("RShoulder", "LShoulder", "Thorax"),
 }
 ROUNDS = 5  # of fitting a part to its mean shape; it settles after two or three
+SHAPED = 2**12  # frames that a mean shape is taken of, at least: of very many some
 
 
 @dataclass(frozen=True, eq=False)
 class Rigid:
-    """Offsets (17, 3) mm from parents at rest, turns (N, 17, 3, 3) in the world, height of the root.
+    """A constant skeleton and how it moves, y up and z towards the camera.
 
-    Axes: x right in the image, y up, z towards the camera.
+    `offsets` (17, 3) mm from the parents at rest; `turns` (N, 17, 3, 3) in the world; `height` of
+    the root, mm.
     """
 
     offsets: np.ndarray
@@ -59,8 +61,13 @@ def rigid(poses: np.ndarray) -> np.ndarray:
 
 def distance(poses: np.ndarray) -> float:
     """Mean mm between joints as they were lifted and those of the constant skeleton."""
+    return away(fitted(poses), poses)
+
+
+def away(body: Rigid, poses: np.ndarray) -> float:
+    """The same of a skeleton that was fitted already."""
     rooted = poses - poses[:, ROOT, None]
-    return float(np.linalg.norm(rigid(poses) - rooted, axis=-1).mean())
+    return float(np.linalg.norm(placed(body.offsets, body.turns) * UP - rooted, axis=-1).mean())
 
 
 def fitted(poses: np.ndarray) -> Rigid:
@@ -98,8 +105,10 @@ def rest(bones: np.ndarray) -> np.ndarray:
 
 def shape(bones: np.ndarray, sideways: np.ndarray, upward: np.ndarray) -> np.ndarray:
     """(c, 3) the mean shape of c bones (N, c, 3) that turn together: x to the left, y up."""
-    x = unit(sideways)
-    z = unit(np.cross(x, upward))
+    step = max(len(bones) // SHAPED, 1)
+    bones = bones[::step]
+    x = unit(sideways[::step])
+    z = unit(np.cross(x, upward[::step]))
     frame = np.stack([x, np.cross(z, x), z], axis=-1)  # (N, 3, 3)
     mean = (bones @ frame).mean(axis=0)
     for _ in range(ROUNDS):
@@ -115,7 +124,7 @@ def best(shape: np.ndarray, bones: np.ndarray) -> np.ndarray:
 
 
 def shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) the shortest turns from directions (N, 3) to others; none where one has no length."""
+    """(N, 3, 3) the shortest turns from directions (N, 3) to others; none where one is 0."""
     a, b = unit(start), unit(end)
     b = np.where(b.any(axis=-1, keepdims=True), b, a)
     wide = (a * b).sum(

@@ -93,8 +93,8 @@ def measured(truth: np.ndarray) -> np.ndarray:
     away = float(np.median(np.linalg.norm(truth[:, ROOT], axis=-1)))
     if away > ROOTED:
         raise BenchError(
-            f"truth has joint {ROOT} ({JOINTS[ROOT]}) {away:.0f} mm from 0; expected poses relative "
-            "to it; subtract it from all joints of its frame"
+            f"truth has joint {ROOT} ({JOINTS[ROOT]}) {away:.0f} mm from 0; expected poses "
+            "relative to it; subtract it from all joints of its frame"
         )
     reach = float(np.median(np.linalg.norm(truth[:, 1:], axis=-1)))
     if 0 < reach < SMALLEST:
@@ -126,7 +126,7 @@ def whole(key: str, number: np.ndarray, least: int = -MOST_COUNT) -> int:
     """A whole number within reach."""
     if number.shape != () or not least <= number <= MOST_COUNT or number != np.floor(number):
         raise BenchError(
-            f"{key} is {number!s:.40}; expected a whole number from {least} to {MOST_COUNT}; mend it"
+            f"{key} is {number!s:.40}; expected a whole number from {least} to {MOST_COUNT}"
         )
     return int(number)
 

@@ -12,7 +12,7 @@ from typing import IO
 
 from htpbench.motion.skeleton import JOINTS
 from htpbench.poses.track import Track
-from htpbench.poses.words import FORMAT, RELATIVE, UNITS, UP, UPRIGHT, plain, single
+from htpbench.poses.words import FORMAT, RELATIVE, UNITS, UP, UPRIGHT, plain
 
 FIRST = "PathFileType\t4\t(X/Y/Z)\t"
 MOST_FIRST = 2**12  # bytes of the first line that are looked at
@@ -30,7 +30,7 @@ KEYS = (
 
 def write(file: IO[bytes], tracks: Sequence[Track]) -> str:
     """Write one track; nothing is left to say. Frames count from 1, as the format does."""
-    track = single(tracks, ".trc")
+    (track,) = tracks
     rate, frames, start = f"{track.rate:.10g}", str(len(track.poses)), str(track.first + 1)
     values = (rate, rate, frames, str(len(JOINTS)), UNITS, rate, start, frames)
     words = f"{UNITS}; axes: {UPRIGHT}; relative to {RELATIVE}"

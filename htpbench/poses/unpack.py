@@ -33,7 +33,7 @@ def members(path: Path) -> set[str]:
 
 
 def unpack(path: Path, kinds: Mapping[str, str], needed: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The arrays of a file that have a name in `kinds`, each of a kind of dtype that is told there."""
+    """The arrays of a file that `kinds` names, each of a kind of dtype that it tells."""
     size = files.checked(path).stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:
@@ -69,7 +69,7 @@ def one(archive: zipfile.ZipFile, key: str, kinds: str, room: int) -> np.ndarray
     size = dtype.itemsize * math.prod(shape)
     if size > member.file_size or size > room:
         raise BenchError(
-            f"{key} claims {size} bytes, more than it holds or than a file of this size may; {AGAIN}"
+            f"{key} claims {size} bytes, more than it holds or a file of this size may; {AGAIN}"
         )
     with archive.open(member) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from htpbench.errors import BenchError
 from htpbench.motion.skeleton import JOINTS, ROOT
 from htpbench.outside.printable import shown
 from htpbench.poses.track import Track
@@ -60,13 +59,3 @@ def unicode(text: str) -> str:
 def plain(text: str) -> str:
     """The text on one line, without control characters."""
     return shown(" ".join(text.split()))
-
-
-def single(tracks: Sequence[Track], suffix: str) -> Track:
-    """The only track, for a format that holds one."""
-    if len(tracks) != 1:
-        raise BenchError(
-            f"{len(tracks)} tracks; expected one in a {suffix} file; write all of them to .npz, "
-            ".json or .csv, or choose one"
-        )
-    return tracks[0]
