@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
@@ -53,18 +54,38 @@ class Shown:
         float | None, Parameter(help="Focal length in pixels, for facing; default: a phone's.")
     ] = None
     gravity: Annotated[
-        tuple[float, float, float],
-        Parameter(help="Downward in camera axes (x right, y down, z forward), for facing."),
-    ] = UPRIGHT
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="Downward in camera axes (x right, y down, z forward), for facing: X,Y,Z.",
+        ),
+    ] = None
     mend_sides: Annotated[
         bool, Parameter(negative="", help="Turn frames back in which left and right are exchanged.")
     ] = False
 
     def showing(self) -> Showing:
         """The same, checked."""
-        if self.framing != "facing" and (self.focal is not None or self.gravity != UPRIGHT):
+        if self.framing != "facing" and (self.focal is not None or self.gravity is not None):
             raise BenchError("--focal and --gravity go with --framing facing")
-        return Showing(self.framing, self.focal, self.gravity, self.mend_sides)
+        if self.focal is not None and not 0 < self.focal < math.inf:
+            raise BenchError(f"--focal {self.focal:g}: expected pixels, above 0")
+        down = UPRIGHT if self.gravity is None else direction(self.gravity)
+        return Showing(self.framing, self.focal, down, self.mend_sides)
+
+
+def direction(text: str) -> tuple[float, float, float]:
+    """Three numbers, of which one at least is not 0."""
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = z = math.nan
+    if not 0 < math.hypot(x, y, z) < math.inf:
+        raise BenchError(
+            f"--gravity {text:.100}: expected three numbers, x right, y down, z forward, such as "
+            "0,1,0 of a camera that is held level"
+        )
+    return x, y, z
 
 
 def spec(path: str, told: Told, joints: str) -> str:
