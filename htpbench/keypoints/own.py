@@ -12,7 +12,7 @@ from htpbench.errors import BenchError
 from htpbench.keypoints import mediapipe
 from htpbench.keypoints.found import Asked, Found, Person, cleaned, numbers, person, whole
 from htpbench.keypoints.orders import ORDERS, chosen
-from htpbench.motion.members import Members, header
+from htpbench.motion.members import Members, header, quiet
 
 OWN, DEMOS = "arrays", "keypoints of a lifter's demo"
 ALWAYS = 2**20  # numbers that any file may hold; more are packed to less than a byte each
@@ -41,7 +41,8 @@ def of_npy(path: Path, asked: Asked) -> Found:
             if dtype.hasobject or math.prod(shape) * dtype.itemsize > size:
                 raise BenchError(f"an array {dtype} {shape} in {size} bytes; expected numbers")
             file.seek(0)
-            array = np.lib.format.read_array(file, allow_pickle=False)
+            with quiet():
+                array = np.lib.format.read_array(file, allow_pickle=False)
     except BenchError:
         raise
     except Exception as fault:  # numpy fails in a dozen ways on damaged bytes
