@@ -265,6 +265,14 @@ def test_people_without_ids_are_followed_and_never_mixed(tmp_path, caplog):
         Keypoints(str(path), order="h36m", **SIZE)
 
 
+def test_frames_of_unlike_many_people(tmp_path):
+    rows = np.empty(4, dtype=object)
+    for frame, one in enumerate(body(4)[..., :2]):
+        rows[frame] = np.stack([one, one + 300])[: 1 + frame % 2]
+    data = Keypoints(str(arrays(tmp_path / "ragged.npz", keypoints=rows)), order="h36m", **SIZE)
+    assert np.allclose(data.video.keypoints[..., :2], body(4)[..., :2], atol=1e-3)
+
+
 def test_filling(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     points = body(13)

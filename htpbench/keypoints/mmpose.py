@@ -53,10 +53,12 @@ def joints(told: Any) -> Order | None:
 
 
 def of(rows: Any, layout: str, first: int, order: Order | None, asked: Asked) -> Found:
-    """People of rows {frame_id, instances}, the first frame called `first`."""
+    """People of rows {frame_id, instances}, the first frame called `first`, or 0 where that is."""
     if not isinstance(rows, list):
         raise BenchError(f"{layout}: expected a list of frames")
     told = order.name if order else ""
+    if any(isinstance(row, dict) and row.get("frame_id") == 0 for row in rows):
+        first = 0
     frames: dict[int, list[Person]] = {}
     for at, row in enumerate(rows):
         people = row.get("instances") if isinstance(row, dict) else None

@@ -12,10 +12,11 @@ from htpbench.errors import BenchError
 from htpbench.keypoints import mediapipe
 from htpbench.keypoints.found import Asked, Found, Person, cleaned, numbers, person, whole
 from htpbench.keypoints.orders import ORDERS, chosen
-from htpbench.motion.members import Members, header
+from htpbench.motion.members import Members, header, quiet
 
 OWN, DEMOS = "arrays", "keypoints of a lifter's demo"
 ALWAYS = 2**20  # numbers that any file may hold; more are packed to less than a byte each
+PADDED = 8  # how many times more room than they need frames of unlike many people may take
 SHAPES = "(frames, points, 2 or 3) or (frames, people, points, 2 or 3)"
 SURE = (-0.01, 20.0)  # what a third column may be if it is a confidence
 
@@ -41,7 +42,8 @@ def of_npy(path: Path, asked: Asked) -> Found:
             if dtype.hasobject or math.prod(shape) * dtype.itemsize > size:
                 raise BenchError(f"an array {dtype} {shape} in {size} bytes; expected numbers")
             file.seek(0)
-            array = np.lib.format.read_array(file, allow_pickle=False)
+            with quiet():
+                array = np.lib.format.read_array(file, allow_pickle=False)
     except BenchError:
         raise
     except Exception as fault:  # numpy fails in a dozen ways on damaged bytes
@@ -109,8 +111,11 @@ def padded(points: list[Any], scores: Any) -> tuple[np.ndarray, np.ndarray | Non
     if not usual or any(one.ndim != 3 or one.shape[1:] != usual[0].shape[1:] for one in usual):
         raise BenchError(f"keypoints are lists of unlike arrays; expected {SHAPES}")
     most = max(map(len, usual))
-    if most * len(each) > ALWAYS:
-        raise BenchError(f"{most} people in {len(each)} frames; expected keypoints of one video")
+    if most * len(each) * usual[0][0].size > ALWAYS + PADDED * sum(one.size for one in usual):
+        raise BenchError(
+            f"up to {most} people in {len(each)} frames, and hardly anybody in most; write one "
+            "person's keypoints"
+        )
     joined = np.full((len(each), most, *usual[0].shape[1:]), np.nan)  # (N, P, K, k)
     sure = np.zeros((len(each), most, usual[0].shape[1]))  # (N, P, K)
     told = scores if isinstance(scores, list) and len(scores) == len(each) else None

@@ -42,7 +42,8 @@ def read(path: Path, asked: Asked) -> Found:
     try:
         data = files.load_json(path, MOST_JSON)
     except BenchError as fault:
-        raise BenchError(f"{fault}; {DESCRIBED}") from fault
+        said = str(fault).removeprefix(f"{path} ")
+        raise BenchError(f"{said}; {DESCRIBED}") from fault
     for fits, reader in JSON:
         if fits(data):
             return reader(data, path, asked)
