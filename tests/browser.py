@@ -32,10 +32,10 @@ class Browser:
         self.process = subprocess.Popen(command, preexec_fn=place, pass_fds=(3, 4), **quiet)
         os.close(theirs)
         os.close(answers)
-        self.held, self.number, self.session, self.problems = b"", 0, None, []
+        self.held, self.number, self.problems = b"", 0, []
+        self.route = {}  # what a message to the page says beside its own
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.ask("Target.attachToTarget", targetId=target, flatten=True)
-        self.session = attached["sessionId"]
+        self.route = self.ask("Target.attachToTarget", targetId=target, flatten=True)
         for domain in ("Page", "Runtime", "Log"):
             self.ask(f"{domain}.enable")
 
@@ -52,8 +52,7 @@ class Browser:
     def ask(self, method, **params):
         """What a command answers; AssertionError for its refusal."""
         self.number += 1
-        message = {"id": self.number, "method": method, "params": params}
-        message |= {"sessionId": self.session} if self.session else {}
+        message = {"id": self.number, "method": method, "params": params, **self.route}
         os.write(self.send, json.dumps(message).encode() + b"\0")
         while (answer := self.next()).get("id") != self.number:
             pass

@@ -53,14 +53,19 @@ function drawFloor(pen, place, colour) {
   pen.stroke();
 }
 
-// Poses are camera axes: y down, z away. The lowest joint stands on the floor.
-function upright(poses, frame) {
+// The lowest joint of a pose and of its truth stands on the floor: both hang from the same hip, so
+// that what lies apart is the error.
+function floorOf(track, frame) {
   let floor = -Infinity;
-  for (let j = 0; j < joints; j++) {
-    const y = poses(3 * (frame * joints + j) + 1);
-    if (y > floor) floor = y;
-  }
-  return (place) => (j) => {
+  for (const poses of [track.poses, track.truth])
+    for (let j = frame * joints; poses && j < (frame + 1) * joints; j++)
+      if (poses(3 * j + 1) > floor) floor = poses(3 * j + 1);
+  return floor;
+}
+
+// Poses are camera axes: y down, z away.
+function upright(poses, frame, floor, place) {
+  return (j) => {
     const i = 3 * (frame * joints + j);
     return place(poses(i), floor - poses(i + 1), -poses(i + 2));
   };
@@ -99,11 +104,11 @@ function drawFigure(pen, width, height, track, frame, view, colours) {
   const place = lens(width, height, view.turn, view.tilt);
   const thick = Math.max(2.5, Math.min(width, height) / 75);
   drawFloor(pen, place, colours.line);
-  if (!track.poses) return;
+  const floor = floorOf(track, frame);
   if (track.truth) {
     const pale = { left: colours.truth, right: colours.truth, middle: colours.truth };
-    drawBones(pen, upright(track.truth, frame)(place), pale, thick * 1.1, false, colours.panel);
+    drawBones(pen, upright(track.truth, frame, floor, place), pale, thick * 1.1, false, colours.panel);
   }
   const lost = dropped(track, frame) > 0;
-  drawBones(pen, upright(track.poses, frame)(place), colours, thick, lost, colours.panel);
+  drawBones(pen, upright(track.poses, frame, floor, place), colours, thick, lost, colours.panel);
 }

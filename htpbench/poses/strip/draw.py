@@ -92,22 +92,23 @@ def strip(tracks: Sequence[Track], shown: Stretch, turn: float) -> Figure:
 
 
 def upright(track: Track, shown: Stretch, turn: float) -> Poses:
-    """Each drawn frame's pose and truth: x right, y up from the floor, z near; mm."""
+    """Each drawn frame's pose and truth: x right, y up from the floor, z near; mm.
+
+    Both hang from the same hip, and the lowest joint of the two stands on the floor.
+    """
     sin, cos = np.sin(np.deg2rad(turn)), np.cos(np.deg2rad(turn))
     kept = survival(track, shown)
-
-    def turned(pose: np.ndarray) -> np.ndarray:
-        x, y, z = pose[:, 0], -pose[:, 1], -pose[:, 2]
-        return np.stack([x * cos + z * sin, y - y.min(), z * cos - x * sin], axis=-1)
-
-    return [
-        (
-            turned(track.poses[frame]),
-            None if track.truth is None else turned(track.truth[frame]),
-            kept is None or bool(kept[-1, frame - shown.frames[0]]),
-        )
-        for frame in shown.drawn
-    ]
+    found: Poses = []
+    for frame in shown.drawn:
+        bodies = [each[frame] for each in (track.poses, track.truth) if each is not None]
+        floor = max(body[:, 1].max() for body in bodies)
+        placed = [
+            np.stack([x * cos - z * sin, floor - y, -z * cos - x * sin], axis=-1)
+            for x, y, z in (body.T for body in bodies)
+        ]
+        strong = kept is None or bool(kept[-1, frame - shown.frames[0]])
+        found.append((placed[0], placed[1] if len(placed) > 1 else None, strong))
+    return found
 
 
 def captions(tracks: Sequence[Track], shown: Stretch) -> list[str]:
