@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from htpbench.errors import BenchError
-from htpbench.motion.framing import UPRIGHT
-from htpbench.motion.showing import Showing
+
+if TYPE_CHECKING:
+    from htpbench.motion.showing import Showing
 
 FILE = Group("Keypoints", sort_key=1)
 CAMERA = Group("Camera", sort_key=2)
@@ -21,11 +22,11 @@ CAMERA = Group("Camera", sort_key=2)
 class Told:
     """What the file of keypoints does not say itself; the options of the data set `keypoints`."""
 
-    size: Annotated[str, Parameter(help="Of the images, in pixels: 1920x1080.")] = ""
+    size: Annotated[str | None, Parameter(help="Of the images, in pixels: 1920x1080.")] = None
     fps: Annotated[float | None, Parameter(help="Frames a second.")] = None
-    person: Annotated[str, Parameter(help="Whom to follow, by id; default: the longest track.")] = (
-        ""
-    )
+    person: Annotated[
+        str | None, Parameter(help="Whom to follow, by id; default: the longest track.")
+    ] = None
     joints: Annotated[
         Literal["midpoint", "demo"] | None,
         Parameter(help="How 17 joints are made of a detector's; default: as the backbone's demo."),
@@ -33,9 +34,12 @@ class Told:
     fill: Annotated[
         Literal["linear", "hold"] | None, Parameter(help="What stands in for what was not seen.")
     ] = None
-    images: Annotated[str, Parameter(help="The annotation file of COCO results.")] = ""
-    video: Annotated[str, Parameter(help="Which video, of a file that holds several.")] = ""
-    order: Annotated[str, Parameter(help="Of the joints, of arrays that do not say it.")] = ""
+    images: Annotated[str | None, Parameter(help="The annotation file of COCO results.")] = None
+    video: Annotated[str | None, Parameter(help="Which, of a file that holds several.")] = None
+    order: Annotated[str | None, Parameter(help="Of joints, in arrays that do not say it.")] = None
+    mend_sides: Annotated[
+        bool, Parameter(negative="", help="Turn frames back in which left and right are exchanged.")
+    ] = False
 
 
 @Parameter(name="*", group=CAMERA)
@@ -60,18 +64,17 @@ class Shown:
             help="Downward in camera axes (x right, y down, z forward), for facing: X,Y,Z.",
         ),
     ] = None
-    mend_sides: Annotated[
-        bool, Parameter(negative="", help="Turn frames back in which left and right are exchanged.")
-    ] = False
 
     def showing(self) -> Showing:
         """The same, checked."""
+        from htpbench.motion.showing import Showing
+
         if self.framing != "facing" and (self.focal is not None or self.gravity is not None):
             raise BenchError("--focal and --gravity go with --framing facing")
         if self.focal is not None and not 0 < self.focal < math.inf:
             raise BenchError(f"--focal {self.focal:g}: expected pixels, above 0")
-        down = UPRIGHT if self.gravity is None else direction(self.gravity)
-        return Showing(self.framing, self.focal, down, self.mend_sides)
+        more = {} if self.gravity is None else {"down": direction(self.gravity)}
+        return Showing(self.framing, self.focal, **more)
 
 
 def direction(text: str) -> tuple[float, float, float]:
@@ -92,6 +95,5 @@ def spec(path: str, told: Told, joints: str) -> str:
     """The data set that a file of keypoints and what is told of it are; `joints`: the usual map."""
     given = {one.name: getattr(told, one.name) for one in fields(told)}
     given["joints"] = given["joints"] or joints
-    return f"keypoints:{path}" + "".join(
-        f",{name}={value}" for name, value in given.items() if value
-    )
+    written = {name: "true" if value is True else value for name, value in given.items() if value}
+    return f"keypoints:{path}" + "".join(f",{name}={value}" for name, value in written.items())

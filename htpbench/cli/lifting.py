@@ -101,7 +101,5 @@ def lift(
 def trained(name: str, card: dict[str, Any]) -> str:
     """What shipped weights were trained on."""
     recipe = card["recipe"]
-    return (
-        f"weights: {name}, trained on {' and '.join(recipe['data'])} as four cameras see them, with "
-        f"simulated {recipe['detections']} detections"
-    )
+    data, detections = " and ".join(recipe["data"]), recipe["detections"]
+    return f"weights: {name}, trained on {data} as four cameras see them, simulated {detections}"

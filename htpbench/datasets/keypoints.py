@@ -12,9 +12,12 @@ from htpbench.keypoints import filling, mapping, scale
 from htpbench.keypoints.found import Asked, Found
 from htpbench.keypoints.people import Track, choose
 from htpbench.keypoints.recognise import read
+from htpbench.motion.cameras import screen
 from htpbench.motion.clip import FRAME_RATE, SPLITS
 from htpbench.motion.dataset import Dataset
 from htpbench.motion.resampling import resample
+from htpbench.motion.sides import exchanged
+from htpbench.motion.skeleton import MIRROR
 from htpbench.motion.video import Video
 from htpbench.motion.views import Views
 from htpbench.outside.waiting import log
@@ -27,7 +30,8 @@ class Keypoints(Dataset):
     person: the id of one of several people. joints: "demo" or "midpoint", how trunk and head are
     made of a detector's points. fill: "linear" or "hold", over frames where something is missing.
     images: the annotation file of COCO results. video: one of several in a file. order: that of
-    the joints, where the file does not say it.
+    the joints, where the file does not say it. mend_sides: turn frames back in which the detector
+    took left for right.
     """
 
     detections = "given"
@@ -43,6 +47,7 @@ class Keypoints(Dataset):
         images: str = "",
         video: str = "",
         order: str = "",
+        mend_sides: bool = False,
     ) -> None:
         for name, told, known in (
             ("map of joints", joints, mapping.MAPS),
@@ -58,6 +63,7 @@ class Keypoints(Dataset):
             rate = scale.rate_of(found.rate, fps)
             track = choose(found, person)
             keypoints = self.mapped(found, track, wide_high, joints, fill)
+            self.check_sides(keypoints, mend_sides)
         except BenchError as fault:
             said = str(fault)
             begun = said.startswith((f"{path}: ", f"{place}: "))
@@ -119,6 +125,21 @@ class Keypoints(Dataset):
             self.card["notes"] = "; ".join(found.notes)
         return made(filled).astype(np.float32)
 
+    def check_sides(self, keypoints: np.ndarray, mend: bool) -> None:
+        """Frames with exchanged sides are turned back in place, or worth a word."""
+        wrong = exchanged(keypoints)
+        count = f"{wrong.sum()} of {len(wrong)}"
+        if mend:
+            keypoints[wrong] = keypoints[wrong][:, MIRROR]
+            self.card["sides_mended"] = count
+        elif wrong.any():
+            log.warning(
+                "%s: left and right seem exchanged in %s frames, or in all others; --mend-sides "
+                "turns the fewer back",
+                self.name,
+                count,
+            )
+
     @property
     def splits(self) -> tuple[str, ...]:
         """See Dataset."""
@@ -142,10 +163,9 @@ class Keypoints(Dataset):
         takes = self.takes(split)
         if source not in (None, self.detections):
             raise unknown("2D source", source, (self.detections,))
-        (width, height), pixels = self.video.size, self.video.keypoints
-        poses = pixels.astype(np.float64)
+        poses = self.video.keypoints.astype(np.float64)
         if self.video.rate != FRAME_RATE:
             # the last frame lasts too: repeated, it covers the time up to its end
             poses = resample(np.concatenate([poses, poses[-1:]]), 1 / self.video.rate)
-        poses = poses * [2 / width, 2 / width, 1] - [1, height / width, 0]
+        poses[..., :2] = screen(poses[..., :2], self.video.size)
         return Views.of(takes, [poses], source=self.detections)

@@ -124,7 +124,7 @@ def predict(
 
 
 def nearness(frames: np.ndarray, length: int) -> np.ndarray:
-    """(n,) float32 how near frames (n,) are to the middle of a window, which has 1; its ends > 0."""
+    """(n,) float32 how near frames (n,) are to a window's middle, which has 1; its ends > 0."""
     half = (length + 1) / 2
     return (1 - np.abs(frames + 1 - half) / half).astype(np.float32)
 
@@ -150,5 +150,5 @@ def predicted(context: Context, combination: Combination, watch: Watch | None = 
     """
     lifter, evaluation = context.lifter(combination), context.evaluation(combination)
     clips = evaluation.views, evaluation.windows, context.study.evaluation.flip, context.device
-    watching = {"watch": partial(watch, evaluation)} if watch else {}
-    return predict(lifter, *clips, sampling=context.sampling, **watching)
+    watching = partial(watch, evaluation) if watch else None
+    return predict(lifter, *clips, watching, context.sampling)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from htpbench.errors import BenchError
 from htpbench.motion.framing import HEIGHT, UPRIGHT, Framing, framing, height
-from htpbench.motion.sides import exchanged
-from htpbench.motion.skeleton import MIRROR
 from htpbench.motion.video import Video
 from htpbench.motion.views import Views
 
@@ -24,13 +20,12 @@ class Showing:
     """How videos are shown to a lifter.
 
     framing: one of htpbench.motion.framing.FRAMINGS. focal: px; None: FOCAL of the longer side.
-    down: which way is down, camera axes. mended: frames whose sides seem exchanged are turned back.
+    down: which way is down, camera axes.
     """
 
     framing: str = "width"
     focal: float | None = None
     down: tuple[float, float, float] = UPRIGHT
-    mended: bool = False
 
     def told(self) -> dict[str, Any]:
         """What is not left as it was."""
@@ -38,7 +33,7 @@ class Showing:
         if self.framing == "facing":
             told["focal"] = self.focal or f"{FOCAL:g} of the longer side"
             told["down"] = list(self.down)
-        return told | ({"sides": "mended"} if self.mended else {})
+        return told
 
     def half(self, video: Video) -> float:
         """Half of a video's width over its focal length."""
@@ -59,12 +54,9 @@ def shown(views: Views, showing: Showing) -> tuple[Views, list[Framing]]:
         video, view = views.clips[clip], poses2d[a:b]  # a part of `poses2d`
         if not isinstance(video, Video):
             if showing != AS_IT_IS:
-                raise BenchError("--framing and --mend-sides are for keypoints of videos")
+                raise BenchError("--framing is for keypoints of videos")
             framings.append(Framing())
             continue
-        if showing.mended:
-            wrong = exchanged(view)
-            view[wrong] = view[wrong][:, MIRROR]
         one = framing(view, showing.framing, showing.half(video), showing.down)
         poses2d[a:b] = one.shown(view)
         framings.append(one)
@@ -78,17 +70,11 @@ def remarks(views: Views, showing: Showing) -> list[str]:
         video, view = views.clips[clip], views.poses2d[a:b]
         if not isinstance(video, Video):
             continue
-        wrong = int(exchanged(view).sum())
-        if wrong and not showing.mended:
-            found.append(
-                f"{video.name}: left and right seem exchanged in {wrong} of {len(view)} frames, or in "
-                "all others; --mend-sides turns the fewer back"
-            )
         taller = height(view[..., :2]) / HEIGHT
         if showing.framing == "width" and not 1 / STRANGE < taller < STRANGE:
             found.append(
-                f"{video.name}: the person is {taller:.2g} times as tall in the image as those that "
-                "lifters are trained on; --framing person evens that out, --framing facing also "
+                f"{video.name}: the person is {taller:.2g} times as tall in the image as those "
+                "that lifters are trained on; --framing person evens that out, --framing facing also "
                 "turns the camera to face them"
             )
     return found

@@ -15,8 +15,9 @@ SAVED = 0.05
 def exchanged(poses2d: np.ndarray) -> np.ndarray:
     """(N,) bool: frames whose sides are not those of most frames of a video (N, 17, 2 or more).
 
-    Of all ways to exchange sides in some frames it is the one in which the limbs move least, where
-    each change costs something. Which of the two is right, no motion can tell: the rarer is flagged.
+    Of all ways to exchange sides in some frames it is the one in which the limbs move least,
+    where each change costs something. Which of the two is right, no motion can tell: the rarer is
+    flagged.
     """
     points = poses2d[..., :2].astype(np.float64)
     if len(points) < 2:

@@ -2,7 +2,8 @@
 
 const LEFT = 46, RIGHT = 10, AXIS = 18; // px around the charts
 const ROW = { label: 17, height: 14, gap: 5 }; // px, of a stage
-const AROUND = 1.5; // windows shown on either side of the current one's middle
+const AROUND = 1.5; // windows shown on either side of the current one's middle, of longer clips
+const WHOLE = 400; // frames that rows have room for
 
 function steps(span, most) {
   const rough = span / most || 1;
@@ -38,7 +39,7 @@ function part(frame) {
   const end = seconds(last);
   const kept = tracks.map((track) => track.kept).filter(Boolean);
   const longest = Math.max(0, ...kept.map((each) => each.frames / each.rate));
-  if (!kept.length || end <= 2 * AROUND * longest) return [0, end];
+  if (!kept.length || end <= Math.max(2 * AROUND * longest, WHOLE / scene.rate)) return [0, end];
   const { first, window, rate, frames } = kept[0];
   const middle = (first[window[frame]] + frames / 2) / rate;
   const from = Math.min(Math.max(middle - AROUND * longest, 0), end - 2 * AROUND * longest);

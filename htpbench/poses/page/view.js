@@ -212,10 +212,13 @@ function addWords() {
   }
   if (rows.length) by("legend").append(element("li", "hollow joints: a frame that was dropped"));
   if (image) by("legend").append(element("li", "ring: confidence below 0.5"));
-  for (const track of tracks) {
+  const shared = ([name, value]) =>
+    tracks.every((track) => track.facts.some((fact) => fact[0] === name && fact[1] === value));
+  const lists = tracks.map((track) => track.facts.filter((fact) => !shared(fact)));
+  for (const facts of [...lists, tracks[0].facts.filter(shared)]) {
     const list = element("dl");
-    for (const [name, value] of track.facts) list.append(element("dt", name), element("dd", value));
-    by("facts").append(list);
+    for (const [name, value] of facts) list.append(element("dt", name), element("dd", value));
+    if (facts.length) by("facts").append(list);
   }
 }
 
