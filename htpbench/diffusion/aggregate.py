@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from htpbench.errors import BenchError
 from htpbench.motion.views import Views
 
 RULES = ("p-agg", "j-agg", "p-best", "j-best")
@@ -56,16 +57,15 @@ def settle(rule: str, hypotheses: np.ndarray, rows: np.ndarray, views: Views) ->
     poses = torch.from_numpy(hypotheses).transpose(0, 1)  # (H, N, J, 3)
     if rule == "p-agg":
         return p_agg(poses).numpy()
-    truth = torch.from_numpy(views.truth[rows])  # (N, J, 3)
     if rule == "j-best":
-        return j_best(poses, truth).numpy()
+        return j_best(poses, torch.from_numpy(views.truth[rows])).numpy()
     view = views.view_of(rows)  # (N,)
     settled = np.empty_like(hypotheses[:, 0])
     for number in np.unique(view):
         here = view == number
         mine = poses[:, torch.from_numpy(here)]
         if rule == "p-best":
-            settled[here] = p_best(mine, truth[torch.from_numpy(here)]).numpy()
+            settled[here] = p_best(mine, torch.from_numpy(views.truth[rows[here]])).numpy()
         else:
             poses2d = torch.from_numpy(views.poses2d[rows[here]][..., :2])
             settled[here] = j_agg(mine, poses2d, projection(views, number, rows[here])).numpy()
@@ -75,7 +75,8 @@ def settle(rule: str, hypotheses: np.ndarray, rows: np.ndarray, views: Views) ->
 def projection(views: Views, view: int, rows: np.ndarray) -> Project:
     """What shows root-relative poses (H, N, J, 3), mm, where a view's camera sees them."""
     lens = views.lens(view)
-    assert views.root is not None
+    if views.root is None:
+        raise BenchError("the data does not say where the root is, which J-Agg needs; take p-agg")
     root = views.root[rows][:, None]  # (N, 1, 3)
 
     def project(poses: Tensor) -> Tensor:

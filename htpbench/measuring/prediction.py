@@ -99,6 +99,8 @@ def predict(
     lifter = lifter.eval().to(device)
     sampling = sampling or Sampling()
     whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
+    if whole and sampling.rule == "j-agg":
+        _ = views.lens(0)  # BenchError without cameras, before anything is lifted
     rows, poses, weights, overlap = [], [], [], windows.overlap
     for first in range(0, len(windows), BATCH):
         shown = windows[first : first + BATCH]

@@ -74,7 +74,7 @@ def remarks(views: Views, showing: Showing) -> list[str]:
         if showing.framing == "width" and not 1 / STRANGE < taller < STRANGE:
             found.append(
                 f"{video.name}: the person is {taller:.2g} times as tall in the image as those "
-                "that lifters are trained on; --framing person evens that out, --framing facing also "
-                "turns the camera to face them"
+                "that lifters are trained on; --framing person evens that out, --framing facing "
+                "also turns the camera to face them"
             )
     return found
