@@ -12,14 +12,17 @@ from htpbench.measuring.context import Context
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.kept import survivors
 from htpbench.measuring.prediction import Prediction, Tell, predict
-from htpbench.motion.cameras import pixels
 from htpbench.motion.framing import Framing
 from htpbench.motion.showing import AS_IT_IS, Showing, shown
 from htpbench.motion.video import Video
 from htpbench.poses import files
+from htpbench.poses.recorded import recorded
 from htpbench.poses.track import Kept, Track
 from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination
+
+# Of what rows of accuracy say, what means nothing where nothing is scored.
+SCORING = {"split", "cameras", "motion_seed", "windows", "missing_joints", "mean_over", "mean_pose"}
 
 
 def quiet(done: int, total: int) -> None:
@@ -80,40 +83,18 @@ def track(
     told: dict[str, Any],
 ) -> Track:
     """What was found of a view, at the frames of the video or at those of the view."""
-    views = evaluation.views
+    views, known = evaluation.views, recorded(evaluation.views, view)
     start, stop, rate = views.start[view], views.stop[view], float(views.rates[view])
-    take = views.clips[views.clip[view]]
     a, b = np.searchsorted(found.rows, [start, stop])
-    lifted_at = (found.rows[a:b] - start) / rate  # (n,) s
-    poses = framing.back(found.poses[a:b])
-    common = {
-        "name": take.name,
-        "camera": int(views.camera[view]),
-        "kept": kept(evaluation, view, stages, rate),
-        "told": told,
-    }
-    if isinstance(take, Video):
-        wanted = np.arange(len(take.keypoints)) / take.rate
-        return Track(
-            poses=between(poses, lifted_at, wanted),
-            rate=take.rate,
-            first=take.first,
-            keypoints=take.keypoints,
-            size=take.size,
-            **common,
-        )
-    wanted = np.arange(stop - start) / rate
-    size, keypoints = None, None
-    if views.cameras is not None:
-        size, keypoints = views.lens(view).size, views.poses2d[start:stop].copy()
-        keypoints[..., :2] = pixels(keypoints[..., :2], size)
-    return Track(
-        poses=between(poses, lifted_at, wanted),
-        rate=rate,
-        truth=None if views.poses3d is None else views.poses3d[start:stop],
-        keypoints=keypoints,
-        size=size,
-        **common,
+    at = (found.rows[a:b] - start) / rate  # (n,) s
+    wanted = np.arange(len(known.poses)) / known.rate
+    video = isinstance(views.clips[views.clip[view]], Video)
+    return replace(
+        known,
+        poses=between(framing.back(found.poses[a:b]), at, wanted),
+        truth=None if views.poses3d is None else known.poses,
+        kept=kept(evaluation, view, stages, rate),
+        told={name: one for name, one in told.items() if not (video and name in SCORING)},
     )
 
 

@@ -61,13 +61,15 @@ def shown(
 @torch.inference_mode()
 def survivors(lifter: Lifter, evaluation: Evaluation, seed: int) -> list[np.ndarray]:
     """(W, r) a stage: frame numbers that it keeps of each window."""
-    trails = []
-    for first in range(0, len(evaluation.windows), BATCH):
-        inputs = shown(lifter, evaluation, slice(first, first + BATCH), seed)
-        lifted = lifter(*inputs)
+    total = len(evaluation.windows)
+    found = [np.empty((total, r), np.int64) for r, _ in lifter.schedule]
+    for first in range(0, total, BATCH):
+        some = slice(first, first + BATCH)
+        lifted = lifter(*shown(lifter, evaluation, some, seed))
         check_kept(lifter, lifted)
-        trails.append([kept.cpu().numpy() for kept in lifted.kept])
-    return [np.concatenate(kept) for kept in zip(*trails, strict=True)]
+        for stage, kept in zip(found, lifted.kept, strict=True):
+            stage[some] = kept.cpu().numpy()
+    return found
 
 
 @torch.inference_mode()

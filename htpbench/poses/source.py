@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-import numpy as np
-
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
-from htpbench.motion.cameras import pixels
-from htpbench.motion.video import Video
 from htpbench.motion.views import Views
 from htpbench.outside.files import checked
 from htpbench.poses.files import read
+from htpbench.poses.recorded import recorded
 from htpbench.poses.track import Track
 
-NOMINAL = (1000, 1000)  # px: of images whose size is not known
 LISTED = 5  # names in a message
 
 
@@ -52,25 +49,11 @@ def holds_poses(source: str) -> bool:
 
 
 def track_of(views: Views, view: int, told: dict[str, str]) -> Track:
-    """One view as it was recorded: its 3D, where there is any, and its detections in px."""
-    rows, take = slice(views.start[view], views.stop[view]), views.clips[views.clip[view]]
-    common = {
-        "name": take.name,
-        "camera": int(views.camera[view]),
-        "told": told | {"subject": take.subject, "action": take.action},
-    }
-    if isinstance(take, Video):  # at its own rate, which views may not have
-        nothing = np.empty((len(take.keypoints), 0, 3), np.float32)
-        seen = {"keypoints": take.keypoints, "size": take.size}
-        return Track(poses=nothing, rate=take.rate, first=take.first, **seen, **common)
-    size = None if views.cameras is None else views.lens(view).size
-    keypoints = views.poses2d[rows].astype(np.float32)
-    keypoints[..., :2] = pixels(keypoints[..., :2], size or NOMINAL)
-    poses = np.empty((len(keypoints), 0, 3), np.float32)
-    if views.poses3d is not None:
-        poses = views.poses3d[rows]
-    seen = {"keypoints": keypoints, "size": size}
-    return Track(poses=poses, rate=float(views.rates[view]), **seen, **common)
+    """One view as it was recorded, and of whom."""
+    take = views.clips[views.clip[view]]
+    return replace(
+        recorded(views, view), told=told | {"subject": take.subject, "action": take.action}
+    )
 
 
 def choose(

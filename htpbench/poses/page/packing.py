@@ -103,7 +103,8 @@ def facts(track: Track) -> list[list[str]]:
     """What is told of a track, as pairs of texts, the combination first."""
     told = {name: track.told[name] for name in FIRST_FACTS if name in track.told}
     told |= {"clip": track.name, "camera": track.camera, "frames a second": f"{track.rate:g}"}
-    told |= track.told
+    for name, value in track.told.items():
+        told |= value if isinstance(value, dict) else {name: value}
     return [[shown(str(name)), text(value)] for name, value in told.items() if value is not None]
 
 
