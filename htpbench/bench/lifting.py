@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def lift(
     lifter = context.lifter(combination)
     how = context.study.evaluation.flip, context.device
     found = predict(lifter, views, evaluation.windows, *how, sampling=context.sampling, tell=tell)
-    stages = survivors(lifter, evaluation, context.seed) if lifter.schedule else []
+    stages: Sequence[np.ndarray] = found.kept
+    if found.hypotheses is not None and lifter.schedule:  # of the first call alone
+        stages = survivors(lifter, evaluation, context.seed)
     told = {
         "combination": str(combination),
         **context.conditions(combination),
@@ -79,7 +82,7 @@ def track(
     view: int,
     framing: Framing,
     found: Prediction,
-    stages: list[np.ndarray],
+    stages: Sequence[np.ndarray],
     told: dict[str, Any],
 ) -> Track:
     """What was found of a view, at the frames of the video or at those of the view."""
@@ -109,7 +112,9 @@ def between(poses: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray
     return ((1 - share) * poses[before] + share * poses[after]).astype(np.float32)
 
 
-def kept(evaluation: Evaluation, view: int, stages: list[np.ndarray], rate: float) -> Kept | None:
+def kept(
+    evaluation: Evaluation, view: int, stages: Sequence[np.ndarray], rate: float
+) -> Kept | None:
     """The frames that each stage kept of the windows of a view."""
     if not stages:
         return None

@@ -31,12 +31,14 @@ BATCH = 16  # windows a forward pass; does not change any number
 class Prediction:
     """Poses (n, J, 3) float32, mm, root 0, of the rows (n,) of Views: ascending, each once.
 
-    hypotheses (n, H, J, 3): what the poses were made of, where they were sampled.
+    hypotheses (n, H, J, 3): what the poses were made of, where they were sampled. kept: of each
+    pruning the frames (W, r) int32 that it kept of each window; () where poses were sampled.
     """
 
     rows: np.ndarray
     poses: np.ndarray
     hypotheses: np.ndarray | None = None
+    kept: tuple[np.ndarray, ...] = ()
 
 
 def check_kept(lifter: Lifter, lifted: Lifted) -> None:
@@ -46,8 +48,10 @@ def check_kept(lifter: Lifter, lifted: Lifted) -> None:
         check_values(kept, lifter.frames, keep, lifter.pruner)
 
 
-def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
-    """Poses (B, f, J, 3) in mm, root 0, and their frame numbers (B, f).
+def lift(
+    lifter: Lifter, poses2d: Tensor, augment: bool
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """Poses (B, f, J, 3) in mm, root 0, their frame numbers (B, f), and those kept of each stage.
 
     With `augment` the mean of the clip and its mirror image; where poses come out at kept frames
     only, the mirrored pass replays what the first kept, as the official TPC test does.
@@ -61,10 +65,12 @@ def lift(lifter: Lifter, poses2d: Tensor, augment: bool) -> tuple[Tensor, Tensor
         replay = lifted.kept if lifter.centred else None
         poses = (poses + flip(lifter(flip(poses2d), replay=replay).poses)) / 2
     poses = (poses - poses[..., :1, :]) * 1000.0  # metres to mm, root to 0
-    return poses, lifted.frames
+    return poses, lifted.frames, lifted.kept
 
 
-def draw(whole: HypothesisSampler, poses2d: Tensor, clips: np.ndarray) -> tuple[Tensor, Tensor]:
+def draw(
+    whole: HypothesisSampler, poses2d: Tensor, clips: np.ndarray
+) -> tuple[Tensor, Tensor, tuple[()]]:
     """Hypotheses (B, F, H, J, 3) in mm, root 0, and the frame numbers (B, F)."""
     noise = whole.noise(clips.tolist()).to(poses2d.device)
     while True:
@@ -76,7 +82,7 @@ def draw(whole: HypothesisSampler, poses2d: Tensor, clips: np.ndarray) -> tuple[
                 raise
             whole.rows //= 2
     frames = torch.arange(whole.frames, device=poses.device).expand(len(poses), -1)
-    return (poses - poses[..., :1, :]) * 1000.0, frames
+    return (poses - poses[..., :1, :]) * 1000.0, frames, ()
 
 
 def predict(
@@ -101,7 +107,7 @@ def predict(
     whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
     if whole and sampling.rule == "j-agg":
         _ = views.lens(0)  # BenchError without cameras, before anything is lifted
-    rows, poses, weights, overlap = [], [], [], windows.overlap
+    rows, poses, weights, trails, overlap = [], [], [], [], windows.overlap
     for first in range(0, len(windows), BATCH):
         shown = windows[first : first + BATCH]
         index = shown.index  # (B, F)
@@ -109,11 +115,12 @@ def predict(
         clips = torch.from_numpy(poses2d).to(device)
         with torch.inference_mode():  # not around `to`, which would end the lifter's training
             found = draw(whole, clips, index[:, 0]) if whole else lift(lifter, clips, augment)
-        lifted, frames = (x.cpu().numpy() for x in found)
+        lifted, frames = (x.cpu().numpy() for x in found[:2])
         scored = np.take_along_axis(shown.scored, frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
         poses.append(lifted[scored])  # (n, J, 3), or (n, H, J, 3) where they were sampled
         weights.append(nearness(frames[scored], windows.frames))
+        trails.append([kept.cpu().numpy().astype(np.int32) for kept in found[2]])
         if watch and not overlap:
             one = settle(sampling.rule, poses[-1], rows[-1], views) if whole else poses[-1]
             watch(rows[-1], one)
@@ -122,7 +129,8 @@ def predict(
     settled = settle(sampling.rule, drawn, kept, views) if whole else drawn
     if watch and overlap:
         watch(kept, settled)
-    return Prediction(kept, settled, drawn if whole else None)
+    stages = tuple(np.concatenate(stage) for stage in zip(*trails, strict=True))
+    return Prediction(kept, settled, drawn if whole else None, stages)
 
 
 def nearness(frames: np.ndarray, length: int) -> np.ndarray:
