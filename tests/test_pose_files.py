@@ -13,10 +13,11 @@ from small import drawn
 from test_fuzz import archive, npy
 
 from htpbench.datasets import open_data
+from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
 from htpbench.motion import bvh as motion_bvh
 from htpbench.motion.skeleton import JOINTS, PARENTS
-from htpbench.poses import files, npz, rigid
+from htpbench.poses import bvh, files, npz, rigid
 from htpbench.poses.track import Kept, Track
 
 UP = np.array([1, -1, -1])
@@ -352,3 +353,11 @@ def test_files_of_before(tmp_path):
         *(("a", 0, 10), ("a", 15, 10), ("b", 0, 10))
     ]
     files.write(path, [track()])  # ours, so it may go
+
+
+def test_deep_bends_do_not_make_other_angles_leap():
+    views, largest = Synthetic().views("test", "gt"), []
+    for start, stop in zip(views.start, views.stop, strict=True):
+        angles = bvh.degrees(rigid.fitted(views.poses3d[start:stop]).local)
+        largest.append(np.abs(np.diff(angles, axis=0)).max())
+    assert max(largest) < 90  # of true turns within 1/50 s; angles that leap go to 180

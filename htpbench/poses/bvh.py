@@ -7,6 +7,7 @@ as in all other files of ours: whoever reads another unit scales, and nothing is
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from htpbench.motion.skeleton import JOINTS, PARENTS
 from htpbench.poses.rigid import CHILDREN, Rigid, away, fitted
 from htpbench.poses.track import Track
 
+ARM = ("Shoulder", "Elbow", "Wrist")
 # Joints without children, and where their bone ends, mm at rest: not measured, for the eye alone.
 ENDS = {
     "RAnkle": (0, 0, 120),
@@ -25,7 +27,9 @@ ENDS = {
     "LWrist": (90, 0, 0),
     "RWrist": (-90, 0, 0),
 }
-TURNS = "Zrotation Xrotation Yrotation"
+# Order of the angles of each joint. The one in the middle must stay below 90 degrees, or the others
+# leap: spine, hips and knees bend further than that about x, arms swing further about z.
+ORDERS = ["ZXY" if name == "Hip" or name[1:] in ARM else "XZY" for name in JOINTS]
 MOVES = "Xposition Yposition Zposition"
 NUMBER = re.compile(r"-?\d+\.\d+")
 MOST_HEAD = 2**13  # bytes of the hierarchy
@@ -65,7 +69,8 @@ def hierarchy(body: Rigid) -> list[str]:
             lines.append("\t" * (len(opened) - 1) + "}")
             opened.pop()
         tab = "\t" * len(opened)
-        channels = f"3 {TURNS}" if opened else f"6 {MOVES} {TURNS}"
+        turns = " ".join(f"{axis}rotation" for axis in ORDERS[joint])
+        channels = f"3 {turns}" if opened else f"6 {MOVES} {turns}"
         lines += [
             f"{tab}{'JOINT' if opened else 'ROOT'} {JOINTS[joint]}",
             f"{tab}{{",
@@ -86,17 +91,14 @@ def offset(numbers: Sequence[float] | np.ndarray) -> str:
 
 
 def degrees(turns: np.ndarray) -> np.ndarray:
-    """(N, J, 3, 3) -> (N, J, 3): angles about z, x and y, so that Rz Rx Ry is the turn.
+    """(N, 17, 3, 3) -> (N, 17, 3): the angles of each joint in its order.
 
     They go on from frame to frame without a leap of 360, which programs would fill with a spin.
     """
-    cosine = np.hypot(turns[..., 0, 1], turns[..., 1, 1])  # of the angle about x
-    x = np.arctan2(turns[..., 2, 1], cosine)
-    free = cosine < 1e-9  # there z and y turn about one axis: all of it is given to z
-    z = np.where(
-        free,
-        np.arctan2(turns[..., 1, 0], turns[..., 0, 0]),
-        np.arctan2(-turns[..., 0, 1], turns[..., 1, 1]),
-    )
-    y = np.where(free, 0.0, np.arctan2(-turns[..., 2, 0], turns[..., 2, 2]))
-    return np.degrees(np.unwrap(np.stack([z, x, y], axis=-1), axis=0))
+    from scipy.spatial.transform import Rotation
+
+    angles = np.empty(turns.shape[:3])
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # 90 degrees in the middle
+        for joint, order in enumerate(ORDERS):
+            angles[:, joint] = Rotation.from_matrix(turns[:, joint]).as_euler(order, degrees=True)
+    return np.unwrap(angles, axis=0, period=360)
