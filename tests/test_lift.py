@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import small
-from paths import SHARED, needs_shared
+from paths import ROOT, SHARED, needs_shared
 
 from htpbench.bench.lifting import between
+from htpbench.datasets import open_data
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.motion.cameras import pixels
 from htpbench.poses import files
+from htpbench.testing import DatasetContract
 
 FIXTURES = SHARED / "formats" / "keypoints"
 NETWORK, PRUNED = "mixste.tiny-81", "mixste.tiny-81+tps:27@1,9@2+tri"
@@ -76,6 +78,14 @@ def test_there_is_a_pose_for_each_frame_of_the_video(call, tmp_path, rate):
     assert error(slow, truth) < 80
     assert slow.told["prepared"]["rate"] == f"resampled from {rate:g} Hz"
     assert slow.told["frame_rate"] == 50.0
+    centre = "mixste.tiny-81+tps:27@1"
+    assert call(centre, "--keypoints", "slow.npz", "--out", "centre.npz")[0] == 0
+    kept = poses(tmp_path / "centre.npz").kept
+    every = round(50 / rate)
+    seconds = np.arange(len(truth)) / rate
+    assert kept.rate == 50 and kept.nearest(seconds).tolist() == [
+        *range(0, every * len(truth), every)
+    ]
 
 
 def test_poses_between_those_that_were_lifted():
@@ -150,6 +160,7 @@ def test_a_diffusion_lifter_lifts_a_video(call, tmp_path):
     [
         (["mixste-243", "--keypoints", "walk.npz"], "no weights of mixste-243 come with"),
         ([NETWORK, "--keypoints", "walk.npz", "--data", "synthetic"], "leave one out"),
+        ([NETWORK, "--data", "keypoints:walk.npz"], "with --keypoints FILE"),
         ([NETWORK, "--size", "100x100"], "are for --keypoints FILE"),
         ([NETWORK, "--keypoints", "gone.json"], "gone.json"),
         ([NETWORK, "--keypoints", "walk.npz", "--fps", 30], "50"),
@@ -182,6 +193,17 @@ def test_keypoints_as_data_of_other_verbs(call, tmp_path, monkeypatch, capsys):
     assert code == 0
     code, _, err = run("train", NETWORK, "--data", "keypoints:walk.npz", "--steps", 1)
     assert code == 2 and "nothing to train on" in err
+
+
+class TestKeypoints(DatasetContract):
+    @pytest.fixture
+    def data(self, tmp_path):
+        filmed(tmp_path / "walk.npz")
+        return open_data(f"keypoints:{tmp_path / 'walk.npz'}")
+
+
+def test_the_walk_that_comes_along_is_lifted(call):
+    assert call(PRUNED, "--keypoints", ROOT / "docs" / "walk.npz")[0] == 0
 
 
 @needs_shared

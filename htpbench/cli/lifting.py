@@ -66,6 +66,8 @@ def lift(
         if told != NOTHING_TOLD or shown != AS_IT_IS:
             raise BenchError("--size, --framing and what goes with them are for --keypoints FILE")
         data = named(data, skip_bad, skeleton)
+        if any(one.startswith("keypoints:") for one in data or ()):
+            raise BenchError("lift keypoints with --keypoints FILE: --data is for test subjects")
     elif data or skip_bad or skeleton:
         raise BenchError("--keypoints and --data both name what is lifted; leave one out")
     else:
