@@ -50,6 +50,12 @@ def test_a_box_too_many_of_an_id_is_the_one_that_is_farther(tmp_path):
     assert data.card["person"] == "3" and (data.video.keypoints[..., 1] < 600).all()
 
 
+def test_frames_numbered_by_the_clock_are_counted_from_0(tmp_path, caplog):
+    rows = alphapose(body(9), range(20250101120000, 20250101120009))
+    assert Keypoints(str(saved(tmp_path / "clock.json", rows)), **SIZE).video.first == 0
+    assert "numbered from 20250101120000 on" in caplog.text
+
+
 def test_large_ids(tmp_path):
     rows = alphapose(body(9), range(9), 2**31 + 1) + alphapose(body(9), range(9), 2**31)
     data = Keypoints(str(saved(tmp_path / "two.json", rows)), person=str(2**31), **SIZE)

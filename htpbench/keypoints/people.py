@@ -13,6 +13,7 @@ from htpbench.outside.waiting import log
 
 LEAST = 0.2  # overlap (intersection over union) of boxes that are taken for one person's
 ALIKE = 0.1  # of the frames may have two people of one id; AlphaPose, not tracking, calls all 0
+FARTHEST = 10**9  # number of a frame in files of poses; times of day and the like go beyond
 LISTED = 10  # people that a message names
 
 
@@ -172,4 +173,7 @@ def laid_out(track: dict[int, Person], length: int, told: str) -> Track:
             absent,
             len(points),
         )
+    if abs(last) > FARTHEST or abs(first) > FARTHEST:
+        log.warning("frames are numbered from %d on; they are counted from 0", first)
+        first = 0
     return Track(points, first, absent, lost, told)
