@@ -233,44 +233,16 @@ def test_one_frame_is_enough(tmp_path):
     assert data.views("test").poses2d.shape == (3, 17, 3)
 
 
-def test_people_who_have_ids(tmp_path, caplog):
-    other = alphapose(body(9, (100.0, 700.0)), range(20, 25), [7])
-    path = saved(tmp_path / "two.json", other + alphapose(body(9), range(12, 21), 3.0))
+def test_detectron_1_writes_none_where_it_found_nothing(tmp_path):
+    keypoints, boxes = np.empty((2, 6), dtype=object)
+    for frame, points in enumerate(body(6)):
+        keypoints[frame] = [[], points[:, [0, 1, 2, 2]].T[None]]
+        boxes[frame] = [[], np.array([[0, 0, 9, 9, 0.9]])]
+    keypoints[0], boxes[0] = None, [[], np.empty((0, 5))]
+    keypoints[3] = None
+    path = arrays(tmp_path / "walk.npz", keypoints=keypoints, boxes=boxes)
     data = Keypoints(str(path), **SIZE)
-    assert data.card["person"] == "3 of 2, seen longest" and data.card["frames"] == "12 to 20"
-    assert data.video.first == 12 and (data.video.keypoints[..., 1] < 600).all()
-    assert "another: ,person=ID" in caplog.text
-    data = Keypoints(str(path), person="7", **SIZE)
-    assert (data.video.first, len(data.video.keypoints)) == (20, 5)
-    assert (data.video.keypoints[..., 1] > 550).all()
-    with pytest.raises(BenchError, match=r"no person '8'; 2 people .* 3 \(9 frames\), 7 \(5 fra"):
-        Keypoints(str(path), person="8", **SIZE)
-
-
-def test_people_without_ids_are_followed_and_never_mixed(tmp_path, caplog):
-    first, second = body(8), body(8, (500.0, 800.0))
-    people = np.stack([first, second], axis=1)  # (8, 2, 17, 3)
-    people[3:5] = people[3:5, ::-1]
-    people[6, 0] = np.nan  # the followed one is not seen here
-    path = arrays(tmp_path / "two.npz", keypoints=people[..., :2], scores=people[..., 2])
-    data = Keypoints(str(path), order="h36m", **SIZE)
-    assert np.allclose(np.delete(data.video.keypoints, 6, 0), np.delete(first, 6, 0), atol=1e-4)
-    assert np.allclose(data.video.keypoints[6, :, :2], first[6, :, :2], atol=1e-3)  # on the line
-    assert data.card["person"] == "followed from frame 0; several in 7 frames"
-    assert "several people in 7 of 8 frames" in caplog.text
-    people = np.stack([first, second], axis=1)
-    people[2:, 0] = np.nan
-    path = arrays(tmp_path / "lost.npz", keypoints=people[..., :2])
-    with pytest.raises(BenchError, match="is seen in 2 of 8 frames, last in frame 1"):
-        Keypoints(str(path), order="h36m", **SIZE)
-
-
-def test_frames_of_unlike_many_people(tmp_path):
-    rows = np.empty(4, dtype=object)
-    for frame, one in enumerate(body(4)[..., :2]):
-        rows[frame] = np.stack([one, one + 300])[: 1 + frame % 2]
-    data = Keypoints(str(arrays(tmp_path / "ragged.npz", keypoints=rows)), order="h36m", **SIZE)
-    assert np.allclose(data.video.keypoints[..., :2], body(4)[..., :2], atol=1e-3)
+    assert data.card["frames"] == "1 to 5" and data.card["frames_filled"] == "1 of 5, linear"
 
 
 def test_filling(tmp_path, caplog):
@@ -333,9 +305,36 @@ def test_openpose_folders_of_one_video(tmp_path):
     assert Keypoints(str(tmp_path), **SIZE).video.first == 7
     one = tmp_path / "walk_000000000008_keypoints.json"
     assert Keypoints(str(one), **SIZE).video.keypoints.shape == (1, 17, 3)
+    (tmp_path / "._walk_000000000008_keypoints.json").write_bytes(b"\0\5\x16\7")  # by macOS
+    assert Keypoints(str(tmp_path), **SIZE).video.first == 7
     saved(tmp_path / "run_000000000001_keypoints.json", {"people": []})
     with pytest.raises(BenchError, match=r"frames of 2 videos are in it .*'run_N', 'walk_N'"):
         Keypoints(str(tmp_path), **SIZE)
+
+
+def test_a_path_that_looks_like_options(tmp_path):
+    path = saved(tmp_path / "walk,size=9x9,fps=2.json", body().tolist())
+    data = open_data(f"keypoints:{path},size=1000x1000,fps=50")
+    assert data.card["size"] == "1000x1000" and data.card["rate"] == "50 Hz"
+
+
+def test_paths_that_lead_nowhere(tmp_path, monkeypatch):
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    with pytest.raises(BenchError, match="symbolic links"):
+        Keypoints(str(tmp_path / "loop.json"), **SIZE)
+    with pytest.raises(BenchError, match="no name of a file"):
+        Keypoints("nul\0.json", **SIZE)
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.listdir", denied)
+    with pytest.raises(BenchError, match="Permission denied"):
+        Keypoints(str(tmp_path), **SIZE)
+    path = saved(tmp_path / "walk.json", body().tolist())
+    monkeypatch.setattr(type(path), "open", denied)
+    with pytest.raises(BenchError, match="Permission denied"):
+        Keypoints(str(path), **SIZE)
 
 
 def test_mediapipe_arrays_are_shares_of_both_sides(tmp_path):

@@ -118,7 +118,9 @@ def test_framing_is_told_and_poses_come_back_to_the_camera(call, tmp_path):
     assert error(faced, truth) < 80 and error(faced, poses(tmp_path / "as.npz").poses) > 1
     for wrong, said in (
         (("--focal", 1000), "go with --framing facing"),
-        (("--framing", "facing", "--focal", 0), "above 0"),
+        (("--framing", "facing", "--focal", 0), "1 to 1,000,000"),
+        (("--framing", "facing", "--focal", 1e-300), "1 to 1,000,000"),
+        (("--framing", "facing", "--gravity", "1e200,1e200,0"), "expected three numbers"),
         (("--framing", "facing", "--gravity", "0,0,0"), "expected three numbers"),
         (("--framing", "facing", "--gravity", "-1,up,0"), "expected three numbers"),
         (("--framing", "box"), "framing"),

@@ -40,6 +40,7 @@ def test_a_strip_shows_the_window_that_is_asked_for():
     assert stretch(shown, 9, 6).frames.tolist() == [*range(54, 60)], "what lies in the track"
     assert len(stretch(shown[:1], 9, None).frames) == 60
     assert middles(0, 9, 1).tolist() == [4] and middles(0, 3, 9).tolist() == [0, 1, 2]
+    assert middles(2, 5, 10**12).tolist() == [2, 3, 4], "as many as there are, in no more memory"
 
 
 @pytest.mark.parametrize(

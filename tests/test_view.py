@@ -184,6 +184,8 @@ def test_poses_are_told_from_motion_by_their_members(tmp_path):
     assert source.holds_poses(str(tmp_path / "poses.npz"))
     assert source.holds_poses(str(tmp_path / "poses.json"))
     assert not source.holds_poses(str(small.motion_file(tmp_path)))
+    with pytest.raises(BenchError, match=r"view reads \.npz and \.json"):
+        source.tracks_of("poses.trc")
     for data in ("synthetic", "bvh:walk.bvh", "keypoints:walk.json", str(tmp_path / "gone.npz")):
         assert not source.holds_poses(data)
 
@@ -270,6 +272,9 @@ def test_view_writes_the_strip_alone_unless_a_page_is_named(call, tmp_path):
         (["late.json", "--strip", "s.jpg"], ".png, .svg or .pdf"),
         (["gone.npz"], "gone.npz"),
         (["late.json", "--turn", "nan"], "--turn nan"),
+        (["", "late.json"], "unknown motion ''"),
+        (["late.json", ""], "unknown motion ''"),
+        ([f"keypoints:{'a' * 300}.json"], "File name too long"),
     ],
 )
 def test_view_says_what_is_wrong(call, tmp_path, command, message):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FILE = Group("Keypoints", sort_key=1)
 CAMERA = Group("Camera", sort_key=2)
+MOST = 1_000_000  # pixels, and of a direction's length; squares of far more overflow
 
 
 @Parameter(name="*", group=FILE)
@@ -71,8 +72,8 @@ class Shown:
 
         if self.framing != "facing" and (self.focal is not None or self.gravity is not None):
             raise BenchError("--focal and --gravity go with --framing facing")
-        if self.focal is not None and not 0 < self.focal < math.inf:
-            raise BenchError(f"--focal {self.focal:g}: expected pixels, above 0")
+        if self.focal is not None and not 1 <= self.focal <= MOST:
+            raise BenchError(f"--focal {self.focal:g}: expected pixels, 1 to {MOST:,}")
         more = {} if self.gravity is None else {"down": direction(self.gravity)}
         return Showing(self.framing, self.focal, **more)
 
@@ -83,7 +84,7 @@ def direction(text: str) -> tuple[float, float, float]:
         x, y, z = (float(part) for part in text.split(","))
     except ValueError:
         x = y = z = math.nan
-    if not 0 < math.hypot(x, y, z) < math.inf:
+    if not 1 / MOST <= math.hypot(x, y, z) <= MOST:
         raise BenchError(
             f"--gravity {text:.100}: expected three numbers, x right, y down, z forward, such as "
             "0,1,0 of a camera that is held level"

@@ -41,7 +41,7 @@ def view(
     if not isfinite(turn):
         raise BenchError(f"--turn {turn}: expected degrees")
     shown = []
-    for source in filter(None, (poses, other)):
+    for source in (poses,) if other is None else (poses, other):
         found = tracks_of(source)
         track = choose(found, source, clip, *shown[:1])
         if len(found) > 1 and clip is None and not shown:

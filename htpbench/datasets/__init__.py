@@ -22,6 +22,11 @@ def open_data(spec: str) -> Dataset:
     BenchError for what cannot be read, and for unknown schemes and options.
     """
     name, *told = re.split(r",(?=[\w-]+=)", spec)
+    for count in range(len(told), 0, -1):  # what looks like options may stand in a file's name
+        longer = ",".join([name, *told[:count]])
+        if os.path.exists(longer.partition(":")[2]):
+            name, told = longer, told[count:]
+            break
     if spec.endswith(".npz") and os.path.isfile(spec):  # whatever stands in its name
         name, told = f"npz:{spec}", []
     scheme, colon, path = name.partition(":")

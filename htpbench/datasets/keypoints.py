@@ -55,10 +55,10 @@ class Keypoints(Dataset):
         ):
             if told not in known:
                 raise unknown(name, told, known)
-        place = Path(path)
-        self.name, self.card = place.resolve().stem, {}
+        place, self.card = Path(path), {}
         try:
             found = read(place, Asked(images, video, order))
+            self.name = place.resolve().stem
             wide_high = scale.size_of(found.size, size)
             rate = scale.rate_of(found.rate, fps)
             track = choose(found, person)

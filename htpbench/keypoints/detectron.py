@@ -42,7 +42,9 @@ def read(members: Members, asked: Asked) -> Found:
 
 
 def of_people(classes: Any, where: str) -> np.ndarray:
-    """What a frame has of the second class, which is that of persons."""
+    """What a frame has of the second class, which is that of persons; Detectron 1 writes None."""
+    if classes is None:
+        return np.empty(0)
     if not isinstance(classes, list | tuple | np.ndarray) or len(classes) < 2:
         raise BenchError(f"{where}: expected one list for each class, persons second")
     return numbers(classes[1], where)

@@ -11,6 +11,7 @@ from htpbench.errors import BenchError
 from htpbench.keypoints.orders import Order
 
 FARTHEST = 1e6  # px; beyond it no detector means what it says
+LARGEST = 2**53  # of a number of a frame or of a person
 MOST_JSON = 2**28  # bytes of a file
 DESCRIBED = "docs/keypoints.md says what files are read"
 
@@ -69,7 +70,7 @@ def whole(value: Any, where: str) -> int:
     """A whole number of a frame; BenchError for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if type(value) is not int or abs(value) >= 2**53:
+    if type(value) is not int or abs(value) >= LARGEST:
         raise BenchError(f"{where} is {value!r:.40}; expected a whole number")
     return value
 
@@ -83,8 +84,8 @@ def score_of(value: Any) -> float | None:
 
 
 def bare(value: Any) -> Any:
-    """What a list of one holds; all else as it is."""
-    while isinstance(value, list) and len(value) == 1:
+    """What a list of one holds, or of the same several times; all else as it is."""
+    while isinstance(value, list) and value and all(one == value[0] for one in value):
         value = value[0]
     return value
 
@@ -94,8 +95,9 @@ def identity(value: Any) -> str | None:
     value = bare(value)
     if isinstance(value, str):
         return value[:40] or None
-    number = score_of(value)
-    return None if number is None or number < 0 else f"{number:g}"
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < LARGEST:
+        return None
+    return f"{value:.16g}"
 
 
 def triples(value: Any, where: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,16 @@ def fits(data: Any) -> bool:
 def read(data: Any, path: Path, asked: Asked) -> Found:
     """The people of a single file, which is one frame."""
     name = path.name.removesuffix(ENDING)
-    return joined({path: data}, {path: numbered([name])[name]}, asked)
+    return joined([(path, data)], {path: numbered([name])[name]}, asked)
 
 
 def folder(path: Path, asked: Asked) -> Found:
     """People by frame: of all files of a folder, which have the frame's number in their names."""
-    inside = sorted(one for one in os.listdir(path) if one.endswith(ENDING))
+    try:
+        inside = sorted(one for one in os.listdir(path) if one.endswith(ENDING))
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from error
+    inside = [one for one in inside if not one.startswith(".")]  # which macOS leaves on disks
     if not inside:
         raise BenchError(
             f"a folder without files *{ENDING}; expected what OpenPose writes with --write_json, "
@@ -36,14 +41,14 @@ def folder(path: Path, asked: Asked) -> Found:
         )
     numbers = numbered(name.removesuffix(ENDING) for name in inside)
     places = {path / name: numbers[name.removesuffix(ENDING)] for name in inside}
-    return joined({place: files.load_json(place, MOST_JSON) for place in places}, places, asked)
+    return joined(((one, files.load_json(one, MOST_JSON)) for one in places), places, asked)
 
 
-def joined(data: dict[Path, Any], numbers: dict[Path, int], asked: Asked) -> Found:
-    """People by frame, out of what each file holds."""
+def joined(data: Iterable[tuple[Path, Any]], numbers: dict[Path, int], asked: Asked) -> Found:
+    """People by frame, out of what each file holds; one file at a time, for faces fill memory."""
     frames: dict[int, list[Person]] = {}
     order: Order | None = None
-    for place, held in data.items():
+    for place, held in data:
         where = f"{LAYOUT}: {place.name}"
         people = held.get("people") if isinstance(held, dict) else None
         if not isinstance(people, list):

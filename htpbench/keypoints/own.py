@@ -22,14 +22,17 @@ SURE = (-0.01, 20.0)  # what a third column may be if it is a confidence
 
 
 def fits(data: Any) -> bool:
-    """Whether JSON is lists of lists of numbers."""
+    """Whether JSON is lists of lists of numbers; frames without anybody are empty, or null."""
     while isinstance(data, list) and data:
-        data = data[0]
+        data = next((one for one in data if one not in (None, [])), None)
     return isinstance(data, int | float)
 
 
 def of_json(data: Any, _path: Path, asked: Asked) -> Found:
-    """The people of lists of numbers."""
+    """The people of lists of numbers, of unlike many in each frame."""
+    lists = [one for one in data if isinstance(one, list)] if isinstance(data, list) else []
+    if lists and (None in data or len(set(map(len, lists))) > 1):
+        return of_array(*padded(data, None), asked)
     return of_array(numbers(data, OWN), None, asked)
 
 
@@ -105,8 +108,11 @@ def of_members(members: Members, asked: Asked, key: str = "keypoints") -> Found:
 
 
 def padded(points: list[Any], scores: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Frames of unlike many people (P, K, 2), as one array with NaN where nobody is."""
-    each = [numbers(one, f"frame {number}") for number, one in enumerate(points)]
+    """Frames of unlike many people (P, K, 2), or of one (K, 2), with NaN where nobody is."""
+    each = [numbers([] if one is None else one, f"frame {n}") for n, one in enumerate(points)]
+    each = [one[None] if one.ndim == 2 and one.size else one for one in each]  # (P, K, k)
+    if scores is not None and len(scores) != len(each):
+        raise BenchError(f"{len(each)} frames of keypoints have {len(scores)} of scores")
     usual = [one for one in each if one.size]
     if not usual or any(one.ndim != 3 or one.shape[1:] != usual[0].shape[1:] for one in usual):
         raise BenchError(f"keypoints are lists of unlike arrays; expected {SHAPES}")
@@ -118,15 +124,15 @@ def padded(points: list[Any], scores: Any) -> tuple[np.ndarray, np.ndarray | Non
         )
     joined = np.full((len(each), most, *usual[0].shape[1:]), np.nan)  # (N, P, K, k)
     sure = np.zeros((len(each), most, usual[0].shape[1]))  # (N, P, K)
-    told = scores if isinstance(scores, list) and len(scores) == len(each) else None
     for number, one in enumerate(each):
         if one.size:
             joined[number, : len(one)] = one
-            known = np.ones(one.shape[:2]) if told is None else numbers(told[number], "scores")
+            known = np.ones(one.shape[:2]) if scores is None else numbers(scores[number], "scores")
+            known = known[None] if known.ndim == 1 else known  # (P, K)
             if known.shape != one.shape[:2]:
                 raise BenchError(f"frame {number}: scores are {known.shape}, not {one.shape[:2]}")
             sure[number, : len(one)] = known
-    return joined, None if told is None and usual[0].shape[2] > 2 else sure
+    return joined, None if scores is None and usual[0].shape[2] > 2 else sure
 
 
 def of_array(

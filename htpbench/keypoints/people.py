@@ -12,6 +12,8 @@ from htpbench.keypoints.found import Found, Person
 from htpbench.outside.waiting import log
 
 LEAST = 0.2  # overlap (intersection over union) of boxes that are taken for one person's
+ALIKE = 0.1  # of the frames may have two people of one id; AlphaPose, not tracking, calls all 0
+FARTHEST = 10**9  # number of a frame in files of poses; times of day and the like go beyond
 LISTED = 10  # people that a message names
 
 
@@ -37,7 +39,7 @@ def choose(found: Found, asked: str) -> Track:
             f"{found.layout}: nobody is seen in any of {len(found.frames)} frames; look at what "
             "the detector drew, and run it on the video again"
         )
-    if any(one.identity is not None for people in frames.values() for one in people):
+    if who_is_who(frames):
         track, told = of_identity(frames, asked)
         spanned = list(track)
     elif asked:
@@ -56,8 +58,15 @@ def there(found: Found, number: int) -> list[Person]:
     return [one for one in found.frames[number] if one.points[:, 2].any()]
 
 
+def who_is_who(frames: dict[int, list[Person]]) -> bool:
+    """Whether ids tell people apart."""
+    known = [[one.identity for one in each if one.identity is not None] for each in frames.values()]
+    twice = sum(len(set(each)) < len(each) for each in known)
+    return any(known) and twice <= ALIKE * len(known)
+
+
 def of_identity(frames: dict[int, list[Person]], asked: str) -> tuple[dict[int, Person], str]:
-    """All frames of one who is named; in two boxes of one frame, the surer."""
+    """All frames of one who is named; of two boxes in a frame, the one nearer to the last."""
     lengths: Counter[str] = Counter()
     sure: dict[str, float] = {}  # sums of scores, for those who are seen as long
     for people in frames.values():
@@ -70,10 +79,12 @@ def of_identity(frames: dict[int, list[Person]], asked: str) -> tuple[dict[int, 
         raise BenchError(
             f"there is no person {asked!r:.60}; {len(lengths)} people are there: {listed}"
         )
-    track = {}
+    track: dict[int, Person] = {}
+    last = np.zeros(4)
     for number, people in frames.items():
         if mine := [one for one in people if one.identity == chosen]:
-            track[number] = max(mine, key=lambda one: one.score)
+            track[number] = max(mine, key=lambda one: (overlap(last, box(one)), one.score))
+            last = box(track[number])
     how = "" if asked or len(lengths) == 1 else ", seen longest"
     if how:
         log.warning(
@@ -87,7 +98,10 @@ def of_identity(frames: dict[int, list[Person]], asked: str) -> tuple[dict[int, 
 
 
 def followed(frames: dict[int, list[Person]]) -> tuple[dict[int, Person], str]:
-    """From the surest of the first frame on, whoever's box overlaps the last one most."""
+    """From the surest of the first frame on, whoever's box overlaps the last one most.
+
+    Nobody of whom less than half is seen is the first: the box of two points overlaps no other.
+    """
     several = sum(len(people) > 1 for people in frames.values())
     if not several:
         return {number: people[0] for number, people in frames.items()}, "the only one"
@@ -95,13 +109,20 @@ def followed(frames: dict[int, list[Person]]) -> tuple[dict[int, Person], str]:
     last = np.empty(0)
     for number, people in frames.items():
         if not track:
-            track[number] = max(people, key=lambda one: one.score)
+            if not (whole := [one for one in people if 2 * (one.points[:, 2] > 0).mean() >= 1]):
+                continue
+            track[number] = max(whole, key=lambda one: one.score)
         else:
             near = max(people, key=lambda one: overlap(last, box(one)))
             if overlap(last, box(near)) < LEAST:
                 continue
             track[number] = near
         last = box(track[number])
+    if not track:
+        raise BenchError(
+            f"nobody of {len(frames)} frames is seen by half of the points or more; film the whole "
+            "body, or lower the detector's threshold"
+        )
     log.warning(
         "there are several people in %d of %d frames, and the file does not say who is who; the "
         "surest of frame %d is followed by overlap: check that it stays the same person",
@@ -152,4 +173,7 @@ def laid_out(track: dict[int, Person], length: int, told: str) -> Track:
             absent,
             len(points),
         )
+    if abs(last) > FARTHEST or abs(first) > FARTHEST:
+        log.warning("frames are numbered from %d on; they are counted from 0", first)
+        first = 0
     return Track(points, first, absent, lost, told)

@@ -28,7 +28,7 @@ def read(path: Path, asked: Asked) -> Found:
     """The people in a file or folder of a detector; BenchError says what another file is."""
     if os.path.isdir(path):
         return openpose.folder(path, asked)
-    with files.checked(path).open("rb") as file:
+    with files.opened(path) as file:
         start = file.read(64)
     if not start:
         raise BenchError("is empty; expected what a detector writes")

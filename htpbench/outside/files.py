@@ -41,7 +41,7 @@ def checked(path: Path, most: int | None = None) -> Path:
     return path
 
 
-def opened(path: Path, most: int) -> BinaryIO:
+def opened(path: Path, most: int | None = None) -> BinaryIO:
     """A regular file, opened to be read."""
     try:
         return checked(path, most).open("rb")

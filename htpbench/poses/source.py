@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,13 +34,13 @@ def tracks_of(source: str) -> list[Track]:
 
 
 def holds_poses(source: str) -> bool:
-    """Whether a text names a file of poses: JSON, or an .npz that has a member `poses`.
+    """Whether a text names a file of poses: by its suffix, or an .npz that has a member `poses`.
 
-    Motion is an .npz as well, of other members.
+    Motion is an .npz as well, of other members, and BVH.
     """
     path = Path(source)
-    if path.suffix.lower() == ".json":
-        return not re.match(r"[\w-]+:", source) or path.is_file()
+    if path.suffix.lower() in (".json", ".csv", ".trc"):
+        return not re.match(r"[\w-]+:", source) or os.path.isfile(path)
     with (
         suppress(OSError, ValueError, NotImplementedError, BadZipFile, BenchError),
         ZipFile(checked(path)) as archive,

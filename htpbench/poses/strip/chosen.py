@@ -53,7 +53,8 @@ def stretch(tracks: Sequence[Track], count: int, window: int | None) -> Stretch:
 
 def middles(low: int, high: int, count: int) -> np.ndarray:
     """(k,) the middle frames of `count` equal parts, each once."""
-    return np.unique(low + (2 * np.arange(count) + 1) * (high - low) // (2 * count))
+    count = min(count, high - low)
+    return low + (2 * np.arange(count) + 1) * (high - low) // (2 * count)
 
 
 def survival(track: Track, shown: Stretch) -> np.ndarray | None:
