@@ -7,10 +7,10 @@ import pytest
 import small
 from paths import ROOT, SHARED, needs_shared
 
-from htpbench.bench.lifting import between
 from htpbench.datasets import open_data
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.motion.cameras import pixels
+from htpbench.motion.resampling import between
 from htpbench.poses import files
 from htpbench.testing import DatasetContract
 

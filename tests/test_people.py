@@ -114,3 +114,21 @@ def test_lists_and_arrays_of_frames_without_anybody(tmp_path, nobody):
     assert data.card["frames"] == "1 to 4" and (data.video.keypoints[..., 2] == 0.25).all()
     with pytest.raises(BenchError, match="5 frames of keypoints have 4 of scores"):
         Keypoints(str(arrays(path, keypoints=rows, scores=sure[1:])), order="h36m", **SIZE)
+
+
+def test_somebody_who_was_not_seen_for_a_while_is_found_again(tmp_path):
+    """One stray person in one frame must not make a walk fall apart."""
+    points = body(60)
+    points[..., 0] += np.arange(60)[:, None] * 5
+    rows = [row for at, row in enumerate(alphapose(points, range(60))) if not 20 <= at < 32]
+    stray = alphapose(body(1, (100.0, 900.0)), [5])
+    data = Keypoints(str(saved(tmp_path / "walk.json", rows + stray)), "1000x1000", 50.0)
+    assert data.card["frames_filled"] == "12 of 60, linear"
+    assert np.allclose(data.video.keypoints[-1, 3, :2], points[-1, 16, :2], atol=1e-3)
+
+
+def test_one_after_the_other_is_worth_a_word(tmp_path, caplog):
+    rows = alphapose(body(20), range(20)) + alphapose(body(20, (100.0, 900.0)), range(20, 40))
+    data = Keypoints(str(saved(tmp_path / "two.json", rows)), **SIZE)
+    assert data.card["person"] == "the only one; jumps in 1 frames"
+    assert "jumps in 1 frames, first in frame 20" in caplog.text

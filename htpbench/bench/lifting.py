@@ -14,6 +14,7 @@ from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.kept import survivors
 from htpbench.measuring.prediction import Prediction, Tell, predict
 from htpbench.motion.framing import Framing
+from htpbench.motion.resampling import between
 from htpbench.motion.showing import AS_IT_IS, Showing, shown
 from htpbench.motion.video import Video
 from htpbench.poses import files
@@ -99,17 +100,6 @@ def track(
         kept=kept(evaluation, view, stages, rate),
         told={name: one for name, one in told.items() if not (video and name in SCORING)},
     )
-
-
-def between(poses: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Poses (n, 17, 3), of the times `at` (n,), at other times: linear, held beyond both ends."""
-    if np.array_equal(at, wanted):
-        return poses
-    after = np.clip(np.searchsorted(at, wanted), 1, max(len(at) - 1, 1)).clip(max=len(at) - 1)
-    before = np.maximum(after - 1, 0)
-    gap = np.where(after > before, at[after] - at[before], 1)
-    share = np.clip((wanted - at[before]) / gap, 0, 1)[:, None, None]
-    return ((1 - share) * poses[before] + share * poses[after]).astype(np.float32)
 
 
 def kept(

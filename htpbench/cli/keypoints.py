@@ -20,7 +20,7 @@ MOST = 1_000_000  # pixels, and of a direction's length; squares of far more ove
 
 @Parameter(name="*", group=FILE)
 @dataclass(frozen=True)
-class Told:
+class FileOptions:
     """What the file of keypoints does not say itself; the options of the data set `keypoints`."""
 
     size: Annotated[str | None, Parameter(help="Of the images, in pixels: 1920x1080.")] = None
@@ -45,7 +45,7 @@ class Told:
 
 @Parameter(name="*", group=CAMERA)
 @dataclass(frozen=True)
-class Shown:
+class CameraOptions:
     """How the keypoints are shown to the lifter; the fields of Showing."""
 
     framing: Annotated[
@@ -92,7 +92,7 @@ def direction(text: str) -> tuple[float, float, float]:
     return x, y, z
 
 
-def spec(path: str, told: Told, joints: str) -> str:
+def spec(path: str, told: FileOptions, joints: str) -> str:
     """The data set that a file of keypoints and what is told of it are; `joints`: the usual map."""
     given = {one.name: getattr(told, one.name) for one in fields(told)}
     given["joints"] = given["joints"] or joints

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from htpbench.cli import code
 from htpbench.cli.data import Data, Skeleton, SkipBad, named
-from htpbench.cli.keypoints import Shown, Told, spec
+from htpbench.cli.keypoints import CameraOptions, FileOptions, spec
 from htpbench.cli.shared import (
     Device,
     Hypotheses,
@@ -25,7 +25,7 @@ from htpbench.cli.shared import (
 )
 from htpbench.errors import BenchError
 
-NOTHING_TOLD, AS_IT_IS = Told(), Shown()
+NOTHING_TOLD, AS_IT_IS = FileOptions(), CameraOptions()
 
 
 @app.command(sort_key=6.7)
@@ -35,8 +35,8 @@ def lift(
     keypoints: Annotated[
         str | None, Parameter(help="A detector's file or folder: the 2D joints of your video.")
     ] = None,
-    told: Told = NOTHING_TOLD,
-    shown: Shown = AS_IT_IS,
+    told: FileOptions = NOTHING_TOLD,
+    shown: CameraOptions = AS_IT_IS,
     data: Data = None,
     skip_bad: SkipBad = False,
     skeleton: Skeleton = None,

@@ -46,6 +46,8 @@ def view(
         track = choose(found, source, clip, *shown[:1])
         if len(found) > 1 and clip is None and not shown:
             warn(f"{source}: {track.name} of {len(found)} clips; --clip NAME shows another")
+        if len(found) > 1 and clip is None and shown and track.name != shown[0].name:
+            warn(f"{source}: has no clip {shown[0].name}; {track.name} stands beside it")
         shown.append(track)
     shown = together(shown)
     written = []

@@ -10,7 +10,7 @@ import numpy as np
 from htpbench.errors import BenchError, unknown
 from htpbench.keypoints import filling, mapping, scale
 from htpbench.keypoints.found import Asked, Found
-from htpbench.keypoints.people import Track, choose
+from htpbench.keypoints.people import Followed, choose
 from htpbench.keypoints.recognise import read
 from htpbench.motion.cameras import screen
 from htpbench.motion.clip import FRAME_RATE, SPLITS
@@ -92,7 +92,7 @@ class Keypoints(Dataset):
             log.warning("%s: %s", path, note)
 
     def mapped(
-        self, found: Found, track: Track, size: tuple[int, int], joints: str, fill: str
+        self, found: Found, track: Followed, size: tuple[int, int], joints: str, fill: str
     ) -> np.ndarray:
         """(T, 17, 3) float32, px and confidence, of a track; the card says what was done."""
         wide = np.array(size, dtype=float)

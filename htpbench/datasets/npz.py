@@ -73,9 +73,10 @@ def _arrays(members: Members) -> dict[str, np.ndarray]:
     missing = [key for key in LAYOUT if key not in members.names]
     if missing:
         held = ", ".join(sorted(set(members.names)))[:MOST_CHARACTERS]
+        hint = "; did you mean keypoints:FILE?" if "keypoints" in members.names else ""
         raise BenchError(
             f"lacks {', '.join(missing)} and holds {held or 'nothing'}; expected "
-            f"{', '.join(LAYOUT)}: write a file with these; {DESCRIBED}"
+            f"{', '.join(LAYOUT)}: write a file with these; {DESCRIBED}{hint}"
         )
     optional = {key: one for key, one in OPTIONAL.items() if key in members.names}
     for key, (kind, shape) in (LAYOUT | optional).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from htpbench.errors import BenchError
 from htpbench.keypoints.found import Found, Person
 from htpbench.outside.waiting import log
 
+STEP = 0.05  # of the height of a box that people may walk in a frame, where they were not seen
 LEAST = 0.2  # overlap (intersection over union) of boxes that are taken for one person's
 ALIKE = 0.1  # of the frames may have two people of one id; AlphaPose, not tracking, calls all 0
 FARTHEST = 10**9  # number of a frame in files of poses; times of day and the like go beyond
@@ -18,7 +20,7 @@ LISTED = 10  # people that a message names
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class Followed:
     """One person: `points` (T, K, 3) of the frames `first`, `first` + 1, ...; NaN where absent.
 
     `absent`: how many these are. `lost`: frames with other people behind the last.
@@ -31,7 +33,7 @@ class Track:
     told: str
 
 
-def choose(found: Found, asked: str) -> Track:
+def choose(found: Found, asked: str) -> Followed:
     """The person that is asked for, or the one seen longest, or followed from the first frame."""
     frames = {number: seen for number in sorted(found.frames) if (seen := there(found, number))}
     if not frames:
@@ -48,7 +50,7 @@ def choose(found: Found, asked: str) -> Track:
             "or let the detector track people"
         )
     else:
-        track, told = followed(frames)
+        track, told = follow(frames)
         spanned = list(frames)
     return laid_out(track, max(spanned) - min(track) + 1, told)
 
@@ -97,27 +99,27 @@ def of_identity(frames: dict[int, list[Person]], asked: str) -> tuple[dict[int, 
     return track, f"{chosen} of {len(lengths)}{how}" if len(lengths) > 1 else chosen
 
 
-def followed(frames: dict[int, list[Person]]) -> tuple[dict[int, Person], str]:
-    """From the surest of the first frame on, whoever's box overlaps the last one most.
+def follow(frames: dict[int, list[Person]]) -> tuple[dict[int, Person], str]:
+    """From the surest of the first frame on, whoever is nearest to where they last were.
 
     Nobody of whom less than half is seen is the first: the box of two points overlaps no other.
     """
     several = sum(len(people) > 1 for people in frames.values())
     if not several:
-        return {number: people[0] for number, people in frames.items()}, "the only one"
+        return alone({number: people[0] for number, people in frames.items()})
     track: dict[int, Person] = {}
-    last = np.empty(0)
+    last, seen = np.empty(0), 0
     for number, people in frames.items():
         if not track:
             if not (whole := [one for one in people if 2 * (one.points[:, 2] > 0).mean() >= 1]):
                 continue
             track[number] = max(whole, key=lambda one: one.score)
         else:
-            near = max(people, key=lambda one: overlap(last, box(one)))
-            if overlap(last, box(near)) < LEAST:
+            nearest = max(people, key=lambda one: nearness(last, box(one), number - seen))
+            if nearness(last, box(nearest), number - seen) < LEAST:
                 continue
-            track[number] = near
-        last = box(track[number])
+            track[number] = nearest
+        last, seen = box(track[number]), number
     if not track:
         raise BenchError(
             f"nobody of {len(frames)} frames is seen by half of the points or more; film the whole "
@@ -133,10 +135,35 @@ def followed(frames: dict[int, list[Person]]) -> tuple[dict[int, Person], str]:
     return track, f"followed from frame {min(track)}; several in {several} frames"
 
 
+def alone(track: dict[int, Person]) -> tuple[dict[int, Person], str]:
+    """Whoever is there, where no frame shows several; jumps are worth a word."""
+    jumps = [
+        later
+        for earlier, later in pairwise(track)
+        if nearness(box(track[earlier]), box(track[later]), later - earlier) < LEAST
+    ]
+    if not jumps:
+        return track, "the only one"
+    log.warning(
+        "the person jumps in %d frames, first in frame %d: check that it stays the same person",
+        len(jumps),
+        jumps[0],
+    )
+    return track, f"the only one; jumps in {len(jumps)} frames"
+
+
 def box(person: Person) -> np.ndarray:
     """x and y from, x and y to: around all points that are seen."""
     place = person.points[person.points[:, 2] > 0, :2]
     return np.concatenate([place.min(axis=0), place.max(axis=0)])
+
+
+def nearness(last: np.ndarray, now: np.ndarray, frames: int) -> float:
+    """The overlap of two boxes; of those some frames apart, LEAST if one can have walked so far."""
+    height = last[3] - last[1]
+    way = np.linalg.norm((now[:2] + now[2:] - last[:2] - last[2:]) / 2)
+    walked = frames > 1 and way <= min(STEP * frames, 1) * height
+    return max(overlap(last, now), LEAST if walked else 0.0)
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
@@ -149,7 +176,7 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return common / (areas - common)
 
 
-def laid_out(track: dict[int, Person], length: int, told: str) -> Track:
+def laid_out(track: dict[int, Person], length: int, told: str) -> Followed:
     """Frames in a row; BenchError where the person is missing in more than half of `length`."""
     first, last = min(track), max(track)
     if 2 * len(track) < length:
@@ -176,4 +203,4 @@ def laid_out(track: dict[int, Person], length: int, told: str) -> Track:
     if abs(last) > FARTHEST or abs(first) > FARTHEST:
         log.warning("frames are numbered from %d on; they are counted from 0", first)
         first = 0
-    return Track(points, first, absent, lost, told)
+    return Followed(points, first, absent, lost, told)

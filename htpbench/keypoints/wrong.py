@@ -31,9 +31,10 @@ CAPTURED = (
     ("cdf", "mat", "h5", "hdf5", "c3d"),
 )
 TREE = ("BVH: motion in the world, without a video; use --data bvh:FILE", ("bvh",))
+POSES = ("lifted poses; look at the .npz or .json of them with `htpbench view`", ("trc",))
 ENDINGS = {
     ending: said
-    for said, endings in (VIDEO, PICTURE, WEIGHTS, PICKLE, CAPTURED, TREE)
+    for said, endings in (VIDEO, PICTURE, WEIGHTS, PICKLE, CAPTURED, TREE, POSES)
     for ending in endings
 }
 BEGINNINGS = (
@@ -43,6 +44,7 @@ BEGINNINGS = (
     (rb"\x80[\x02-\x05]", PICKLE),
     (rb"\x89HDF|MATLAB|\xcd\xf3\x00\x01", CAPTURED),
     (rb"\s*HIERARCHY\b", TREE),
+    (rb"# htpbench poses|PathFileType", POSES),
 )
 HUMAN_POSES = (
     "3D poses of Human3.6M or HumanEva in VideoPose3D's layout: a data set, no user's video"
@@ -67,7 +69,7 @@ def of_members(members: Members) -> str | None:
     if {"positions", "clip_start"} <= names:
         return "motion in the world, laid out as cmu17.npz; use --data FILE"
     if {"poses", "conditions"} <= names:
-        return "poses that `htpbench lift` wrote; look at them with `htpbench view`"
+        return POSES[0]
     if "positions_3d" in names:
         return HUMAN_POSES
     if names & {"betas", "trans", "mocap_framerate"}:
@@ -89,6 +91,8 @@ def of_json(data: Any) -> BenchError:
             "the annotations of a COCO data set; give a detector's results, and this file behind "
             "them: RESULTS.json,images=THIS.json"
         )
+    elif isinstance(data, dict) and data.get("format") == "htpbench poses":
+        said = POSES[0]
     elif data in ({}, []):
         said = "JSON without anybody: the detector saw nobody, or was stopped; run it again"
     else:

@@ -1,4 +1,4 @@
-"""Motion of other rates, brought to the rate of clips."""
+"""Motion of other rates, brought to the rate of clips, and poses at other times."""
 
 from __future__ import annotations
 
@@ -14,3 +14,14 @@ def resample(joints: np.ndarray, frame_time: float) -> np.ndarray:
     before = np.minimum(place.astype(int), len(joints) - 2)
     share = (place - before)[:, None, None]
     return (1 - share) * joints[before] + share * joints[before + 1]
+
+
+def between(poses: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Poses (n, 17, 3) of the times `at` (n,), ascending, at others: linear, held at the ends."""
+    if np.array_equal(at, wanted):
+        return poses
+    after = np.clip(np.searchsorted(at, wanted), 1, max(len(at) - 1, 1)).clip(max=len(at) - 1)
+    before = np.maximum(after - 1, 0)
+    gap = np.where(after > before, at[after] - at[before], 1)
+    share = np.clip((wanted - at[before]) / gap, 0, 1)[:, None, None]
+    return ((1 - share) * poses[before] + share * poses[after]).astype(np.float32)

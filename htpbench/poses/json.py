@@ -77,7 +77,7 @@ def read(path: Path) -> list[Track]:
     if not isinstance(held, dict) or held.get("format") != FORMAT or held.get("units") != UNITS:
         raise BenchError(
             f'no poses of ours; expected an object with "format": "{FORMAT}" and "units": '
-            f'"{UNITS}"; {sound.DESCRIBED}'
+            f'"{UNITS}"; {sound.DESCRIBED}. Keypoints are named keypoints:FILE,size=WxH,fps=N'
         )
     listed = held.get("tracks")
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 
 from htpbench.errors import BenchError
-from htpbench.poses import views
+from htpbench.poses import layout
 from htpbench.poses.track import Track
 from htpbench.poses.unpack import NUMBERS, WHOLE, members, unpack
 from htpbench.poses.words import AXES, FORMAT, RELATIVE, UNITS, told, unicode, written
@@ -39,7 +39,7 @@ def arrays(tracks: Sequence[Track]) -> dict[str, np.ndarray]:
         "view": np.repeat(np.arange(len(tracks)), lengths),
         "clip": np.array([unicode(track.name) for track in tracks]),
         "camera": np.array([track.camera for track in tracks]),
-        "conditions": np.array(written(alike | ({views.APART: rest} if any(rest) else {}))),
+        "conditions": np.array(written(alike | ({layout.APART: rest} if any(rest) else {}))),
         "rate": np.array([track.rate for track in tracks], np.float64),
         "about": np.array(ABOUT),
     }
@@ -84,4 +84,4 @@ def ours(path: Path) -> bool:
 
 def read(path: Path) -> list[Track]:
     """The tracks of a file, also of one that holds poses and their rate and nothing else."""
-    return views.tracks(unpack(path, KINDS, ("poses",)), path.stem)
+    return layout.tracks(unpack(path, KINDS, ("poses",)), path.stem)

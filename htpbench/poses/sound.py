@@ -42,8 +42,10 @@ def track(
 ) -> Track:
     """A track of what was read, if all of it can be true."""
     poses = table("poses", poses)
+    if not told:  # no network's: whoever wrote them knows what they should be
+        poses = measured("poses", poses)
     if truth is not None:
-        truth = measured(table("truth", truth, len(poses)))
+        truth = measured("truth", table("truth", truth, len(poses)))
     if keypoints is not None:
         keypoints = table("keypoints", keypoints, len(poses))
         if size is None:
@@ -88,21 +90,21 @@ def shaped(key: str, array: np.ndarray, frames: int | None = None) -> None:
         raise BenchError(f"{key} has the shape {array.shape}; expected {expected}; {DESCRIBED}")
 
 
-def measured(truth: np.ndarray) -> np.ndarray:
-    """A truth that is relative to the root and not in metres."""
-    away = float(np.median(np.linalg.norm(truth[:, ROOT], axis=-1)))
+def measured(key: str, poses: np.ndarray) -> np.ndarray:
+    """Poses that are relative to the root and not in metres."""
+    away = float(np.median(np.linalg.norm(poses[:, ROOT], axis=-1)))
     if away > ROOTED:
         raise BenchError(
-            f"truth has joint {ROOT} ({JOINTS[ROOT]}) {away:.0f} mm from 0; expected poses "
+            f"{key}: joint {ROOT} ({JOINTS[ROOT]}) is {away:.0f} mm from 0; expected poses "
             "relative to it; subtract it from all joints of its frame"
         )
-    reach = float(np.median(np.linalg.norm(truth[:, 1:], axis=-1)))
+    reach = float(np.median(np.linalg.norm(poses[:, 1:], axis=-1)))
     if 0 < reach < SMALLEST:
         raise BenchError(
-            f"truth has its joints {reach:.2g} mm from the root; expected a body in millimetres; "
+            f"{key}: joints are {reach:.2g} mm from the root; expected a body in millimetres; "
             "multiply metres by 1000, centimetres by 10"
         )
-    return truth
+    return poses
 
 
 def kept(stages: np.ndarray, first: np.ndarray, rate: np.ndarray) -> Kept:

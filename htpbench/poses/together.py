@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from htpbench.errors import BenchError
+from htpbench.motion.resampling import between
 from htpbench.outside.printable import one_line, shown
 from htpbench.poses.track import Track
 
@@ -26,7 +27,8 @@ class Curve:
 def together(tracks: Sequence[Track]) -> list[Track]:
     """The tracks on the clock of the faster one, cut to the seconds that all of them have.
 
-    Each frame shows the nearest one of the slower track. BenchError where they share none.
+    Poses of the slower one are interpolated, its 2D is that of the nearest frame. BenchError where
+    they share none.
     """
     clock = max(tracks, key=lambda track: track.rate)
     start = max(track.first / track.rate for track in tracks)  # s
@@ -46,18 +48,23 @@ def together(tracks: Sequence[Track]) -> list[Track]:
 
 
 def cut(track: Track, low: int, high: int, rate: float) -> Track:
-    """The frames low ... high - 1 at `rate` Hz, each the nearest that the track has."""
+    """The frames low ... high - 1 at `rate` Hz."""
     seconds = np.arange(low, high) / rate - track.first / track.rate  # from its first frame
-    index = np.rint(seconds * track.rate).astype(int).clip(0, len(track.poses) - 1)
+    own = np.arange(len(track.poses)) / track.rate
     kept = track.kept and replace(
         track.kept, first=track.kept.first - float(seconds[0]) * track.kept.rate
     )
-    arrays = {
-        name: held[index]
-        for name in ("poses", "truth", "keypoints")
-        if (held := getattr(track, name)) is not None
-    }
-    return replace(track, rate=rate, first=low, kept=kept, **arrays)
+    truth, keypoints = track.truth, track.keypoints
+    nearest = np.rint(seconds * track.rate).astype(int).clip(0, len(own) - 1)
+    return replace(
+        track,
+        rate=rate,
+        first=low,
+        kept=kept,
+        poses=between(track.poses, own, seconds),
+        truth=None if truth is None else between(truth, own, seconds),
+        keypoints=None if keypoints is None else keypoints[nearest],
+    )
 
 
 def labels(tracks: Sequence[Track]) -> list[str]:
