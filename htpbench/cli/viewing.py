@@ -36,7 +36,7 @@ def view(
 ) -> None:
     """Show poses in 3D beside their 2D, with kept frames and errors: one HTML file, or a strip."""
     from htpbench.poses.source import choose, tracks_of
-    from htpbench.poses.together import together
+    from htpbench.poses.together import curves, together
 
     if not isfinite(turn):
         raise BenchError(f"--turn {turn}: expected degrees")
@@ -59,6 +59,10 @@ def view(
         from htpbench.poses.page.write import write_page
 
         written.append(write_page(out or beside(poses), shown, turn))
+    for curve in curves(shown):
+        what = curve.label if curve.of is None else f"MPJPE of {curve.label}"
+        said = f"{what}: {curve.values.mean():.1f} mm over {len(curve.values)} frames"
+        err.print(said, highlight=False, markup=False, soft_wrap=True)
     for path in written:
         err.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
 
