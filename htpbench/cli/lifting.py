@@ -83,12 +83,12 @@ def lift(
     )
     context = Context(study, device, natural(seed))
     try:
+        for remark in remarks(context.evaluation(parsed).views, showing):
+            warn(remark)
         held = context.weights(parsed)
         if weights is None:
             said = trained(study.weights_of(parsed), held.card)
             err.print(said, highlight=False, markup=False, soft_wrap=True)
-        for remark in remarks(context.evaluation(parsed).views, showing):
-            warn(remark)
         with bar(err, small=True) as tick:
             changed = save(
                 out, context, parsed, showing, lambda done, total: tick(done, total, "windows")
