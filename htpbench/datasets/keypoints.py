@@ -49,12 +49,6 @@ class Keypoints(Dataset):
         order: str = "",
         mend_sides: bool = False,
     ) -> None:
-        for name, told, known in (
-            ("map of joints", joints, mapping.MAPS),
-            ("way to fill", fill, filling.FILLS),
-        ):
-            if told not in known:
-                raise unknown(name, told, known)
         place, self.card = Path(path), {}
         try:
             found = read(place, Asked(images, video, order))

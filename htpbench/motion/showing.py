@@ -68,10 +68,10 @@ def remarks(views: Views, showing: Showing) -> list[str]:
     found = []
     for clip, a, b in zip(views.clip, views.start, views.stop, strict=True):
         video, view = views.clips[clip], views.poses2d[a:b]
-        if not isinstance(video, Video):
+        if showing.framing != "width" or not isinstance(video, Video):
             continue
         taller = height(view[..., :2]) / HEIGHT
-        if showing.framing == "width" and not 1 / STRANGE < taller < STRANGE:
+        if not 1 / STRANGE < taller < STRANGE:
             found.append(
                 f"{video.name}: the person is {taller:.2g} times as tall in the image as those "
                 "that lifters are trained on; --framing person evens that out, --framing facing "

@@ -10,7 +10,6 @@ from __future__ import annotations
 import pickletools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from mmap import mmap
 from typing import Any, ClassVar
 
 from htpbench.errors import BenchError
@@ -59,7 +58,7 @@ class Vocabulary(ABC):
         """A dictionary's key as it is kept; it must be hashable."""
 
 
-def follow(program: bytes | mmap, words: Vocabulary, most: int) -> Any:
+def follow(program: bytes, words: Vocabulary, most: int) -> Any:
     """The value that a pickle describes, in at most `most` operations.
 
     BenchError where it does what its kind never does; other errors where it is damaged.
@@ -68,8 +67,7 @@ def follow(program: bytes | mmap, words: Vocabulary, most: int) -> Any:
     below: list[list[Any]] = []  # stacks that marks have put aside
     memo: dict[int, Any] = {}
     argument: Any
-    # genops only reads, which memory maps do as files do
-    for count, (operation, argument, _) in enumerate(pickletools.genops(program)):  # type: ignore
+    for count, (operation, argument, _) in enumerate(pickletools.genops(program)):
         if count >= most:
             raise BenchError(f"its pickle has more than {most} operations")
         match operation.name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from htpbench.errors import BenchError
 from htpbench.outside.drafts import draft
 from htpbench.poses import bvh, csv, json, npz, trc
+from htpbench.poses.replacing import foreign
 from htpbench.poses.track import Track
 
 FORMATS = {".npz": npz, ".json": json, ".csv": csv, ".trc": trc, ".bvh": bvh}
@@ -34,7 +34,7 @@ def check(path: Path, count: int) -> None:
             f"--out {path}: {count} tracks; expected one in a {path.suffix} file; write all of "
             "them to .npz, .json or .csv, or choose one"
         )
-    if os.path.lexists(path) and not replaceable(path, found):
+    if foreign(path, found.ours):
         raise BenchError(f"--out {path} is there and holds no lifted poses; {REMEDY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,11 +78,3 @@ def written_as(path: Path) -> ModuleType:
     if found is None:
         raise BenchError(f"--out {path}: expected a path that ends in {', '.join(FORMATS)}")
     return found
-
-
-def replaceable(path: Path, found: ModuleType) -> bool:
-    """Whether a path holds poses of ours in this format."""
-    try:
-        return path.is_file() and not path.is_symlink() and found.ours(path)
-    except OSError:
-        return False

@@ -59,13 +59,8 @@ def rigid(poses: np.ndarray) -> np.ndarray:
     return placed(body.offsets, body.turns) * UP
 
 
-def distance(poses: np.ndarray) -> float:
-    """Mean mm between joints as they were lifted and those of the constant skeleton."""
-    return away(fitted(poses), poses)
-
-
 def away(body: Rigid, poses: np.ndarray) -> float:
-    """The same of a skeleton that was fitted already."""
+    """Mean mm between joints as they were lifted and those of the skeleton fitted to them."""
     rooted = poses - poses[:, ROOT, None]
     return float(np.linalg.norm(placed(body.offsets, body.turns) * UP - rooted, axis=-1).mean())
 
@@ -127,9 +122,7 @@ def shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """(N, 3, 3) the shortest turns from directions (N, 3) to others; none where one is 0."""
     a, b = unit(start), unit(end)
     b = np.where(b.any(axis=-1, keepdims=True), b, a)
-    wide = (a * b).sum(
-        axis=-1, keepdims=True
-    ) < 0  # there a half turn about the same axis goes first
+    wide = (a * b).sum(axis=-1, keepdims=True) < 0  # a half turn about the same axis goes first
     half = halved(a, b)  # (N, 3, 3)
     a = np.where(wide, -a, a)
     cross = np.cross(a, b)
