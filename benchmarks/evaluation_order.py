@@ -15,7 +15,7 @@ import numpy as np
 
 from htpbench.measuring.prediction import BATCH
 from htpbench.motion.views import Views
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 
 FRAMES, VIDEOS = 543_344, 236
 

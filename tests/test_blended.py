@@ -7,7 +7,7 @@ import torch
 
 from htpbench.measuring.prediction import blend, nearness, predict
 from htpbench.motion.views import Views
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 from htpbench.network.contracts import Lifted
 
 

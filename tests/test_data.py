@@ -12,7 +12,7 @@ from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
 from htpbench.measuring.evaluation import prepare
 from htpbench.motion.dataset import Dataset, Motion, join
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 
 
 @pytest.fixture

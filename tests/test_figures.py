@@ -15,7 +15,7 @@ from htpbench.errors import BenchError
 from htpbench.measuring import kept as selecting
 from htpbench.measuring.context import Context
 from htpbench.motion.filming import make_views
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 from htpbench.records import clocks
 from htpbench.records.rows import Row, row_key
 from htpbench.report.figures import (

@@ -8,7 +8,7 @@ import torch
 
 from htpbench.datasets import open_data
 from htpbench.motion.filming import make_views
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.systems.combination import parse

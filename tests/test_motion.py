@@ -12,7 +12,7 @@ from htpbench.motion.dataset import Motion
 from htpbench.motion.filming import make_views
 from htpbench.motion.skeleton import JOINTS, LEFT, MIRROR, PARENTS, RIGHT
 from htpbench.motion.views import Views, downsample
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction, predict
 from htpbench.motion.views import downsample
-from htpbench.motion.windows import cut
+from htpbench.motion.protocols import cut
 from htpbench.network.lifter import Lifter
 
 STEP = 3  # frames from one to the next at a third of the rate

@@ -24,13 +24,18 @@ class Dataset(ABC):
     BenchError for files that it cannot take.
 
     name: what rows call the data. fingerprint: 12 hex digits that change with anything in it.
-    card: what else rows say of it, where it was put right.
+    card: what else rows say of it, where it was put right. detections, cameras: the 2D source and
+    the cameras, where a study names none. layout: of the field's data, by which cards of backbones
+    name the official protocol. measured: the splits whose truth is in millimetres.
     """
 
     name: str
     fingerprint: str
     card: dict[str, Any]
-    detections: ClassVar[str] = "cpn"  # the 2D source, where a study names none
+    detections: str = "cpn"
+    cameras: ClassVar[str] = "rotate"
+    layout: ClassVar[str] = ""
+    measured: ClassVar[tuple[str, ...]] = SPLITS
 
     @classmethod
     def fault(cls, name: str) -> str | None:

@@ -24,6 +24,8 @@ class Views:
     `clip` and `camera` (V,) int64: indices into `clips` and into `cameras`.
     `rates` (V,) float: rows per second. `cameras`: None where they are not known.
     `source`: what the 2D comes from. `every`: frames of the takes from one row to the next.
+    `unit`: of what networks say; where it is not metres, `scale` (N,) float32 is mm a unit.
+    `widths` (V,): of the images, px, where they are known without cameras.
     """
 
     poses2d: np.ndarray
@@ -39,6 +41,9 @@ class Views:
     cameras: tuple[Camera, ...] | None
     source: str
     every: int = 1
+    unit: str = "m"
+    scale: np.ndarray | None = None
+    widths: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -116,7 +121,11 @@ class Views:
         """Some of the views, by a mask (V,)."""
         ends = zip(self.start[chosen], self.stop[chosen], strict=True)
         rows = [np.arange(start, stop) for start, stop in ends]
-        by_view = {name: getattr(self, name)[chosen] for name in ("clip", "camera", "rates")}
+        by_view = {
+            name: held[chosen]
+            for name in ("clip", "camera", "rates", "widths")
+            if (held := getattr(self, name)) is not None
+        }
         return self.rows(rows, **by_view)
 
     def rows(self, chosen: Sequence[np.ndarray], **changes: object) -> Views:
@@ -126,7 +135,7 @@ class Views:
         kept = np.concatenate(chosen)
         arrays = {
             name: held[kept]
-            for name in ("poses2d", "poses3d", "root", "valid")
+            for name in ("poses2d", "poses3d", "root", "valid", "scale")
             if (held := getattr(self, name)) is not None
         }
         return replace(self, start=start, stop=stop, **arrays, **changes)  # type: ignore[arg-type]

@@ -1,16 +1,12 @@
-"""Views cut into windows of F frames; no window crosses from one clip into another."""
+"""Windows of F frames of views; none crosses from one clip into another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from htpbench.errors import BenchError, unknown
-from htpbench.motion.views import Views
-
-PIPELINES = ("seq2seq", "seq2frame")
+from htpbench.errors import BenchError
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +14,9 @@ class Windows:
     """W windows of `frames` frames, held by where they begin; rows are made when asked for.
 
     Each is of a view `view` (W,) of the rows start:stop (W,), begins at its frame `first` (W,), and
-    scores its frames low:high (W,), which lie within it. All are int64. Frames before and behind
-    the view repeat its first and its last one.
+    scores its frames low:high (W,). All are int64. Frames before and behind the view repeat its
+    first and its last one; where low:high holds such, they are scored as if they were frames.
+    `stretched` (W,) bool: those that spread a view of less than F frames over F; None: none.
     """
 
     frames: int
@@ -29,6 +26,7 @@ class Windows:
     first: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    stretched: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.view)
@@ -36,7 +34,8 @@ class Windows:
     def __getitem__(self, chosen: slice | np.ndarray) -> Windows:
         """Some of the windows, by a slice, a mask (W,) or their numbers."""
         arrays = (self.view, self.start, self.stop, self.first, self.low, self.high)
-        return Windows(self.frames, *(each[chosen] for each in arrays))
+        spread = None if self.stretched is None else self.stretched[chosen]
+        return Windows(self.frames, *(each[chosen] for each in arrays), spread)
 
     @property
     def index(self) -> np.ndarray:
@@ -46,31 +45,50 @@ class Windows:
     @property
     def scored(self) -> np.ndarray:
         """(W, F) bool: which of them are scored."""
-        place = self.first[:, None] + np.arange(self.frames)  # (W, F), frame of the view
+        place = self.places(np.arange(self.frames)[None])  # (W, F)
         return (place >= self.low[:, None]) & (place < self.high[:, None])
 
     def rows(self, frames: np.ndarray) -> np.ndarray:
         """(W, f) rows of Views of the windows' frames (W, f), numbered from 0."""
-        place = np.clip(self.first[:, None] + frames, 0, (self.stop - self.start)[:, None] - 1)
-        return self.start[:, None] + place
+        last = (self.stop - self.start)[:, None] - 1
+        return self.start[:, None] + np.clip(self.places(frames), 0, last)
+
+    def places(self, frames: np.ndarray) -> np.ndarray:
+        """(W, f) frames of the views, below 0 and beyond their ends too, of the windows' frames."""
+        if self.stretched is not None:
+            length = (self.stop - self.start)[:, None]
+            frames = np.where(self.stretched[:, None], frames * length // self.frames, frames)
+        return self.first[:, None] + frames
 
     def rows_scored(self, total: int) -> np.ndarray:
         """(total,) bool: which of so many rows any window scores."""
         change = np.zeros(total + 1, dtype=np.int64)
-        np.add.at(change, self.start + self.low, 1)
-        np.add.at(change, self.start + self.high, -1)
+        np.add.at(change, np.clip(self.start + self.low, self.start, self.stop), 1)
+        np.add.at(change, np.clip(self.start + self.high, self.start, self.stop), -1)
         return np.cumsum(change)[:-1] > 0
+
+    def each_scored(self) -> np.ndarray:
+        """(n,) the rows that are scored, window after window: as often as any scores them."""
+        count = self.high - self.low  # (W,)
+        at = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - self.low, count)
+        last = self.stop - self.start - 1
+        return np.repeat(self.start, count) + np.clip(at, 0, np.repeat(last, count))
 
     @property
     def overlap(self) -> bool:
-        """Whether a row is scored by several of them."""
+        """Whether a row is scored more than once."""
+        if self.stretched is not None and self.stretched.any():
+            return True
         scored = self.rows_scored(int(self.stop.max(initial=0)))
         return int((self.high - self.low).sum()) > int(scored.sum())
 
     def scoring(self, wanted: np.ndarray) -> Windows:
         """The windows that score at least one of the rows that are wanted (N,) bool."""
         before = np.concatenate([[0], np.cumsum(wanted)])  # wanted rows before each
-        return self[before[self.start + self.high] > before[self.start + self.low]]
+        low, high = (
+            np.clip(self.start + end, self.start, self.stop) for end in (self.low, self.high)
+        )
+        return self[before[high] > before[low]]
 
     def thin(self, count: int) -> Windows:
         """At most `count` windows, evenly spaced over all."""
@@ -89,74 +107,3 @@ class Windows:
                 "`windows`, or `stride`"
             )
         return self[np.flatnonzero(self.view == np.argmax(held >= count))[:count]]
-
-
-def cut(
-    views: Views,
-    frames: int,
-    pipeline: str = "seq2seq",
-    stride: int | None = None,
-    protocol: str = "once",
-) -> Windows:
-    """Windows of `frames` frames, `stride` apart (default: `usual_stride`), by a protocol."""
-    if pipeline not in PIPELINES:
-        raise unknown("pipeline", pipeline, PIPELINES)
-    if protocol not in PROTOCOLS:
-        raise unknown("evaluation protocol", protocol, PROTOCOLS)
-    if stride is None:
-        stride = usual_stride(frames, pipeline, protocol)
-    if frames < 1 or stride < 1:
-        raise BenchError(f"frames is {frames} and stride is {stride}; both must be at least 1")
-    return PROTOCOLS[protocol](views, frames, pipeline, stride)
-
-
-def usual_stride(frames: int, pipeline: str, protocol: str) -> int:
-    """From one window to the next, where nothing else is said."""
-    if pipeline == "seq2frame":
-        return 1
-    return -(-frames // 2) if protocol == "blended" else frames
-
-
-def once(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
-    """With the default stride every frame of a view is scored exactly once.
-
-    seq2seq: the last window of a view is its last frames, scored only where no earlier window was;
-    a view shorter than a window repeats its last frame, which is not scored again. seq2frame: edge
-    frames are repeated and only the centre, (frames - 1) // 2, is scored.
-    """
-    length = views.stop - views.start  # (V,)
-    if pipeline == "seq2seq":
-        count = 1 + -(-np.maximum(length - frames, 0) // stride)
-    else:
-        count = -(-length // stride)
-    view = np.repeat(np.arange(len(length)), count)  # (W,)
-    number = np.arange(len(view)) - np.repeat(np.cumsum(count) - count, count)  # within the view
-    length, at = length[view], number * stride
-    if pipeline == "seq2seq":
-        first = np.minimum(at, np.maximum(length - frames, 0))
-        seen = np.where(number > 0, at - stride + frames, 0)  # where the window before it ends
-        low, high = np.maximum(seen, first), np.minimum(first + frames, length)
-    else:
-        first = at - (frames - 1) // 2
-        low, high = at, at + 1
-    return Windows(frames, view, views.start[view], views.stop[view], first, low, high)
-
-
-def blended(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
-    """As `once`, but seq2seq windows score all that they show of their view.
-
-    They overlap by half where nothing else is said, so that no pose comes from the end of a window
-    alone, and none jumps where one ends.
-    """
-    windows = once(views, frames, pipeline, stride)
-    if pipeline == "seq2frame":
-        return windows
-    high = np.minimum(windows.first + frames, windows.stop - windows.start)
-    return replace(windows, low=windows.first, high=high)
-
-
-# How windows are cut, by the name that studies give; rows of unlike ones are never compared.
-PROTOCOLS: dict[str, Callable[[Views, int, str, int], Windows]] = {
-    "once": once,
-    "blended": blended,
-}

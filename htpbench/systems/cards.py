@@ -41,6 +41,16 @@ class Variant(BaseModel):
         return self.model_dump()
 
 
+class Official(BaseModel):
+    """How the original code scores on data of one layout, and what its networks say there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    protocol: str  # of htpbench.motion.protocols
+    pruned: str | None = None  # the same, where the study prunes its frames
+    unit: str = "m"  # of what networks say: see htpbench.measuring.official
+
+
 class BackboneCard(Card):
     """A backbone's card also says where it can be pruned and which sizes exist."""
 
@@ -51,6 +61,7 @@ class BackboneCard(Card):
     multiple_of: int = 1  # frame numbers that the original allows
     unit: Literal["m"] = "m"  # of the poses that come out
     joints: Literal["demo", "midpoint"] = "demo"  # how its demo makes 17 joints of a detector's
+    official: dict[str, Official] = {}  # by the layout of data, where it is not what all do
 
 
 FOLDERS: dict[str, type[Card]] = {
