@@ -134,7 +134,7 @@ class Context:
     def lifter(self, combination: Combination) -> Lifter:
         """The combination with the study's weights."""
         tensors, card, _ = self.weights(combination)
-        told, said = card.get("recipe", {}).get("unit", "m"), self.unit(combination)
+        told, said = card.get("unit", "m"), self.unit(combination)
         if "recipe" in card and told != said:  # whoever trained elsewhere did as the official code
             raise BenchError(
                 f"the weights of {combination} say poses in {told}, and this data is scored in "
