@@ -11,7 +11,7 @@ import numpy as np
 
 from htpbench.errors import BenchError, unknown
 from htpbench.motion.cameras import Camera, screen
-from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
+from htpbench.motion.clip import FARTHEST, FRAME_RATE, SPLITS, Take
 from htpbench.motion.dataset import Dataset
 from htpbench.motion.filming import CAMERAS
 from htpbench.motion.skeleton import ROOT
@@ -130,21 +130,23 @@ def checked(shot: Shot) -> tuple[np.ndarray, ...]:
     valid = np.ones(frames, dtype=bool) if shot.valid is None else shot.valid
     flat = shot.poses2d[:frames]
     for name, poses in (("2D", flat), ("3D", shot.poses3d)):
-        finite = np.isfinite(poses).all(axis=(1, 2))  # (N,)
+        finite = (np.abs(poses) < FARTHEST).all(axis=(1, 2))  # (N,)
         if wrong := int((valid & ~finite).sum()):
             where = int(np.flatnonzero(valid & ~finite)[0])
             raise BenchError(
-                f"{shot}: {name} holds NaN or infinity in {wrong} of {frames} frames, the first is "
-                f"{where}; expected numbers: mend or cut the clip{advice}"
+                f"{shot}: {name} holds NaN or infinity, or {FARTHEST:.0e} and more, in {wrong} of "
+                f"{frames} frames, the first is {where}; expected numbers: mend or cut the "
+                f"clip{advice}"
             )
     poses2d = np.ones((frames, shot.poses2d.shape[1], 3), np.float32)
-    poses2d[..., :2] = screen(np.asarray(flat[..., :2], np.float64), shot.size)
-    if shot.poses2d.shape[2] > 2:
-        poses2d[..., 2] = np.clip(flat[..., 2], 0, 1)
-    root = shot.poses3d[:, ROOT]
-    poses3d = shot.poses3d - root[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):  # where frames do not count
+        poses2d[..., :2] = screen(np.asarray(flat[..., :2], np.float64), shot.size)
+        if shot.poses2d.shape[2] > 2:
+            poses2d[..., 2] = np.clip(flat[..., 2], 0, 1)
+        root = shot.poses3d[:, ROOT]
+        poses3d = (shot.poses3d - root[:, None]).astype(np.float32)
+        held = (poses2d, poses3d, root.astype(np.float32))
     scale = np.ones(frames) if shot.scale is None else shot.scale
-    held = (poses2d, poses3d.astype(np.float32), root.astype(np.float32))
     if not valid.all():  # what does not count may be anything, but is shown to networks
         for array in held:
             np.nan_to_num(array, copy=False, posinf=0.0, neginf=0.0)

@@ -21,6 +21,7 @@ from htpbench.systems import cards
 
 T = TypeVar("T")
 IMPORTED = "htpbench_import_"  # begins the names of modules of imported files
+SPELT = {"threedhp": "3dhp"}  # modules whose names must begin with a letter: what they are called
 
 
 class Registry(Generic[T]):
@@ -159,7 +160,10 @@ class Modules(Declared[T]):
         """See Registry."""
         files = (Path(__file__).parents[1] / f"{self.kind}s").glob("[a-z]*.py")
         stems = sorted(path.stem for path in files)
-        return {stem: f"htpbench.{self.kind}s.{stem}:{stem.capitalize()}" for stem in stems}
+        return {
+            SPELT.get(stem, stem): f"htpbench.{self.kind}s.{stem}:{stem.capitalize()}"
+            for stem in stems
+        }
 
 
 def installed(point: EntryPoint) -> str:
