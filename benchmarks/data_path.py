@@ -15,8 +15,8 @@ import torch
 from htpbench.datasets import open_data
 from htpbench.measuring.prediction import BATCH
 from htpbench.motion.filming import make_views
-from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.motion.protocols import cut
+from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS, advance

@@ -119,7 +119,8 @@ class Accuracy(Meter):
         seq2frame = context.pipeline(combination) == "seq2frame"
         every = seq2frame or combination.recovered is None
         _ = evaluation.views.truth  # BenchError without, before anything is lifted
-        left_out = set() if context.sampled(combination) else names_of(RULED)
+        once = evaluation.protocol.counts == "frames" and not evaluation.windows.overlap
+        left_out = set() if context.sampled(combination) and once else names_of(RULED)
         if evaluation.views.cameras is None:
             left_out |= names_of(BY_CAMERAS)
         if not (every and evaluation.following(evaluation.rows, 2).any()):

@@ -13,9 +13,10 @@ from htpbench.datasets import open_data
 from htpbench.diffusion.hypotheses import noised
 from htpbench.diffusion.sampler import denoises
 from htpbench.diffusion.schedule import STEPS
+from htpbench.motion.protocols import cut
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import downsample
-from htpbench.motion.windows import Windows, cut
+from htpbench.motion.windows import Windows
 from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
