@@ -215,8 +215,8 @@ def test_without_a_recoverer_the_targets_are_those_of_the_kept_frames(data, tmp_
     pairs, batches = [], []
     draw = Sampler.batch
 
-    def batch(self, rng, channels):
-        batches.append(draw(self, rng, channels))
+    def batch(self, rng, step, channels):
+        batches.append(draw(self, rng, step, channels))
         return batches[-1]
 
     def loss(poses, targets):
