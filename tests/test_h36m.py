@@ -9,11 +9,10 @@ import sys
 import tracemalloc
 from dataclasses import replace
 
-import human36m
 import numpy as np
 import pytest
 from human36m import METADATA, SYMMETRY, cdf, metadata_xml, seen, world, written
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import SHARED, needs_shared
 from test_fuzz import damage, damaged, fuzz
@@ -21,6 +20,7 @@ from test_fuzz import damage, damaged, fuzz
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.motion import h36m
+from htpbench.motion.filmed import in_turn
 from htpbench.testing import DatasetContract
 
 FORMATS = SHARED / "formats"
@@ -98,7 +98,7 @@ def compare(data, cases, source, screen="screen_gt", only=()):
         lens = views.lens(view)
         px = lens.project(views.poses3d[row].astype(float) + views.root[row])
         width, height = lens.size
-        want = (np.array(case["screen_gt"]) + [1, height / width]) * width / 2
+        want = (np.array(case["screen_gt"]) + np.array([1, height / width])) * width / 2
         assert np.abs(px - want).max() < 0.002  # roots are float32 in views
         compared += 1
     return compared
@@ -121,7 +121,8 @@ def test_the_numbers_of_the_fixture():
     assert compare(data, answer["frames"], "gt") == len(answer["frames"])
     assert data.views("test", "gt").source == "gt"
     assert len(data.views("test").cameras) == 8 and data.views("test").stop[-1] == 4 * 562
-    assert data.views("test", cameras="rotate").camera.tolist() == [0, 1, 2, 3, 0, 1, 6, 7, 4, 5]
+    seen_by = [str(shot).split()[-1] for shot in in_turn(data.shots("test"))]
+    assert seen_by == [h36m.LENSES[i % 4] for i in range(10)]
     assert data.card["actions"] == "6 of 15"
 
 
@@ -235,7 +236,7 @@ def tree(change, points):
 
 
 def test_other_orders_need_a_map(tmp_path):
-    points = seen(world())
+    points = seen()
     sides = [[*range(1, 17, 2)], [*range(2, 17, 2)]]
     metadata = {"num_joints": 17, "keypoints_symmetry": sides}
     folder = written(tmp_path / "coco", points=tree(coco, points), metadata=metadata)
@@ -266,7 +267,7 @@ def test_other_orders_need_a_map(tmp_path):
     ("metadata", "said"),
     [
         ({}, "names no order of joints that is known"),
-        ([1], "its metadata is a list"),
+        ([1], "its metadata is a ndarray"),
         ({"layout_name": "humaneva15"}, "layout_name is 'humaneva15'"),
         ({"layout_name": "coco", "keypoints_symmetry": SYMMETRY}, "contradicts itself"),
         (METADATA | {"num_joints": 16}, "says num_joints 16"),
@@ -283,12 +284,12 @@ def test_confidence_is_the_third_column(tmp_path):
     def sure(one):
         return np.concatenate([one, np.full((*one.shape[:2], 1), 0.25, "f4")], axis=2)
 
-    folder = written(tmp_path, points=tree(sure, seen(world())))
+    folder = written(tmp_path, points=tree(sure, seen()))
     assert (opened(folder).views("test").poses2d[..., 2] == 0.25).all()
 
 
 def test_names_of_python_2_and_of_s1_as_it_is_handed_out(tmp_path):
-    positions, points = world(), seen(world())
+    positions, points = world(), seen()
     for held in (positions, points):
         held["S1"] = {b"TakingPhoto 1": held["S1"]["Walking 1"], "Lost": "and found"}
         held["S2"] = held[b"S9"] = held.pop("S9")
@@ -300,7 +301,7 @@ def test_names_of_python_2_and_of_s1_as_it_is_handed_out(tmp_path):
 def test_cameras_of_ones_own(tmp_path):
     shutil.copytree(written(tmp_path / "one"), tmp_path / "two")
     cameras = h36m.cameras()
-    lens = replace(cameras["S9"][1], translation_mm=[1990.0, -5000.0, 1500.0], focal=[900, 901])
+    lens = replace(cameras["S9"][1], translation_mm=[1990.0, -5000.0, 1500.0])
     own = cameras | {"S9": (cameras["S9"][0], lens, *cameras["S9"][2:])}
     (tmp_path / "two" / "metadata.xml").write_text(metadata_xml(own))
     one, two = opened(tmp_path / "one"), opened(tmp_path / "two")
@@ -310,8 +311,7 @@ def test_cameras_of_ones_own(tmp_path):
         assert np.allclose(shot.poses3d, second[key].poses3d, atol=1e-3) == (key[::2] != ("S9", 1))
     found = second["S9", "Walking", 1].camera
     assert np.allclose(found.view(np.eye(3)), lens.view(np.eye(3)), atol=1e-6)
-    assert found.focal[1] == 901 / 1 or found.focal[1] == lens.focal[1]
-    assert found.size == (1000, 1000)
+    assert found.focal == own["S11"][1].focal and found.size == (1000, 1000)
 
 
 @pytest.mark.parametrize(
@@ -387,11 +387,9 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_files_that_are_faulty(tmp_path, fault):
     change, said = FAULTS[fault]
-    positions, points = world(), seen(world())
-    positions = change(positions, points) if change(world(), seen(world())) else positions
-    if change(world(), seen(world())) is None:
-        change(positions, points)
-    told = refused(written(tmp_path, positions, points))
+    positions, points = world(), seen()
+    changed = change(positions, points)
+    told = refused(written(tmp_path, positions if changed is None else changed, points))
     assert said in told, told
 
 
@@ -407,7 +405,7 @@ def test_members_that_are_missing(tmp_path):
 def test_half_of_a_file(tmp_path):
     written(tmp_path)
     path = tmp_path / "data_3d_h36m.npz"
-    path.write_bytes(path.read_bytes()[:20000])
+    path.write_bytes(path.read_bytes()[:-2000])
     assert "data_3d_h36m.npz: not a readable npz, perhaps cut short" in refused(tmp_path)
 
 
@@ -432,15 +430,11 @@ TINY_SEEN = {"S9": {"Walking": np.zeros((4, 1, 17, 2), np.float32)}}
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     folder = written(tmp_path_factory.mktemp("tiny"), TINY, TINY_SEEN)
-    for path in folder.iterdir():  # not packed: damage reaches the pickles
-        with np.load(path, allow_pickle=True) as held:
-            members = dict(held)
-        np.savez(path, **members)
     return folder, {path: path.read_bytes() for path in folder.iterdir()}
 
 
 def survived(folder, scheme="h36m"):
-    """Whether a folder is read; it may only be refused by a BenchError that names a file or clip."""
+    """Whether a folder is read, or refused by a BenchError; nothing else may happen."""
     tracemalloc.start()
     try:
         data = opened(folder, scheme)
@@ -595,7 +589,7 @@ def test_files_that_unpack_without_a_bound(tmp_path, whole, each):
     [
         (np.zeros((1, 9, 64), "f4"), {}, "Pose is float32 (9, 64); expected 3D positions of 32"),
         (np.zeros((2, 9, 96), "f4"), {}, "Pose is float32 (2, 9, 96)"),
-        (np.zeros((1, 9, 96), "i4"), {"Data_Type": 4}, "Pose is int32"),
+        (np.zeros((1, 9, 96), "i4"), {"Data_Type": 4}, "Pose is CDF_INT4; expected CDF_FLOAT"),
         (np.zeros((1, 9, 96), "f4"), {"Variable": "Angles"}, "not a readable CDF (ValueError"),
     ],
     ids=range(4),
@@ -615,7 +609,7 @@ def one_cdf(tmp_path_factory):
     return folder, path, path.read_bytes()
 
 
-@fuzz
+@settings(fuzz, max_examples=fuzz.max_examples // 3)  # counting steps takes time
 @given(damage)
 def test_damaged_cdf(one_cdf, changes):
     folder, path, content = one_cdf
@@ -623,20 +617,17 @@ def test_damaged_cdf(one_cdf, changes):
     survived(folder, "h36m-raw")
 
 
-def test_offsets_that_lead_in_circles(one_cdf):
+def test_numbers_without_an_end(one_cdf):
     folder, path, content = one_cdf
-    first = content.index((320).to_bytes(8, "big")) if (320).to_bytes(8, "big") in content else 0
-    del first
-    at = content.index(b"Pose")
-    looped = bytearray(content.replace(b"Pose", b"Nose"))
-    start = at - 84 if at >= 84 else 0  # of the variable's record: size, type, next
-    looped[start + 12 : start + 20] = start.to_bytes(8, "big")
-    gdr = content.index((2).to_bytes(4, "big"), 300)
-    del gdr
-    path.write_bytes(looped)
-    assert not survived(folder, "h36m-raw")
+    descriptor = int.from_bytes(content[20:28], "big")  # GDR: 48 bytes in, dimensions and variables
+    lied = bytearray(content)
+    lied[descriptor + 56 : descriptor + 60] = (2**31 - 1).to_bytes(4, "big")
+    path.write_bytes(lied)
+    assert "what it says of itself has no end" in refused(folder, "h36m-raw")
+    first = int.from_bytes(content[descriptor + 20 : descriptor + 28], "big")  # of the variables
+    lied = bytearray(content.replace(b"Pose", b"Nose"))
+    lied[descriptor + 60 : descriptor + 64] = (2**31 - 1).to_bytes(4, "big")
+    lied[first + 12 : first + 20] = first.to_bytes(8, "big")  # is its own successor
+    path.write_bytes(lied)
+    assert "leads in circles" in refused(folder, "h36m-raw")
     path.write_bytes(content)
-
-
-def test_the_test_of_the_tests():
-    assert human36m.CLIPS.keys() <= h36m.SPLIT_OF.keys()

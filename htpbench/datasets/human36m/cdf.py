@@ -1,14 +1,18 @@
 """One CDF of `D3_Positions`: the poses of a take, read by cdflib with nothing trusted.
 
-cdflib believes what a file says of itself, so it is given the content alone, read a bounded number
-of times, after all that is packed in it was seen to unpack to a bounded size.
+cdflib believes what a file says of itself, and counts and unpacks as far as the file says. So it
+is given the content alone, after all that is packed in it was seen to unpack to a bounded size, and
+its steps are counted.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import sys
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,9 @@ from htpbench.outside import files
 
 MOST_BYTES = 2**26  # of a file; those of Human3.6M have a few millions
 ALWAYS, PACKED = 2**24, 20  # bytes that any file may unpack to, and how many times its own size
-READS, SLACK = 2**15, 2**16  # how often a file may be read, and bytes beyond four times its size
+SLACK = 2**16  # bytes that may be read of a file beyond four times its size
+STEPS = 2**18  # lines of Python that reading may take; usual files need some hundreds
+FLOATS = (21, 22, 44, 45)  # CDF_REAL4, CDF_REAL8, CDF_FLOAT, CDF_DOUBLE
 PLAIN, WHOLLY = b"\0\0\xff\xff", b"\xcc\xcc\0\1"  # not compressed, and as a whole
 GZIP = b"\x1f\x8b\x08"
 STARTS = {b"\xcd\xf3\0\1": 40, b"\xcd\xf2\x60\2": 28}  # versions; where what is packed begins
@@ -44,13 +50,17 @@ def of_bytes(content: bytes) -> np.ndarray:
     """(N, 32, 3) of what a file holds."""
     most = ALWAYS + PACKED * len(content)
     content = plain(content, most)
-    file = reader(Guarded(content))
-    told = file.varinq(VARIABLE)
-    # (1, N, 96), as dimensions of 1 record; also N records of 96 numbers
-    sizes = [int(size) for size in (told.Last_Rec + 1, *told.Dim_Sizes)]
-    if math.prod(sizes) * 8 > most or any(size < 0 for size in sizes):
-        raise BenchError(f"{VARIABLE} claims {sizes} numbers in {len(content)} bytes; {AGAIN}")
-    found = np.asarray(file.varget(VARIABLE))
+    make = reader()
+    with counted(STEPS):
+        file = make(Guarded(content))
+        told = file.varinq(VARIABLE)
+        # 1 record of (N, 96) as a rule; also N records of 96 numbers
+        sizes = [int(size) for size in (told.Last_Rec + 1, *told.Dim_Sizes)]
+        if math.prod(sizes) * 8 > most or any(size < 0 for size in sizes):
+            raise BenchError(f"{VARIABLE} claims {sizes} numbers; {AGAIN}")
+        if told.Data_Type not in FLOATS:
+            raise BenchError(f"{VARIABLE} is {told.Data_Type_Description}; expected CDF_FLOAT")
+        found = np.asarray(file.varget(VARIABLE))
     count = ALL_JOINTS * 3
     found = found[0] if found.ndim == 3 and len(found) == 1 else found  # (1, N, 96) -> (N, 96)
     if found.dtype.kind != "f" or found.ndim != 2 or found.shape[1] != count:
@@ -88,25 +98,43 @@ def unpacked(content: bytes, start: int, most: int) -> bytes:
     return found
 
 
+@contextmanager
+def counted(steps: int) -> Iterator[None]:
+    """BenchError where what is done within takes more lines of Python."""
+
+    def step(*_: Any) -> Any:
+        nonlocal steps
+        steps -= 1
+        if steps < 0:
+            raise BenchError(f"what it says of itself has no end; {AGAIN}")
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
 class Guarded(io.BytesIO):
-    """A file that is read a bounded number of times: offsets in it may lead in circles."""
+    """A file of which little more than all is read: parts of it may be named again and again."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
-        self.reads, self.room = READS, SLACK + 4 * len(content)
+        self.room = SLACK + 4 * len(content)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """See BytesIO."""
         found = super().read(size)
-        self.reads -= 1
         self.room -= len(found)
-        if self.reads < 0 or self.room < 0:
-            raise BenchError(f"what it says of itself leads in circles; {AGAIN}")
+        if self.room < 0:
+            raise BenchError(f"it leads in circles; {AGAIN}")
         return found
 
 
-def reader(file: Guarded) -> Any:
-    """A cdflib.CDF of a file that is open."""
+def reader() -> Callable[[Guarded], Any]:
+    """What makes a cdflib.CDF of a file that is open."""
     try:
         import cdflib
     except ImportError as error:
@@ -117,9 +145,13 @@ def reader(file: Guarded) -> Any:
     class Held(cdflib.CDF):
         """Reads what is held instead of opening a path."""
 
+        def __init__(self, file: Guarded) -> None:
+            self.held = file
+            super().__init__(__file__)  # a path that exists; it is not opened
+
         def _file_or_url_or_s3_handler(
             self, filename: str, filetype: str, s3_read_method: int
         ) -> Any:
-            return file
+            return self.held
 
-    return Held(__file__)  # a path that exists; it is not opened
+    return Held
