@@ -15,6 +15,16 @@ from htpbench.motion.views import Views, downsample
 from htpbench.motion.windows import Windows
 from htpbench.records.conditions import beyond
 
+ROOTS = {
+    "subtracted": "pelvis, set to 0",
+    "zeroed": "pelvis, set to 0 without the other joints",
+    "own": "pelvis, as predicted: its error counts",
+}
+COUNTS = {
+    "frames": "frames",
+    "windows": "frames as often as windows show them",
+    "errors": "frames, of each the mean of its errors",
+}
 MEAN_POSE = {"train": "of the training views", "test": "of the test views: there are no others"}
 
 
@@ -71,7 +81,7 @@ def prepare(
     `every` keeps each `every`-th frame of the 50 Hz: 2, 3 and 4 are H2OT's Table 9. `cameras`:
     None are those of the data. `unit`: of what networks say.
     """
-    cameras = cameras or data.cameras
+    cameras, how = cameras or data.cameras, named(protocol)
     views = in_unit(downsample(data.views("test", detections, cameras, seed), every), unit)
     windows = cut(views, frames, pipeline, stride, protocol)
     thinned = windows
@@ -88,13 +98,13 @@ def prepare(
         "motion_seed": seed,
         "frame_rate": rates[0] if len(rates) == 1 else rates,
         "pipeline": pipeline,
-        "stride": stride or named(protocol).stride(frames, pipeline),
+        "stride": stride or how.stride(frames, pipeline),
         "windows": f"{len(thinned)} of {len(windows)}",
         "padding": "edge",
         "missing_joints": "hold",
         "joints": 17,
-        "root": "pelvis, set to 0",
-        "mean_over": "frames",
+        "root": ROOTS[how.root],
+        "mean_over": COUNTS[how.counts],
     }
     card |= beyond(
         spread=("consecutive" if consecutive else "even", "even"),
@@ -103,4 +113,4 @@ def prepare(
         unit=(unit, "m"),
         prepared=(data.card, {}),
     )
-    return Evaluation(views, thinned, data.mean_pose(seen, seed), card, named(protocol))
+    return Evaluation(views, thinned, data.mean_pose(seen, seed), card, how)

@@ -66,6 +66,8 @@ BY_CAMERAS = tuple(metric for metric in RULED if "j_agg" in metric.name)
 ACTION_MEAN = error(
     "mpjpe_action_mean",
     head="MPJPE, mean of actions",
+    brief="mean of\nactions",
+    official=True,
     paired_by=("accuracy.mpjpe_by_clip", FRAMES, ACTIONS),
 )
 DELTA = Metric(

@@ -127,7 +127,7 @@ def chosen(
         blocked = h36m.BLOCKED.get(subject, ()) if drop else ()
         for key, poses in found.get(subject, {}).items():
             action = key.partition(" ")[0]
-            out = (subject, action) == h36m.LEFT_OUT or key in blocked
+            out = (subject, key) == h36m.LEFT_OUT or key in blocked
             if out or action not in h36m.ACTIONS:
                 continue
             take = Take(f"{subject}/{key}", subject, action, split, trial=key)
