@@ -402,6 +402,15 @@ def test_members_that_are_missing(tmp_path):
     assert "data_2d_h36m_gt.npz: lacks metadata and holds positions_2d" in refused(tmp_path)
 
 
+@needs_shared
+@pytest.mark.parametrize(
+    ("fault", "said"), [("truncated", "perhaps cut short"), ("wrong_key", "lacks positions_3d")]
+)
+def test_faults_of_a_file_without_2d(fault, said):
+    told = refused(FORMATS / "faults" / fault)
+    assert "data_3d_h36m.npz: " in told and said in told
+
+
 def test_half_of_a_file(tmp_path):
     written(tmp_path)
     path = tmp_path / "data_3d_h36m.npz"
@@ -570,6 +579,16 @@ def test_files_may_be_packed(tmp_path, whole, each):
     cdf(path, (wide * 1000).reshape(1, 12, 96), whole, Compress=each)
     (take,) = opened(tmp_path, "h36m-raw").positions.values()
     assert np.allclose(take, wide[:, h36m.KEPT] * 1000, atol=1e-3)
+
+
+@pytest.mark.parametrize(("whole", "each"), [(0, 0), (6, 0), (0, 6)])
+@pytest.mark.parametrize("lost", [100, 400, 1200])
+def test_half_of_a_cdf(tmp_path, whole, each, lost):
+    pytest.importorskip("cdflib")
+    poses = np.random.default_rng(0).normal(0, 500, (1, 8, 96)).astype("f4")
+    path = cdf(tmp_path / "S9" / "D3_Positions" / "Walking.cdf", poses, whole, Compress=each)
+    path.write_bytes(path.read_bytes()[:-lost])
+    assert "Walking.cdf: " in refused(tmp_path, "h36m-raw")
 
 
 @pytest.mark.parametrize(("whole", "each"), [(6, 0), (0, 6)])
