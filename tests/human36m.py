@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from copy import deepcopy
 from functools import cache
 from itertools import count
 
 import numpy as np
+import pytest
+from paths import SHARED
 
+from htpbench.datasets import open_data
+from htpbench.errors import BenchError
 from htpbench.motion import h36m
+
+FORMATS = SHARED / "formats"
+VIDEOPOSE, RAW = FORMATS / "videopose3d", FORMATS / "raw_h36m"
 
 SYMMETRY = [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]]
 METADATA = {"layout_name": "h36m", "num_joints": 17, "keypoints_symmetry": SYMMETRY}
@@ -113,3 +122,87 @@ def cdf(path, poses, compressed=0, **spec):
     writer.write_var(told | spec, var_data=poses)
     writer.close()
     return path
+
+
+def handed_out(folder, positions=None):
+    for subject, clips in (world() if positions is None else positions).items():
+        for key, wide in clips.items():
+            path = folder / subject / "MyPoseFeatures" / "D3_Positions" / f"{key}.cdf"
+            cdf(path, (wide * 1000).reshape(1, len(wide), 96))
+    return folder
+
+
+def opened(folder, scheme="h36m", **options):
+    return open_data(",".join([f"{scheme}:{folder}", *(f"{k}={v}" for k, v in options.items())]))
+
+
+def refused(folder, scheme="h36m", **options):
+    """What is said of a folder that cannot be opened, or not be viewed."""
+    with pytest.raises(BenchError) as caught:
+        data = opened(folder, scheme, **options)
+        for split in data.splits:
+            data.views(split)
+    return str(caught.value)
+
+
+def expected():
+    return json.loads((FORMATS / "expected.json").read_text())
+
+
+def shots(data, source=None):
+    """(subject, key, camera) -> shot."""
+    found = {}
+    for split in data.splits:
+        for shot in data.shots(split, source):
+            number = h36m.LENSES.index(shot.lens)
+            found[shot.take.subject, shot.take.trial, number] = shot
+    return found
+
+
+def compare(data, cases, source, screen="screen_gt", only=()):
+    held = {split: data.views(split, source, "all") for split in data.splits}
+    compared = 0
+    for case in cases:
+        name = f"{case['subject']}/{case['action']}"
+        if only and name not in only:
+            continue
+        views = held[h36m.SPLIT_OF[case["subject"]]]
+        take = [one.name for one in views.clips].index(name)
+        view = np.flatnonzero(views.clip == take)[case["camera"]]
+        row = views.start[view] + case["frame"]
+        assert np.abs(views.root[row] - case["root"]).max() < 0.01
+        assert np.abs(views.poses3d[row] - case["relative"]).max() < 0.01
+        assert np.abs(views.poses2d[row, :, :2] - case[screen]).max() < 1e-6
+        assert (views.poses2d[row, :, 2] == 1).all()
+        lens = views.lens(view)
+        px = lens.project(views.poses3d[row].astype(float) + views.root[row])
+        width, height = lens.size
+        want = (np.array(case["screen_gt"]) + np.array([1, height / width])) * width / 2
+        assert np.abs(px - want).max() < 0.002  # roots are float32 in views
+        compared += 1
+    return compared
+
+
+def survived(folder, scheme="h36m"):
+    """Whether a folder is read, or refused by a BenchError; nothing else may happen."""
+    tracemalloc.start()
+    try:
+        data = opened(folder, scheme)
+        for split in data.splits:
+            views = data.views(split)
+            assert np.isfinite(views.poses2d).all() and np.isfinite(views.poses3d).all()
+    except BenchError as fault:
+        assert 20 < len(str(fault)) < 1000
+        return False
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 100e6
+    return True
+
+
+def tree(change, points):
+    return {
+        subject: {key: [change(one) for one in cameras] for key, cameras in clips.items()}
+        for subject, clips in points.items()
+    }

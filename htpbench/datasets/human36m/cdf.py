@@ -77,7 +77,7 @@ def plain(content: bytes, most: int) -> bytes:
     if start is None or content[4:8] not in (PLAIN, WHOLLY):
         raise BenchError("no CDF: it begins with other bytes; expected a file of D3_Positions")
     if content[4:8] == WHOLLY:
-        content = content[:4] + PLAIN + unpacked(content, start, most)
+        content = content[:4] + PLAIN + unpacked(content, start, most, whole=True)
     room, at = most, content.find(GZIP)
     while at >= 0:  # records may be packed one by one, and cdflib unpacks each without a bound
         try:
@@ -90,11 +90,14 @@ def plain(content: bytes, most: int) -> bytes:
     return content
 
 
-def unpacked(content: bytes, start: int, most: int) -> bytes:
-    """What a gzip member within a file unpacks to."""
-    found = zlib.decompressobj(wbits=31).decompress(memoryview(content)[start:], most + 1)
+def unpacked(content: bytes, start: int, most: int, whole: bool = False) -> bytes:
+    """What a gzip member within a file unpacks to; whole: BenchError where its end is missing."""
+    packed = zlib.decompressobj(wbits=31)
+    found = packed.decompress(memoryview(content)[start:], most + 1)
     if len(found) > most:
         raise BenchError(f"unpacks to more than {most} bytes; {AGAIN}")
+    if whole and not packed.eof:
+        raise BenchError(f"cut short; {AGAIN}")
     return found
 
 
@@ -118,7 +121,10 @@ def counted(steps: int) -> Iterator[None]:
 
 
 class Guarded(io.BytesIO):
-    """A file of which little more than all is read: parts of it may be named again and again."""
+    """A file that is read as far as it goes, and of which little more than all is read.
+
+    cdflib takes zeros for what is missing, and may be led to the same part again and again.
+    """
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -127,6 +133,8 @@ class Guarded(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         """See BytesIO."""
         found = super().read(size)
+        if size is not None and len(found) < size:
+            raise BenchError(f"cut short; {AGAIN}")
         self.room -= len(found)
         if self.room < 0:
             raise BenchError(f"it leads in circles; {AGAIN}")

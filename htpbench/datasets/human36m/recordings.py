@@ -26,11 +26,10 @@ MOST = 1e30  # mm or px: float32 computes with no more
 class Recordings(Filmed):
     """Takes of seven subjects, S11 `Directions` left out.
 
-    positions: by subject and key, (N, 32 or 17, 3) in the world, z up, `unit` mm each; they stay as
-    they are and are converted clip by clip. place: the files they come from, for messages; source:
-    of the 2D. made: whether exact 2D is made of the 3D. blocked: "keep" or "drop" the takes of S9
-    whose capture drifts off the images. joints: how 2D of other joints is mapped. told: what else
-    the card says.
+    positions: by subject and key, (N, 32 or 17, 3) in the world, z up, in units of `unit` mm; they
+    stay as they are and are converted clip by clip. read_from: the files that they come from.
+    source: of the 2D. made: "gt" is made of the 3D, not read. blocked: "keep" or "drop" the takes
+    of S9 whose capture drifts off the images. joints: how 2D of other joints is mapped.
     """
 
     layout = "h36m"
