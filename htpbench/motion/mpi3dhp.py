@@ -113,7 +113,7 @@ def numbers(held: Any, where: str, key: str) -> np.ndarray:
     if not isinstance(held, np.ndarray) or held.dtype.kind not in "fiu" or held.shape[1:] != shape:
         found = f"{held.dtype} {held.shape}" if isinstance(held, np.ndarray) else "no array"
         raise BenchError(f"{where}: {key} is {found}; expected numbers (frames, 17, {shape[1]})")
-    return held
+    return held if held.dtype.kind == "f" else held.astype(np.float64)
 
 
 def truths(held: Any, where: str) -> np.ndarray:
