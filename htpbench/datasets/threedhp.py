@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from htpbench.errors import BenchError, unknown
@@ -28,27 +28,19 @@ class Threedhp(Filmed):
     def __init__(self, path: str) -> None:
         self.name = "3dhp"
         paths = found(Path(path))
-        self.seen: dict[Split, list[Seen]] = {}
+        self.seen: dict[str, list[Seen]] = {}
+        self.known: dict[str, dict[str, Take]] = {}
         for place in paths:
             split, seen = mpi3dhp.read(place)
             if split in self.seen:
                 raise BenchError(f"{place}: {split} is in both files; expected one of each")
-            self.seen[split] = seen
-        self.known = {split: self.made(split) for split in self.seen}
+            self.seen[split], self.known[split] = seen, made(split, seen)
         self.fingerprint = printed(paths)
         self.card = {"truth": told(self.seen), "rate": rates(self.seen)}
         if "test" in self.seen:
             counts = [(seen.valid.sum(), len(seen.valid)) for seen in self.seen["test"]]
             valid, frames = map(sum, zip(*counts, strict=True))
             self.card["valid"] = f"{valid} of {frames} frames"
-
-    def made(self, split: Split) -> dict[str, Take]:
-        """One take a sequence, by its name; sequences of training have a subject and a number."""
-        takes = {}
-        for name in dict.fromkeys(seen.sequence for seen in self.seen[split]):
-            subject, _, trial = name.partition(" ")
-            takes[name] = Take(name, subject, trial or name, split, trial=trial)
-        return takes
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -59,7 +51,7 @@ class Threedhp(Filmed):
         """See Dataset."""
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
-        if split not in self.seen:
+        if split not in self.splits:
             raise BenchError(
                 f"{self.name} has no {split} sequences; expected data_{split}_3dhp.npz beside the "
                 "other file: name the folder of both"
@@ -97,15 +89,26 @@ def found(place: Path) -> list[Path]:
     raise BenchError(f"{place}: found {held}; expected {mpi3dhp.LAYOUT}{why}")
 
 
-def told(seen: Mapping[Split, list[Seen]]) -> str:
-    """Which truth the files have, univ_annot3 or annot3: the one that most views of a file fit.
+def made(split: Split, seen: list[Seen]) -> dict[str, Take]:
+    """One take a sequence, by its name; sequences of training have a subject and a number."""
+    takes = {}
+    for name in dict.fromkeys(one.sequence for one in seen):
+        subject, _, trial = name.partition(" ")
+        takes[name] = Take(name, subject, trial or name, split, trial=trial)
+    return takes
+
+
+def told(seen: dict[str, list[Seen]]) -> str:
+    """Which truth the files have, univ_annot3 or annot3: the one that most sequences of a file fit.
 
     Not all of them need to: a body whose height is the universal one has two truths alike.
     """
-    said = {
-        split: [pinhole.truth(one.poses3d[one.valid], one.poses2d[one.valid]) for one in views]
-        for split, views in seen.items()
-    }
+    said = {}
+    for split, views in seen.items():
+        by_sequence = {one.sequence: one for one in views}.values()  # by one camera each
+        said[split] = [
+            pinhole.truth(one.poses3d[one.valid], one.poses2d[one.valid]) for one in by_sequence
+        ]
     most = {
         split: Counter(sorted(each, reverse=True)).most_common(1)[0][0]
         for split, each in said.items()
@@ -114,10 +117,10 @@ def told(seen: Mapping[Split, list[Seen]]) -> str:
         return "mixed: " + ", ".join(f"{split} {truth}" for split, truth in most.items())
     (truth,), every = {*most.values()}, [one for each in said.values() for one in each]
     count = every.count(truth)
-    return truth if count == len(every) else f"{truth} in {count} of {len(every)} views"
+    return truth if count == len(every) else f"{truth} in {count} of {len(every)} sequences"
 
 
-def rates(seen: Mapping[Split, list[Seen]]) -> str:
+def rates(seen: dict[str, list[Seen]]) -> str:
     """What is known of the frames a second."""
     known = sorted({one.rate for one in seen.get("train", []) if one.rate})
     spelt = " and ".join(f"{rate:g}" for rate in known)

@@ -81,7 +81,7 @@ def in_turn(shots: Iterable[Shot]) -> Iterator[Shot]:
 def joined(shots: Iterable[Shot], takes: tuple[Take, ...], source: str, unit: str) -> Views:
     """Shots as views; BenchError for any that is not sound."""
     number = {take.name: i for i, take in enumerate(takes)}
-    parts: list[tuple[np.ndarray, ...]] = []
+    columns: list[list[np.ndarray]] = [[], [], [], [], []]
     clips, cameras, rates, at, widths = [], [], [], [], []
     lenses: dict[int, int] = {}
     for shot in shots:
@@ -89,14 +89,14 @@ def joined(shots: Iterable[Shot], takes: tuple[Take, ...], source: str, unit: st
             lenses[id(shot.camera)] = len(cameras)
             cameras.append(shot.camera)
         at.append(lenses[id(shot.camera)] if shot.camera is not None else len(at))
-        parts.append(checked(shot))
+        for column, part in zip(columns, checked(shot), strict=True):
+            column.append(part)
         clips.append(number[shot.take.name])
         rates.append(shot.rate)
         widths.append(shot.size[0])
-    stop = np.cumsum([len(part[0]) for part in parts], dtype=np.int64)
-    poses2d, poses3d, root, valid, scale = (
-        np.concatenate([part[i] for part in parts]) for i in range(5)
-    )
+    stop = np.cumsum([len(part) for part in columns[0]], dtype=np.int64)
+    # what is joined is let go at once: some data takes gigabytes
+    poses2d, poses3d, root, valid, scale = (np.concatenate(columns.pop(0)) for _ in range(5))
     known = len(cameras) > 0
     return Views(
         poses2d,

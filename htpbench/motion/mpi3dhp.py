@@ -113,12 +113,14 @@ def numbers(held: Any, where: str, key: str) -> np.ndarray:
     if not isinstance(held, np.ndarray) or held.dtype.kind not in "fiu" or held.shape[1:] != shape:
         found = f"{held.dtype} {held.shape}" if isinstance(held, np.ndarray) else "no array"
         raise BenchError(f"{where}: {key} is {found}; expected numbers (frames, 17, {shape[1]})")
-    return held
+    return held if held.dtype.kind == "f" else held.astype(np.float64)
 
 
 def truths(held: Any, where: str) -> np.ndarray:
     """(N,) bool, of 0 and 1."""
-    array = held.reshape(-1) if isinstance(held, np.ndarray) else np.empty(0)
-    if array.dtype.kind not in "fiub" or not np.isin(array, (0, 1)).all():
+    each = held.reshape(-1).tolist() if isinstance(held, np.ndarray) else held
+    if not isinstance(each, list) or any(
+        not isinstance(one, bool | int | float) or one not in (0, 1) for one in each
+    ):
         raise BenchError(f"{where}: valid is not 0 or 1 for each frame")
-    return array.astype(bool)
+    return np.array(each, dtype=bool)

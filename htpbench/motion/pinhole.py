@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from htpbench.motion.clip import FARTHEST
 from htpbench.motion.skeleton import ROOT
 
 LEAST, MOST = 0.85, 1.2  # scales that are tried
@@ -22,7 +23,7 @@ def fit(poses3d: np.ndarray, poses2d: np.ndarray) -> tuple[float, float]:
     for x and y apart by least squares; the RMS (px) is of both. NaN and infinity where no frame has
     numbers in front of the camera.
     """
-    usable = np.isfinite(poses3d).all((1, 2)) & np.isfinite(poses2d).all((1, 2))
+    usable = (np.abs(poses3d) < FARTHEST).all((1, 2)) & (np.abs(poses2d) < FARTHEST).all((1, 2))
     usable &= (poses3d[..., 2] > 1).all(1)
     rows = np.flatnonzero(usable)
     if not len(rows):
