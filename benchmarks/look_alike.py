@@ -25,10 +25,23 @@ import numpy as np
 FRAMES = {"S1": 62_094, "S5": 99_079, "S6": 62_466, "S7": 83_150, "S8": 83_149}
 FRAMES |= {"S9": 67_918, "S11": 67_918}
 BERT = {"train": 1_559_752, "test": 566_920}
-ACTIONS = (
-    "Directions Discussion Eating Greeting Phoning Photo Posing Purchases Sitting SittingDown "
-    "Smoking Waiting WalkDog Walking WalkTogether"
-).split()
+ACTIONS = [
+    "Directions",
+    "Discussion",
+    "Eating",
+    "Greeting",
+    "Phoning",
+    "Photo",
+    "Posing",
+    "Purchases",
+    "Sitting",
+    "SittingDown",
+    "Smoking",
+    "Waiting",
+    "WalkDog",
+    "Walking",
+    "WalkTogether",
+]
 LENSES = ("54138969", "55011271", "58860488", "60457274")
 SPECS = {"h36m": "h36m:{}", "motionbert": "motionbert:{}/h36m_sh_conf_cam_source_final.pkl"}
 
