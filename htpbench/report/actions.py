@@ -11,9 +11,10 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.systems.catalogue import metric as metric_of
 
-MPJPE, FRAMES = "accuracy.mpjpe", "accuracy.frames_by_clip"
-ACTIONS, NAMES = "accuracy.actions_by_clip", "accuracy.frames_by_action"
-SHOWN = (MPJPE, "accuracy.pck", "accuracy.auc")
+MPJPE, MEAN = "accuracy.mpjpe", "accuracy.mpjpe_action_mean"
+OF_SEQUENCES = ("accuracy.pck", "accuracy.auc")
+FRAMES, ACTIONS = "accuracy.frames_by_clip", "accuracy.actions_by_clip"
+NAMES = "accuracy.frames_by_action"
 
 
 def action_table(rows: Iterable[Row]) -> pandas.DataFrame:
@@ -26,24 +27,21 @@ def action_table(rows: Iterable[Row]) -> pandas.DataFrame:
         if not {MPJPE, f"{MPJPE}_by_clip", FRAMES, ACTIONS, NAMES} <= found.keys():
             continue
         protocol = found[MPJPE].conditions.get("protocol")
-        if not any(
-            protocol in metric_of(name).official for name in (*SHOWN, f"{MPJPE}_action_mean")
-        ):
+        also = [name for name in OF_SEQUENCES if protocol in metric_of(name).official]
+        if not also and protocol not in metric_of(MEAN).official:
             continue
-        for name in SHOWN:
-            if name == MPJPE or protocol in metric_of(name).official:
-                head = metric_of(name)
-                means = by_action(found, f"{name}_by_clip")
-                cells = {action: f"{mean:.1f}" for action, mean in means.items()}
-                lines.append(
-                    {"combination": combination, "": f"{head.head} ({head.unit})", **cells}
-                )
+        for name in (MPJPE, *also):
+            metric, means = metric_of(name), by_action(found, f"{name}_by_clip")
+            cells = {action: f"{mean:.1f}" for action, mean in means.items()}
+            what = f"{metric.head} ({metric.unit})"
+            lines.append({"combination": combination, "": what, **cells})
     return pandas.DataFrame(lines).fillna("") if lines else pandas.DataFrame()
 
 
 def by_action(found: dict[str, Row], name: str) -> dict[str, float]:
     """The mean over the frames of each action."""
     values, frames = np.array(found[name].value), np.array(found[FRAMES].value)
-    number, names = np.array(found[ACTIONS].value, dtype=np.int64), found[NAMES].axis or []
+    number = np.array(found[ACTIONS].value, dtype=np.int64)
+    names = [str(name) for name in found[NAMES].axis or ()]
     sums = np.bincount(number, values * frames, len(names))
     return dict(zip(names, sums / np.bincount(number, frames, len(names)), strict=True))
