@@ -1,0 +1,190 @@
+"""What may be wrong with the 2D of one shot: each guess is tried against the 3D."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from htpbench.checking.agreement import Pair
+from htpbench.checking.look import median
+from htpbench.checking.orders import BODY, ORDERS
+from htpbench.motion.skeleton import JOINTS, MIRROR
+
+BETTER = 3.0  # times nearer to the 3D must 2D be, once it is put right
+CLEARLY = 1.2  # times nearer than an earlier guess must a later one be
+FARTHEST = 25  # frames of lag
+STEPS = (2, 3, 4, 5)
+FEWEST = 8  # frames on which a guess is judged
+LIMBS = list(BODY)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A fault by its verdict's name: 2D is `error` px from the 3D if it is so, else `plain`."""
+
+    name: str
+    plain: float
+    error: float
+    how: str
+    meaning: str
+    lag: int = 0
+
+    @property
+    def gain(self) -> float:
+        """By how many times the 2D is nearer."""
+        return self.plain / max(self.error, 1e-6)
+
+
+def best(guesses: Iterable[Guess]) -> Guess | None:
+    """The one that brings 2D nearest to the 3D, if it is three times nearer than it was."""
+    found = None
+    for guess in guesses:
+        if guess.gain > BETTER and (found is None or guess.error * CLEARLY < found.error):
+            found = guess
+    return found
+
+
+def swapped(pair: Pair) -> Iterator[Guess]:
+    """Left taken for right."""
+    yield Guess(
+        "sides of 2D",
+        median(pair.away(pair.seen)[:, LIMBS]),
+        median(pair.away(pair.seen[:, MIRROR])[:, LIMBS]),
+        "with left and right exchanged",
+        "left and right of the 2D are swapped: exchange the joints of the two sides",
+    )
+
+
+def lags(pair: Pair) -> Iterator[Guess]:
+    """2D that runs some frames behind the 3D, or ahead of it; the nearest one."""
+    frames, total = pair.frames, len(pair.look.flat)
+    before = np.median(pair.away(pair.seen), axis=1)  # (m,)
+    found = None
+    for lag in sorted(range(-FARTHEST, FARTHEST + 1), key=abs)[1:]:
+        rows = np.flatnonzero((frames + lag >= 0) & (frames + lag < total))
+        if len(rows) < FEWEST:
+            continue
+        away = pair.away(pair.look.flat[frames[rows] + lag], rows)
+        one = median(np.median(away, axis=1))
+        if found is None or one < found[0]:
+            found = one, lag, median(before[rows])
+    if found is None:
+        return
+    nearest, lag, as_it_is = found
+    many = f"{abs(lag)} frame{'s' if abs(lag) > 1 else ''}"
+    behind = f"the 2D runs {many} behind the 3D: leave out its first {abs(lag)}"
+    ahead = f"the 2D runs {many} ahead of the 3D: leave out the 3D's first {abs(lag)}"
+    yield Guess(
+        "lag",
+        as_it_is,
+        nearest,
+        f"{many} {'later' if lag > 0 else 'earlier'}",
+        behind if lag > 0 else ahead,
+        lag,
+    )
+
+
+def steps(pair: Pair) -> Iterator[Guess]:
+    """3D that has every second, third ... frame of the 2D, or the other way round."""
+    look, total = pair.look, len(pair.look.flat)
+    for step in STEPS:
+        ordinal = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
+        rows = np.flatnonzero(pair.frames * step < total)
+        if len(rows) >= FEWEST:
+            yield Guess(
+                "rate",
+                median(pair.away(pair.seen[rows], rows)),
+                median(pair.away(look.flat[pair.frames[rows] * step], rows)),
+                f"against every {ordinal} frame of the 2D",
+                f"the 3D has every {ordinal} frame of the 2D: bring both to one rate",
+            )
+        whole = np.flatnonzero(look.frames % step == 0)
+        if len(whole) >= FEWEST:
+            other = Pair.of(look, whole)
+            yield Guess(
+                "rate",
+                median(other.away(other.seen)),
+                median(other.away(look.flat[other.frames // step])),
+                f"against every {ordinal} frame of the 3D",
+                f"the 2D has every {ordinal} frame of the 3D: bring both to one rate",
+            )
+
+
+def ordered(pair: Pair) -> Iterator[Guess]:
+    """2D in another known order of joints; else in whichever fits."""
+    before = median(pair.away(pair.seen)[:, LIMBS])
+    found = []
+    for order in ORDERS:
+        after = median(pair.away(order.of(pair.seen))[:, LIMBS])
+        found.append(
+            Guess(
+                "order of 2D",
+                before,
+                after,
+                f"in {order.name}'s order, by the limbs",
+                f"the joints are in the order of {order.name}: bring them to Human3.6M's by a map",
+            )
+        )
+    yield from found
+    if pair.exact is None or best(found):
+        return
+    from scipy.optimize import linear_sum_assignment
+
+    cost = np.linalg.norm(pair.seen[:, :, None] - pair.exact[:, None], axis=-1)  # (m, 17, 17)
+    rows, joints = linear_sum_assignment(np.median(cost, axis=0))
+    order = rows[np.argsort(joints)]  # the row of each joint
+    moved = [int(joint) for joint in np.flatnonzero(order != np.arange(len(order)))]
+    if not moved:
+        return
+    spelt = ", ".join(f"{JOINTS[joint]} is row {order[joint]}" for joint in moved[:4])
+    yield Guess(
+        "order of 2D",
+        median(pair.away(pair.seen)[:, moved]),
+        median(pair.away(pair.seen[:, order])[:, moved]),
+        f"with {len(moved)} joints in another order",
+        f"joints are not in Human3.6M's order ({spelt}{', ...' if len(moved) > 4 else ''}): "
+        "reorder them",
+    )
+
+
+def placed(pair: Pair) -> Iterator[Guess]:
+    """Images that were turned, mirrored, scaled or cropped after or before the 2D was made."""
+    seen, (width, height) = pair.seen, pair.look.shot.size
+    before = median(pair.away(seen))
+    upright = np.stack([seen[..., 0], height - seen[..., 1]], axis=-1)
+    mirrored = np.stack([width - seen[..., 0], seen[..., 1]], axis=-1)
+    for other, how, meaning in (
+        (upright, "turned over", "y of the 2D grows upward: take the height minus y"),
+        (seen[..., ::-1], "with x and y exchanged", "x and y of the 2D are exchanged"),
+        (mirrored, "mirrored", "the images were mirrored, the 2D's sides were not: width minus x"),
+        (
+            mirrored[:, MIRROR],
+            "mirrored, with left and right exchanged",
+            "the images were mirrored: take the width minus x, and exchange left and right",
+        ),
+    ):
+        yield Guess("axes of 2D", before, median(pair.away(other)), how, meaning)
+    if pair.exact is None:
+        return
+    exact = pair.exact
+    scale = float(np.median((seen * exact).sum(-1)) / max(np.median((exact**2).sum(-1)), 1e-9))
+    if scale > 0 and abs(scale - 1) > 0.02:
+        after = median(np.linalg.norm(seen / scale - exact, axis=-1))
+        yield Guess(
+            "size of 2D",
+            before,
+            after,
+            f"divided by {scale:.3g}",
+            f"the 2D is of images {scale:.3g} times as large as {width}x{height}: divide it",
+        )
+    shift = np.median(seen - exact, axis=(0, 1))  # (2,)
+    after = median(np.linalg.norm(seen - shift - exact, axis=-1))
+    yield Guess(
+        "place of 2D",
+        before,
+        after,
+        f"moved by {-shift[0]:+.0f}, {-shift[1]:+.0f} px",
+        "the 2D is of a crop, or from another origin: move it back",
+    )

@@ -1,0 +1,222 @@
+"""One take: every check in the order in which one fault explains the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from htpbench.checking import body, exactness, flat, guesses, person, together
+from htpbench.checking.agreement import Pair, plain
+from htpbench.checking.holes import holes
+from htpbench.checking.lengths import lengths
+from htpbench.checking.look import MOST, Look, look, median, usable
+from htpbench.checking.rate import rate
+from htpbench.checking.truth import truth
+from htpbench.checking.verdict import Finding
+from htpbench.motion.filmed import Shot
+
+GOOD = 8.0  # px of a 1000 px wide image: what is nearer needs few guesses
+BAD = 30.0  # more is no detector's error
+EXACT = 0.5  # px: nothing can be wrong
+AGREED = 1.5  # times nearer all cameras must be at one lag, where no other proof is
+PART = 0.1  # of the frames may have their sides exchanged without a word
+DAMAGED = {("S9", name) for name in ("Greeting", "SittingDown 1", "Waiting 1")}  # Human3.6M
+
+
+@dataclass
+class Judged:
+    """What was found of one take, and its numbers."""
+
+    findings: list[Finding] = field(default_factory=list)
+    thigh: float = np.nan  # mm
+    away: float = np.nan  # px, a median
+
+    def has(self, *names: str) -> bool:
+        """Whether there is a doubt of one of some names."""
+        return any(one.name in names and one.doubtful for one in self.findings)
+
+    def drop(self, *names: str) -> None:
+        """Forget what another finding explains."""
+        self.findings = [one for one in self.findings if one.name not in names]
+
+
+def judge(shots: Sequence[Shot], source: str, most: int = MOST) -> Judged:
+    """A take by its shots, whose 2D is of a source; numbers are of up to `most` frames a shot."""
+    judged = Judged()
+    judged.findings += [one for shot in shots for one in holes(shot)]
+    judged.findings += lengths(shots)
+    if not all(map(usable, shots)):
+        shot = next(shot for shot in shots if not usable(shot))
+        judged.findings.append(
+            Finding(
+                "order of 2D",
+                f"the 2D is of shape {shot.poses2d.shape}",
+                str(shot),
+                "expected (frames, 17, 2 or 3), in Human3.6M's order",
+            )
+        )
+        return judged
+    looks = [one for shot in shots if (one := look(shot, most)) is not None]
+    if not looks:
+        return judged
+    looks, stands = solid(looks, judged)
+    looks = in_pixels(looks, judged, stands)
+    if stands:
+        compare(looks, judged, source)
+    else:
+        judged.findings += filter(None, map(together.stance, looks[:1]))
+        judged.findings += filter(None, map(flat.coco, looks))
+    mirrored = looks[0]
+    if not judged.has("axes", "order of 3D") and body.is_mirrored(mirrored.points):
+        bad = judged.has("sides of 2D")
+        judged.drop("sides of 2D")
+        judged.findings.append(
+            body.sides(mirrored, "" if bad or not stands else ", and the 2D's sides are the same")
+        )
+    if not judged.has("cameras", "sides of 2D", "order of 2D"):
+        judged.findings += filter(None, map(person.jumps, shots))
+    if (hint := rate(shots[0])) is not None and not judged.has("rate", "order of 3D"):
+        judged.findings.append(hint)
+    return judged
+
+
+def solid(looks: list[Look], judged: Judged) -> tuple[list[Look], bool]:
+    """The 3D put right shot by shot, and whether it is in a place that cameras see."""
+    mended, rooted = [], True
+    first = looks[0]
+    judged.thigh = body.thigh(first.points)
+    for one in looks:
+        shared = one.shot.camera is not None and one is not first  # one body in the world
+        for check in (body.order, body.unit):
+            finding, points = check(one)
+            one = one.moved(points)
+            if finding and not shared:
+                judged.findings.append(finding)
+        if not shared and (finding := body.relative(one)):
+            judged.findings.append(finding)
+            rooted = False
+        mended.append(one)
+    return mended, rooted
+
+
+def in_pixels(looks: list[Look], judged: Judged, placed: bool) -> list[Look]:
+    """The 2D in pixels, and whether it lies in the image."""
+    mended = []
+    for one in looks:
+        finding, one = flat.in_pixels(one, placed)
+        judged.findings += [finding or flat.in_image(one)] if finding or flat.in_image(one) else []
+        mended.append(one)
+    return mended
+
+
+def compare(looks: list[Look], judged: Judged, source: str) -> None:
+    """2D against 3D: plainly, then by what may be wrong of all shots, then of each."""
+    away = [plain(one) for one in looks]
+    judged.away = median(np.array([median(one) for one in away]))
+    bad = [median(one) > GOOD * look.wide for one, look in zip(away, looks, strict=True)]
+    found: list[Finding] = []
+    if any(bad):
+        found = whole(looks)
+    if not found:
+        found = single(looks, away, judged)
+    else:
+        judged.drop("image")
+    if found or judged.has("pixels", "unit"):
+        judged.drop("image")
+    judged.findings += found
+    judged.findings += [
+        one for look in looks if (one := exactness.exactness(look, source)) is not None
+    ][:1]
+    judged.findings += truth(looks)
+
+
+def whole(looks: list[Look]) -> list[Finding]:
+    """What is wrong with a take as a whole: its axes, or which camera is which."""
+    if turned := together.axes(looks):
+        return [turned[0]]
+    if permuted := together.permuted(looks):
+        return [permuted[0]]
+    return [one for one in map(together.stance, looks[:1]) if one and looks[0].shot.camera is None]
+
+
+def single(looks: list[Look], away: list[np.ndarray], judged: Judged) -> list[Finding]:
+    """What is wrong with each shot; what all shots say of a small lag."""
+    found, small = [], []
+    for look, off in zip(looks, away, strict=True):
+        if median(off) <= EXACT:
+            continue
+        pair = Pair.of(look)
+        lagging = [*guesses.lags(pair)]
+        small += lagging
+        tried = [*guesses.swapped(pair), *lagging, *guesses.steps(pair)]
+        if median(off) > GOOD * look.wide and guesses.best(tried) is None:
+            tried += [*guesses.ordered(pair), *guesses.placed(pair)]
+        if (guess := guesses.best(tried)) is not None:
+            explain(guess, look, judged)
+            found.append(said(guess, look))
+        elif median(off) > BAD * look.wide:
+            found.append(unexplained(look, median(off)))
+        else:
+            parts = person.elsewhere(look, off), partly(look, off)
+            found += [one for one in parts if one is not None]
+    if not found and len(small) == len(looks) >= 3 and len({one.lag for one in small}) == 1:
+        least = min(small, key=lambda one: one.gain)
+        if least.gain > AGREED:
+            found.append(said(small[0], looks[0]))
+    return found
+
+
+def explain(guess: guesses.Guess, look: Look, judged: Judged) -> None:
+    """Forget what a lag or another rate has for consequences."""
+    short = len(look.shot.poses3d) - len(look.shot.poses2d)
+    if guess.name == "rate" or (guess.lag < 0 and -guess.lag == short):
+        judged.drop("lengths")
+    if guess.name == "lag":
+        judged.drop("frozen 2D")
+
+
+def said(guess: guesses.Guess, look: Look) -> Finding:
+    """A guess as a finding."""
+    return Finding(
+        guess.name,
+        f"the 2D is {guess.plain:.3g} px from the 3D, and {guess.error:.2g} px {guess.how}",
+        str(look.shot),
+        guess.meaning,
+    )
+
+
+def unexplained(look: Look, off: float) -> Finding:
+    """2D that is far from the 3D, whatever is tried."""
+    take = look.shot.take
+    known = (take.subject, take.name.rpartition("/")[2]) in DAMAGED
+    return Finding(
+        "agreement",
+        f"the 2D is {off:.3g} px from the 3D",
+        str(look.shot),
+        "the capture of this clip is known to drift off the images; some leave it out"
+        if known
+        else "expected 2 to 15 px, and no usual mistake explains it: are they of one recording?",
+        doubtful=not known,
+    )
+
+
+def partly(look: Look, away: np.ndarray) -> Finding | None:
+    """Sides that are exchanged in a part of the frames."""
+    limbs = guesses.LIMBS
+    pair = Pair.of(look, most=len(look.frames))
+    from htpbench.motion.skeleton import MIRROR
+
+    before = np.median(away[:, limbs], axis=1)
+    after = np.median(pair.away(pair.seen[:, MIRROR])[:, limbs], axis=1)
+    wrong = np.flatnonzero((after * guesses.BETTER < before) & (before > GOOD * look.wide))
+    if len(wrong) <= PART * len(before):
+        return None
+    return Finding(
+        "sides of 2D",
+        f"in {len(wrong)} of {len(before)} frames the 2D is {np.median(before[wrong]):.3g} px from "
+        f"the 3D, and {np.median(after[wrong]):.2g} px with left and right exchanged",
+        str(look.shot),
+        "left and right of the 2D are swapped there: exchange the joints of the two sides",
+    )

@@ -1,0 +1,164 @@
+"""What may be wrong with all shots of a take at once: which camera is which, which axis is up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations, product
+
+import numpy as np
+
+from htpbench.checking.agreement import Pair, fitted
+from htpbench.checking.guesses import BETTER
+from htpbench.checking.look import Look, median
+from htpbench.checking.verdict import Finding
+
+AXES = "xyz"
+Turn = tuple[tuple[int, ...], tuple[int, ...]]  # where new axes come from, and their signs
+# All 48, those that change least first.
+TURNS: list[Turn] = sorted(
+    product(permutations(range(3)), product((1, -1), repeat=3)),
+    key=lambda turn: (
+        sum(a != b for a, b in zip(turn[0], range(3), strict=True))
+        + sum(sign < 0 for sign in turn[1])
+    ),
+)
+SOME = 12  # frames on which axes are tried
+MOST_CAMERAS = 8  # whose orders are all tried: of more, pairs are
+UPRIGHT = 0.8  # of the way from ankles to head that is along one axis
+ALONG = 0.5  # cosine of that way in 3D to the one in the image
+
+
+def permuted(looks: Sequence[Look]) -> tuple[Finding, list[int]] | None:
+    """2D that belongs to other cameras of the take: the finding, and whose each shot's is."""
+    if len(looks) < 2:
+        return None
+    pairs = [Pair.of(look) for look in looks]
+    error = np.full((len(looks), len(looks)), np.inf)  # of 2D i as camera j's
+    for j, pair in enumerate(pairs):
+        for i, look in enumerate(looks):
+            rows = np.flatnonzero(pair.frames < len(look.flat))
+            if len(rows):
+                seen = look.flat[pair.frames[rows]]
+                error[i, j] = median(pair.away(seen, rows))
+    order = assigned(error)
+    moved = [i for i, j in enumerate(order) if i != j]
+    if not moved or any(error[i, order[i]] * BETTER > error[i, i] for i in moved):
+        return None
+    count = np.arange(len(looks))
+    now, then = median(error[count, count]), median(error[count, order])
+    first = min(moved, key=lambda i: error[i, order[i]] / error[i, i])
+    finding = Finding(
+        "cameras",
+        f"the 2D of camera {looks[first].shot.lens} is {error[first, first]:.3g} px from its 3D and "
+        f"{error[first, order[first]]:.2g} px from that of camera {looks[order[first]].shot.lens}; "
+        f"of all cameras {now:.3g} and {then:.2g} px",
+        looks[0].shot.take.name,
+        "the cameras are in another order: the 2D is that of cameras "
+        f"{', '.join(str(j) for j in order)}: put it in the order of the layout",
+    )
+    return finding, order
+
+
+def assigned(error: np.ndarray) -> list[int]:
+    """Of all orders of few cameras the one that fits best; of many one camera each at its best."""
+    size = len(error)
+    if size > 4:
+        from scipy.optimize import linear_sum_assignment
+
+        return linear_sum_assignment(np.minimum(error, 1e9))[1].tolist()
+    rows = np.arange(size)
+    return list(min(permutations(range(size)), key=lambda order: error[rows, list(order)].sum()))
+
+
+def turned(points: np.ndarray, turn: Turn) -> np.ndarray:
+    """3D (..., 3) with its axes exchanged."""
+    return points[..., list(turn[0])] * np.array(turn[1])
+
+
+def spelt(turn: Turn) -> str:
+    """Such as "(x, -z, y)"."""
+    return f"({', '.join(('-' if sign < 0 else '') + AXES[axis] for axis, sign in zip(*turn, strict=True))})"
+
+
+def axes(looks: Sequence[Look]) -> tuple[Finding, Turn] | None:
+    """3D whose axes are others, by the cameras: the finding, and the turn that mends it."""
+    held = []
+    for look in looks:
+        pair = Pair.of(look, most=SOME)
+        points = look.points[pair.chosen]
+        if look.shot.camera is None and look.shot.image is not None:
+            return None
+        held.append((look, points, pair.seen))
+
+    def error(turn: Turn) -> float:
+        found = []
+        for look, points, seen in held:
+            other = turned(points, turn)
+            exact = (
+                fitted(other, seen)
+                if look.shot.camera is None
+                else look.shot.camera.project(look.shot.camera.view(other))
+            )
+            found.append(median(np.linalg.norm(seen - exact, axis=-1)))
+        return float(np.max(found))
+
+    now = error(TURNS[0])
+    turn, then = TURNS[0], now
+    for other in TURNS[1:]:
+        if (one := error(other)) * 1.2 < then:
+            turn, then = other, one
+    if then * BETTER > now:
+        return None
+    look = looks[0]
+    finding = Finding(
+        "axes",
+        f"the 2D is {now:.3g} px from the 3D and {then:.2g} px once {spelt(turn)} of it are taken "
+        f"for (x, y, z){standing(look)}",
+        look.shot.take.name,
+        f"the layout has {'z up' if look.shot.camera else 'x right, y down, z forward'}: turn it so",
+    )
+    return finding, turn
+
+
+def way(look: Look) -> np.ndarray:
+    """(3,) the median direction from the middle of the ankles to the head."""
+    up = look.points[:, 10] - look.points[:, [3, 6]].mean(axis=1)
+    return np.median(up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9), axis=0)
+
+
+def upward(direction: np.ndarray) -> str:
+    """The axis along which a direction goes most."""
+    axis = int(np.abs(direction).argmax())
+    return f"{'-' if direction[axis] < 0 else ''}{AXES[axis]}"
+
+
+def standing(look: Look) -> str:
+    """What the body's stance adds to that, where another axis is up."""
+    direction = way(look)
+    if direction @ look.up == np.abs(direction).max():
+        return ""
+    return f"; from ankles to head it is {np.abs(direction).max():.2f} of the way along {upward(direction)}"
+
+
+def stance(look: Look) -> Finding | None:
+    """People stand along another axis; where the image shows how they stand, it is asked."""
+    direction = way(look)
+    if look.shot.camera is None:
+        head, ankles = 10, [3, 6]
+        flat = look.seen[:, head] - look.seen[:, ankles].mean(axis=1)  # (n, 2)
+        solid = (look.points[:, head] - look.points[:, ankles].mean(axis=1))[:, :2]
+        size = np.linalg.norm(flat, axis=1) * np.linalg.norm(solid, axis=1)
+        along = float(np.median((flat * solid).sum(axis=1) / np.maximum(size, 1e-9)))
+        if along >= ALONG or direction @ look.up > UPRIGHT:
+            return None
+    elif np.abs(direction).max() < UPRIGHT or direction @ look.up >= np.abs(direction).max():
+        return None
+    expected = upward(look.up)
+    return Finding(
+        "axes",
+        f"from ankles to head it is {np.abs(direction).max():.2f} of the way along "
+        f"{upward(direction)}",
+        look.shot.take.name,
+        f"expected {expected}: the layout has {expected.removeprefix('-')} "
+        f"{'down' if expected[0] == '-' else 'up'}: turn the 3D",
+    )
