@@ -152,14 +152,21 @@ class Declared(Registry[T]):
 
 
 class Modules(Declared[T]):
-    """Without cards: each module of the folder htpbench/<kind>s holds the class of its name."""
+    """Without cards: each module of the folder htpbench/<kind>s holds the class of its name.
+
+    Words of the name that _ parts begin with a capital: two_words holds TwoWords.
+    """
 
     @cached_property
     def shipped(self) -> Mapping[str, str | None]:
         """See Registry."""
         files = (Path(__file__).parents[1] / f"{self.kind}s").glob("[a-z]*.py")
         stems = sorted(path.stem for path in files)
-        return {stem: f"htpbench.{self.kind}s.{stem}:{stem.capitalize()}" for stem in stems}
+        classes = ("".join(map(str.capitalize, stem.split("_"))) for stem in stems)
+        return {
+            stem: f"htpbench.{self.kind}s.{stem}:{cls}"
+            for stem, cls in zip(stems, classes, strict=True)
+        }
 
 
 def installed(point: EntryPoint) -> str:
