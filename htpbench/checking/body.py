@@ -6,14 +6,13 @@ fault is one line.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 
 import numpy as np
 
 from htpbench.checking.look import Look
 from htpbench.checking.orders import LIMBS, ORDERS, Order
 from htpbench.checking.verdict import Finding
-from htpbench.motion.skeleton import LEFT, MIRROR, ROOT
+from htpbench.motion.skeleton import ROOT
 from htpbench.motion.sound import BENT, MIRRORED, bones, knees
 
 Points = np.ndarray
@@ -68,7 +67,7 @@ def relative(look: Look) -> Finding | None:
         return None
     return Finding(
         "root",
-        f"joint 0 is never more than {far:.2g} mm from the origin",
+        f"joint 0 is never more than {far:.3f} mm from the origin",
         look.shot.take.name,
         "the 3D is relative to the pelvis: where the person stands is lost, and cameras cannot show "
         "it; take the 3D with the path of the root",
@@ -88,10 +87,11 @@ def uneven(points: Points) -> float:
 
 
 def unlike(points: Points) -> float:
-    """By how much bones of the two sides differ, at most."""
+    """By how much the legs, or the arms, differ in length between the two sides, at most."""
     length = np.median(bones(points), axis=0)  # (16,)
-    left = np.array(LEFT) - 1
-    return float(np.abs(length[left] / np.maximum(length[MIRROR[list(LEFT)] - 1], 1e-9) - 1).max())
+    legs = length[[3, 4, 5]].sum() / max(length[[0, 1, 2]].sum(), 1e-9)
+    arms = length[[10, 11, 12]].sum() / max(length[[13, 14, 15]].sum(), 1e-9)
+    return float(max(abs(legs - 1), abs(arms - 1)))
 
 
 def order(look: Look) -> Checked:
@@ -120,7 +120,7 @@ def order(look: Look) -> Checked:
     if unlike(look.points) >= alike:
         return Finding(
             "bones",
-            f"left and right of a bone differ by {unlike(look.points):.0%}",
+            f"legs or arms of the two sides differ by {unlike(look.points):.0%}",
             where,
             "expected sides alike within 10 %: is each joint where it belongs?",
         ), look.points
@@ -164,6 +164,3 @@ def sides(look: Look, more: str = "") -> Finding:
         look.shot.take.name,
         "left and right of the 3D are swapped: exchange the joints of the two sides",
     )
-
-
-Mend = Callable[[Look], Checked]

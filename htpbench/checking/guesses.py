@@ -14,7 +14,7 @@ from htpbench.motion.skeleton import JOINTS, MIRROR
 
 BETTER = 3.0  # times nearer to the 3D must 2D be, once it is put right
 CLEARLY = 1.2  # times nearer than an earlier guess must a later one be
-FARTHEST = 25  # frames of lag
+LAGS = sorted(range(-25, 26), key=abs)[1:]  # frames
 STEPS = (2, 3, 4, 5)
 FEWEST = 8  # frames on which a guess is judged
 LIMBS = list(BODY)
@@ -59,20 +59,14 @@ def swapped(pair: Pair) -> Iterator[Guess]:
 
 def lags(pair: Pair) -> Iterator[Guess]:
     """2D that runs some frames behind the 3D, or ahead of it; the nearest one."""
-    frames, total = pair.frames, len(pair.look.flat)
-    before = np.median(pair.away(pair.seen), axis=1)  # (m,)
-    found = None
-    for lag in sorted(range(-FARTHEST, FARTHEST + 1), key=abs)[1:]:
-        rows = np.flatnonzero((frames + lag >= 0) & (frames + lag < total))
-        if len(rows) < FEWEST:
-            continue
-        away = pair.away(pair.look.flat[frames[rows] + lag], rows)
-        one = median(np.median(away, axis=1))
-        if found is None or one < found[0]:
-            found = one, lag, median(before[rows])
-    if found is None:
+    before, after = np.median(pair.away(pair.seen), axis=1), delayed(pair)  # (m,), (m, lags)
+    counts = np.isfinite(after).sum(axis=0)
+    errors = [median(after[:, i]) if count >= FEWEST else np.inf for i, count in enumerate(counts)]
+    at = int(np.argmin(errors))
+    nearest, lag = errors[at], LAGS[at]
+    if not np.isfinite(nearest):
         return
-    nearest, lag, as_it_is = found
+    as_it_is = median(before[np.isfinite(after[:, at])])
     many = f"{abs(lag)} frame{'s' if abs(lag) > 1 else ''}"
     behind = f"the 2D runs {many} behind the 3D: leave out its first {abs(lag)}"
     ahead = f"the 2D runs {many} ahead of the 3D: leave out the 3D's first {abs(lag)}"
@@ -84,6 +78,22 @@ def lags(pair: Pair) -> Iterator[Guess]:
         behind if lag > 0 else ahead,
         lag,
     )
+
+
+def delayed(pair: Pair) -> np.ndarray:
+    """(m, lags) px: how far 2D of other frames is from the 3D, a median of the joints."""
+    frames = pair.frames[:, None] + np.array(LAGS)  # (m, lags)
+    there = (frames >= 0) & (frames < len(pair.look.flat))
+    if pair.exact is None:
+        found = np.full(frames.shape, np.inf)
+        for i, inside in enumerate(there.T):
+            if rows := [*np.flatnonzero(inside)]:
+                away = pair.away(pair.look.flat[frames[rows, i]], np.array(rows))
+                found[rows, i] = np.median(away, axis=1)
+        return found
+    seen = pair.look.flat[np.where(there, frames, 0)]  # (m, lags, 17, 2)
+    x, y = np.moveaxis(seen - pair.exact[:, None], -1, 0)
+    return np.where(there, np.sqrt(np.median(x * x + y * y, axis=-1)), np.inf)
 
 
 def steps(pair: Pair) -> Iterator[Guess]:

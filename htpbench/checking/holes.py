@@ -10,8 +10,11 @@ from htpbench.checking.verdict import Finding
 from htpbench.motion.filmed import Shot
 from htpbench.motion.skeleton import JOINTS
 
-STILL = 5  # frames in a row that are equal; whatever measures or detects is never so
-UNSEEN = 0.1  # of the joints with confidence 0, or at (0, 0): more is a doubt
+STILL = 5  # frames of 3D in a row that are equal; what is measured never is so
+HELD = 10  # frames of 2D: detectors hold the last pose for a few where they see nobody,
+MOVED = 30.0  # mm: and say the same of people who move less
+LONG = 50  # frames, though not for longer
+UNSEEN = 0.2  # of the joints with confidence 0, or at (0, 0): more is a doubt
 NAMED = 0.01  # more is worth a word
 
 
@@ -44,14 +47,20 @@ def missing(shot: Shot, name: str, finite: np.ndarray) -> Finding:
 
 def still(shot: Shot, name: str, poses: np.ndarray) -> Iterator[Finding]:
     """Runs of equal frames of 2D or of 3D."""
+    if poses.shape[2] > 2 and name == "2D":  # a detector that says so may hold the last pose
+        poses = np.where((poses[..., 2] <= 0).all(axis=1)[:, None, None], np.nan, poses)
     first, length = longest(poses)
-    if length >= STILL:
-        yield Finding(
-            f"frozen {name}",
-            f"{length} frames in a row are equal, from frame {first} on",
-            shot.take.name if name == "3D" else str(shot),
-            "what is measured never is: the recording stopped and was padded; cut it there",
-        )
+    there = shot.poses3d[first : first + length]
+    if length < (STILL if name == "3D" else HELD):
+        return
+    if name == "2D" and length < LONG and not np.abs(there[-1] - there[0]).max() > MOVED:
+        return
+    yield Finding(
+        f"frozen {name}",
+        f"{length} frames in a row are equal, from frame {first} on",
+        shot.take.name if name == "3D" else str(shot),
+        "what is measured never is: the recording stopped and was padded; cut it there",
+    )
 
 
 def longest(poses: np.ndarray) -> tuple[int, int]:

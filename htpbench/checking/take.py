@@ -84,19 +84,22 @@ def judge(shots: Sequence[Shot], source: str, most: int = MOST) -> Judged:
 
 def solid(looks: list[Look], judged: Judged) -> tuple[list[Look], bool]:
     """The 3D put right shot by shot, and whether it is in a place that cameras see."""
-    mended, rooted = [], True
-    first = looks[0]
-    judged.thigh = body.thigh(first.points)
-    for one in looks:
-        shared = one.shot.camera is not None and one is not first  # one body in the world
-        for check in (body.order, body.unit):
-            finding, points = check(one)
-            one = one.moved(points)
-            if finding and not shared:
+    mended, rooted, wrong = [], True, True
+    judged.thigh = body.thigh(looks[0].points)
+    for number, one in enumerate(looks):
+        shared = number > 0 and one.shot.camera is not None  # one body in the world
+        found = []
+        if wrong or not shared:
+            for check in (body.order, body.unit):
+                finding, points = check(one)
+                one = one.moved(points)
+                found += [finding] if finding else []
+            wrong = bool(found)
+        if not shared:
+            judged.findings += found
+            if finding := body.relative(one):
                 judged.findings.append(finding)
-        if not shared and (finding := body.relative(one)):
-            judged.findings.append(finding)
-            rooted = False
+                rooted = False
         mended.append(one)
     return mended, rooted
 
@@ -121,9 +124,7 @@ def compare(looks: list[Look], judged: Judged, source: str) -> None:
         found = whole(looks)
     if not found:
         found = single(looks, away, judged)
-    else:
-        judged.drop("image")
-    if found or judged.has("pixels", "unit"):
+    if found or not any(bad):  # people may walk out of the image
         judged.drop("image")
     judged.findings += found
     judged.findings += [
