@@ -10,8 +10,11 @@ import numpy as np
 
 from htpbench.checking.lengths import totals
 from htpbench.checking.look import MOST
+from htpbench.checking.recognise import recognised
+from htpbench.checking.summary import summary
 from htpbench.checking.take import judge
 from htpbench.checking.verdict import Collected, Verdict
+from htpbench.datasets import open_data
 from htpbench.motion.clip import Take
 from htpbench.motion.dataset import Dataset
 from htpbench.motion.filmed import Filmed, Shot
@@ -41,6 +44,12 @@ class Numbers:
             f"2D ({source}) {np.median(self.away):.2g} px from the 3D" if self.away else "",
         ]
         return f"{split}: sound: {', '.join(part for part in parts if part)}"
+
+
+def checked(text: str) -> list[Verdict]:
+    """What is said of data by its name or its path; BenchError where it cannot be read."""
+    data = open_data(recognised(text))
+    return verdicts(data) if isinstance(data, Filmed) else summary(data)
 
 
 def verdicts(data: Filmed, source: str | None = None, most: int = MOST) -> list[Verdict]:

@@ -35,8 +35,8 @@ class H36m(Recordings):
             hint = "; did you mean h36m-raw:?" if raw else ""
             said = HUMANEVA if humaneva else f"no {FILE} in it, only {listed(held)}{hint}"
             raise BenchError(f"{path}: {said}")
-        source = detections or usual(folder)
         (positions,) = members(place, "positions_3d")
+        source = detections or usual(folder)
         super().__init__(
             folder,
             by_clip(positions, place, "positions_3d"),
