@@ -28,6 +28,7 @@ FACTORS = {  # how many times too long a thigh is: what the file has, and what i
     0.03937: ("in inches", "millimetres", "multiply by 25.4"),
     0.001: ("in metres", "millimetres", "multiply by 1000"),
 }
+UNKNOWN = "no usual unit explains it"
 STAYS = 1e-3  # of the way that joints go: a root that moves less was subtracted
 MIDDLE = 20.0  # mm that joint 0 may be from the middle of the hips, on a thigh of 430 mm
 EVEN, ROUGH = 0.03, 0.1  # std/mean of limbs on the right tree; more than the second is a doubt
@@ -54,7 +55,7 @@ def unit(look: Look) -> Checked:
         if THIGH[0] <= length / factor <= THIGH[1]:
             meaning = f"the file is {is_in}; the layout has {expected}: {mend}"
             return Finding("unit", seen, look.shot.take.name, meaning), look.points / factor
-    meaning = f"expected {THIGH[0]:.0f} to {THIGH[1]:.0f}; no usual unit explains it: scale the 3D"
+    meaning = f"expected {THIGH[0]:.0f} to {THIGH[1]:.0f}; {UNKNOWN}: scale the 3D"
     found = Finding("unit", seen, look.shot.take.name, meaning)
     return found, look.points * (USUAL / length)
 
@@ -119,7 +120,7 @@ def order(look: Look) -> Checked:
         ), look.points
     if unlike(look.points) >= alike:
         return Finding(
-            "bones",
+            "bones" if unlike(look.points) < DRAWN else "order of 3D",
             f"legs or arms of the two sides differ by {unlike(look.points):.0%}",
             where,
             "expected sides alike within 10 %: is each joint where it belongs?",

@@ -13,16 +13,24 @@ from htpbench.checking.orders import BODY, ORDERS
 from htpbench.motion.skeleton import JOINTS, MIRROR
 
 BETTER = 3.0  # times nearer to the 3D must 2D be, once it is put right
+AGREED = 1.5  # times, where the lengths, or all cameras, say the same
+SOUND = 15.0  # px of a 1000 px wide image: detectors are nearer
 CLEARLY = 1.2  # times nearer than an earlier guess must a later one be
 LAGS = sorted(range(-25, 26), key=abs)[1:]  # frames
 STEPS = (2, 3, 4, 5)
-FEWEST = 8  # frames on which a guess is judged
+LIKE = 0.25  # of the ratio of lengths to a step
+FEWEST = 5  # frames on which a guess is judged
 LIMBS = list(BODY)
+QUICK = 4  # joints, by which times are compared: those that move most
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A fault by its verdict's name: 2D is `error` px from the 3D if it is so, else `plain`."""
+    """A fault by its verdict's name: 2D is `error` px from the 3D if it is so, else `plain`.
+
+    likely: False for one that is believed only where nothing else explains it. needs: how many
+    times nearer the 2D must be.
+    """
 
     name: str
     plain: float
@@ -30,6 +38,8 @@ class Guess:
     how: str
     meaning: str
     lag: int = 0
+    likely: bool = True
+    needs: float = BETTER
 
     @property
     def gain(self) -> float:
@@ -37,11 +47,15 @@ class Guess:
         return self.plain / max(self.error, 1e-6)
 
 
-def best(guesses: Iterable[Guess]) -> Guess | None:
-    """The one that brings 2D nearest to the 3D, if it is three times nearer than it was."""
+def best(guesses: Iterable[Guess], wide: float = 1.0) -> Guess | None:
+    """The one that brings 2D nearest to the 3D: three times nearer, and as near as detectors are.
+
+    wide: of the images, over 1000 px.
+    """
     found = None
     for guess in guesses:
-        if guess.gain > BETTER and (found is None or guess.error * CLEARLY < found.error):
+        good = guess.gain > guess.needs and guess.error < SOUND * wide
+        if good and (found is None or guess.error * CLEARLY < found.error):
             found = guess
     return found
 
@@ -59,7 +73,9 @@ def swapped(pair: Pair) -> Iterator[Guess]:
 
 def lags(pair: Pair) -> Iterator[Guess]:
     """2D that runs some frames behind the 3D, or ahead of it; the nearest one."""
-    before, after = np.median(pair.away(pair.seen), axis=1), delayed(pair)  # (m,), (m, lags)
+    joints = quick(pair)
+    before = np.median(pair.away(pair.seen)[:, joints], axis=1)  # (m,)
+    after = delayed(pair, joints)  # (m, lags)
     counts = np.isfinite(after).sum(axis=0)
     errors = [median(after[:, i]) if count >= FEWEST else np.inf for i, count in enumerate(counts)]
     at = int(np.argmin(errors))
@@ -80,8 +96,14 @@ def lags(pair: Pair) -> Iterator[Guess]:
     )
 
 
-def delayed(pair: Pair) -> np.ndarray:
-    """(m, lags) px: how far 2D of other frames is from the 3D, a median of the joints."""
+def quick(pair: Pair) -> list[int]:
+    """The joints that move most: of people who stand and wave, the wrists tell times apart."""
+    places = pair.seen if pair.exact is None else pair.exact
+    return np.argsort(places.std(axis=0).sum(axis=-1))[-QUICK:].tolist()
+
+
+def delayed(pair: Pair, joints: list[int]) -> np.ndarray:
+    """(m, lags) px: how far 2D of other frames is from the 3D, a median of some joints."""
     frames = pair.frames[:, None] + np.array(LAGS)  # (m, lags)
     there = (frames >= 0) & (frames < len(pair.look.flat))
     if pair.exact is None:
@@ -89,37 +111,35 @@ def delayed(pair: Pair) -> np.ndarray:
         for i, inside in enumerate(there.T):
             if rows := [*np.flatnonzero(inside)]:
                 away = pair.away(pair.look.flat[frames[rows, i]], np.array(rows))
-                found[rows, i] = np.median(away, axis=1)
+                found[rows, i] = np.median(away[:, joints], axis=1)
         return found
-    seen = pair.look.flat[np.where(there, frames, 0)]  # (m, lags, 17, 2)
-    x, y = np.moveaxis(seen - pair.exact[:, None], -1, 0)
+    seen = pair.look.flat[np.where(there, frames, 0)][:, :, joints]  # (m, lags, QUICK, 2)
+    x, y = np.moveaxis(seen - pair.exact[:, None, joints], -1, 0)
     return np.where(there, np.sqrt(np.median(x * x + y * y, axis=-1)), np.inf)
 
 
 def steps(pair: Pair) -> Iterator[Guess]:
     """3D that has every second, third ... frame of the 2D, or the other way round."""
-    look, total = pair.look, len(pair.look.flat)
+    look, (frames, total) = pair.look, (len(pair.look.shot.poses3d), len(pair.look.flat))
+    joints = quick(pair)
     for step in STEPS:
         ordinal = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
-        rows = np.flatnonzero(pair.frames * step < total)
-        if len(rows) >= FEWEST:
-            yield Guess(
-                "rate",
-                median(pair.away(pair.seen[rows], rows)),
-                median(pair.away(look.flat[pair.frames[rows] * step], rows)),
-                f"against every {ordinal} frame of the 2D",
-                f"the 3D has every {ordinal} frame of the 2D: bring both to one rate",
-            )
-        whole = np.flatnonzero(look.frames % step == 0)
-        if len(whole) >= FEWEST:
-            other = Pair.of(look, whole)
-            yield Guess(
-                "rate",
-                median(other.away(other.seen)),
-                median(other.away(look.flat[other.frames // step])),
-                f"against every {ordinal} frame of the 3D",
-                f"the 2D has every {ordinal} frame of the 3D: bring both to one rate",
-            )
+        whole = Pair.of(look, np.flatnonzero(look.frames % step == 0))
+        for one, at, (few, many), ratio in (
+            (pair, pair.frames * step, ("3D", "2D"), total / frames),
+            (whole, whole.frames // step, ("2D", "3D"), frames / total),
+        ):
+            rows = np.flatnonzero(at < total)
+            if len(rows) >= FEWEST:
+                yield Guess(
+                    "rate",
+                    median(one.away(one.seen[rows], rows)[:, joints]),
+                    median(one.away(look.flat[at[rows]], rows)[:, joints]),
+                    f"against every {ordinal} frame of the {many}",
+                    f"the {few} has every {ordinal} frame of the {many}: bring both to one rate",
+                    likely=abs(ratio / step - 1) < LIKE,
+                    needs=AGREED if abs(ratio / step - 1) < LIKE else BETTER,
+                )
 
 
 def ordered(pair: Pair) -> Iterator[Guess]:

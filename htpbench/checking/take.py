@@ -20,7 +20,6 @@ from htpbench.motion.filmed import Shot
 GOOD = 8.0  # px of a 1000 px wide image: what is nearer needs few guesses
 BAD = 30.0  # more is no detector's error
 EXACT = 0.5  # px: nothing can be wrong
-AGREED = 1.5  # times nearer all cameras must be at one lag, where no other proof is
 PART = 0.1  # of the frames may have their sides exchanged without a word
 DAMAGED = {("S9", name) for name in ("Greeting", "SittingDown 1", "Waiting 1")}  # Human3.6M
 
@@ -77,6 +76,8 @@ def judge(shots: Sequence[Shot], source: str, most: int = MOST) -> Judged:
         )
     if not judged.has("cameras", "sides of 2D", "order of 2D"):
         judged.findings += filter(None, map(person.jumps, shots))
+    if judged.has("person"):
+        judged.drop("agreement", "place of 2D")
     if (hint := rate(shots[0])) is not None and not judged.has("rate", "order of 3D"):
         judged.findings.append(hint)
     return judged
@@ -95,6 +96,7 @@ def solid(looks: list[Look], judged: Judged) -> tuple[list[Look], bool]:
                 one = one.moved(points)
                 found += [finding] if finding else []
             wrong = bool(found)
+            rooted &= not any(one.name == "unit" and body.UNKNOWN in one.meaning for one in found)
         if not shared:
             judged.findings += found
             if finding := body.relative(one):
@@ -118,12 +120,12 @@ def compare(looks: list[Look], judged: Judged, source: str) -> None:
     """2D against 3D: plainly, then by what may be wrong of all shots, then of each."""
     away = [plain(one) for one in looks]
     judged.away = median(np.array([median(one) for one in away]))
+    unread = judged.has("order of 3D") and body.uneven(looks[0].points) > body.EVEN
     bad = [median(one) > GOOD * look.wide for one, look in zip(away, looks, strict=True)]
-    found: list[Finding] = []
-    if any(bad):
-        found = whole(looks)
-    if not found:
-        found = single(looks, away, judged)
+    if any(bad) and (unread or judged.has("bones")):
+        return  # which joint is which is not known
+    found = whole(looks) if any(bad) else []
+    found = found or single(looks, away, judged)
     if found or not any(bad):  # people may walk out of the image
         judged.drop("image")
     judged.findings += found
@@ -149,22 +151,28 @@ def single(looks: list[Look], away: list[np.ndarray], judged: Judged) -> list[Fi
         if median(off) <= EXACT:
             continue
         pair = Pair.of(look)
-        lagging = [*guesses.lags(pair)]
-        small += lagging
-        tried = [*guesses.swapped(pair), *lagging, *guesses.steps(pair)]
-        if median(off) > GOOD * look.wide and guesses.best(tried) is None:
-            tried += [*guesses.ordered(pair), *guesses.placed(pair)]
-        if (guess := guesses.best(tried)) is not None:
+        tried = [*guesses.swapped(pair), *guesses.steps(pair), *guesses.lags(pair)]
+        small += [one for one in tried if one.lag]
+        likely = [one for one in tried if one.likely]
+        guess = guesses.best(likely, look.wide)
+        if guess is None and median(off) > GOOD * look.wide:
+            likely += [*guesses.ordered(pair), *guesses.placed(pair)]
+            guess = guesses.best(likely, look.wide)
+        parts = [] if guess else [person.elsewhere(look, off), partly(look, off)]
+        parts = [one for one in parts if one]
+        guess = guess or (None if parts else guesses.best(tried, look.wide))
+        if guess is not None:
             explain(guess, look, judged)
             found.append(said(guess, look))
+        elif parts:
+            found += parts
         elif median(off) > BAD * look.wide:
             found.append(unexplained(look, median(off)))
-        else:
-            parts = person.elsewhere(look, off), partly(look, off)
-            found += [one for one in parts if one is not None]
-    if not found and len(small) == len(looks) >= 3 and len({one.lag for one in small}) == 1:
-        least = min(small, key=lambda one: one.gain)
-        if least.gain > AGREED:
+    if any(one.name == "rate" for one in found):
+        return [one for one in found if one.name != "lag"]
+    if not found and len(small) == len(looks) >= 3 and np.ptp([one.lag for one in small]) <= 1:
+        if min(one.gain for one in small) > guesses.AGREED:
+            explain(small[0], looks[0], judged)
             found.append(said(small[0], looks[0]))
     return found
 

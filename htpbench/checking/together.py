@@ -8,7 +8,7 @@ from itertools import permutations, product
 import numpy as np
 
 from htpbench.checking.agreement import Pair, fitted
-from htpbench.checking.guesses import BETTER
+from htpbench.checking.guesses import BETTER, SOUND
 from htpbench.checking.look import Look, median
 from htpbench.checking.verdict import Finding
 
@@ -42,7 +42,9 @@ def permuted(looks: Sequence[Look]) -> tuple[Finding, list[int]] | None:
                 error[i, j] = median(pair.away(seen, rows))
     order = assigned(error)
     moved = [i for i, j in enumerate(order) if i != j]
-    if not moved or any(error[i, order[i]] * BETTER > error[i, i] for i in moved):
+    if not moved or any(
+        error[i, order[i]] > min(error[i, i] / BETTER, SOUND * looks[i].wide) for i in moved
+    ):
         return None
     count = np.arange(len(looks))
     now, then = median(error[count, count]), median(error[count, order])
@@ -107,9 +109,9 @@ def axes(looks: Sequence[Look]) -> tuple[Finding, Turn] | None:
     for other in TURNS[1:]:
         if (one := error(other)) * 1.2 < then:
             turn, then = other, one
-    if then * BETTER > now:
-        return None
     look = looks[0]
+    if then * BETTER > now or then > SOUND * look.wide:
+        return None
     finding = Finding(
         "axes",
         f"the 2D is {now:.3g} px from the 3D and {then:.2g} px once {spelt(turn)} of it are taken "
