@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,26 +39,35 @@ class Pair:
         """(m, 17, 2) px: their 2D."""
         return self.look.flat[self.frames]
 
-    def away(self, seen: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(k, 17) px from 2D (k, 17, 2) to the 3D of the frames in some rows."""
+    def away(
+        self,
+        seen: np.ndarray,
+        rows: np.ndarray | slice = slice(None),
+        joints: Sequence[int] | slice = slice(None),
+    ) -> np.ndarray:
+        """(k, j) px from 2D (k, 17, 2) to the 3D of the frames in some rows, of some joints."""
+        seen = seen[:, joints]  # (k, j, 2)
         if self.exact is not None:
-            exact = self.exact[rows]
+            exact = self.exact[rows][:, joints]
         else:
-            exact = fitted(self.look.points[self.chosen][rows], seen)
+            exact = fitted(rays(self.look.points[self.chosen][rows][:, joints]), seen)
         return np.linalg.norm(seen - exact, axis=-1)
 
 
-def fitted(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(k, 17, 2) px: 3D in camera axes by the focal lengths and centres that fit 2D best."""
+def rays(points: np.ndarray) -> np.ndarray:
+    """(k, j, 2): where 3D in camera axes lies at a depth of 1; nobody is behind the camera."""
     depth = points[..., 2:]
-    rays = points[..., :2] / np.where(np.abs(depth) < 1.0, 1.0, depth)  # (k, 17, 2)
+    return points[..., :2] / np.where(np.abs(depth) < 1.0, 1.0, depth) * (np.median(depth) > 0)
+
+
+def fitted(flat: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(k, j, 2) px: rays by the focal lengths and centres that fit 2D best; none turns images."""
     whole = np.isfinite(seen)
-    mean, middle = rays.mean(axis=(0, 1)), np.nanmean(np.where(whole, seen, 0), axis=(0, 1))
-    from_mean = rays - mean
+    middle = np.nanmean(seen, axis=(0, 1)) if not whole.all() else seen.mean(axis=(0, 1))
+    from_mean = flat - flat.mean(axis=(0, 1))
     focal = (from_mean * np.where(whole, seen - middle, 0)).sum(axis=(0, 1))
     focal /= np.maximum((from_mean**2).sum(axis=(0, 1)), 1e-12)
-    ahead = np.median(depth) > 0  # nobody is seen from behind the camera, and no lens turns images
-    return np.maximum(focal, 0.0) * from_mean * ahead + middle
+    return np.maximum(focal, 0.0) * from_mean + middle
 
 
 def plain(look: Look) -> np.ndarray:

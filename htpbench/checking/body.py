@@ -6,7 +6,6 @@ fault is one line.
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from htpbench.checking.look import Look

@@ -48,24 +48,28 @@ class Guess:
 
 
 def best(guesses: Iterable[Guess], wide: float = 1.0) -> Guess | None:
-    """The one that brings 2D nearest to the 3D: three times nearer, and as near as detectors are.
+    """The one that brings 2D nearest to the 3D; a later one must do so clearly.
 
     wide: of the images, over 1000 px.
     """
     found = None
     for guess in guesses:
-        good = guess.gain > guess.needs and guess.error < SOUND * wide
-        if good and (found is None or guess.error * CLEARLY < found.error):
+        if fits(guess, wide) and (found is None or guess.error * CLEARLY < found.error):
             found = guess
     return found
+
+
+def fits(guess: Guess, wide: float) -> bool:
+    """Whether it brings 2D three times nearer, and as near as detectors are."""
+    return guess.gain > guess.needs and guess.error < SOUND * wide
 
 
 def swapped(pair: Pair) -> Iterator[Guess]:
     """Left taken for right."""
     yield Guess(
         "sides of 2D",
-        median(pair.away(pair.seen)[:, LIMBS]),
-        median(pair.away(pair.seen[:, MIRROR])[:, LIMBS]),
+        median(pair.away(pair.seen, joints=LIMBS)),
+        median(pair.away(pair.seen[:, MIRROR], joints=LIMBS)),
         "with left and right exchanged",
         "left and right of the 2D are swapped: exchange the joints of the two sides",
     )
@@ -74,7 +78,7 @@ def swapped(pair: Pair) -> Iterator[Guess]:
 def lags(pair: Pair) -> Iterator[Guess]:
     """2D that runs some frames behind the 3D, or ahead of it; the nearest one."""
     joints = quick(pair)
-    before = np.median(pair.away(pair.seen)[:, joints], axis=1)  # (m,)
+    before = np.median(pair.away(pair.seen, joints=joints), axis=1)  # (m,)
     after = delayed(pair, joints)  # (m, lags)
     counts = np.isfinite(after).sum(axis=0)
     errors = [median(after[:, i]) if count >= FEWEST else np.inf for i, count in enumerate(counts)]
@@ -110,8 +114,8 @@ def delayed(pair: Pair, joints: list[int]) -> np.ndarray:
         found = np.full(frames.shape, np.inf)
         for i, inside in enumerate(there.T):
             if rows := [*np.flatnonzero(inside)]:
-                away = pair.away(pair.look.flat[frames[rows, i]], np.array(rows))
-                found[rows, i] = np.median(away[:, joints], axis=1)
+                away = pair.away(pair.look.flat[frames[rows, i]], np.array(rows), joints)
+                found[rows, i] = np.median(away, axis=1)
         return found
     seen = pair.look.flat[np.where(there, frames, 0)][:, :, joints]  # (m, lags, QUICK, 2)
     x, y = np.moveaxis(seen - pair.exact[:, None, joints], -1, 0)
@@ -133,8 +137,8 @@ def steps(pair: Pair) -> Iterator[Guess]:
             if len(rows) >= FEWEST:
                 yield Guess(
                     "rate",
-                    median(one.away(one.seen[rows], rows)[:, joints]),
-                    median(one.away(look.flat[at[rows]], rows)[:, joints]),
+                    median(one.away(one.seen[rows], rows, joints)),
+                    median(one.away(look.flat[at[rows]], rows, joints)),
                     f"against every {ordinal} frame of the {many}",
                     f"the {few} has every {ordinal} frame of the {many}: bring both to one rate",
                     likely=abs(ratio / step - 1) < LIKE,
@@ -144,10 +148,10 @@ def steps(pair: Pair) -> Iterator[Guess]:
 
 def ordered(pair: Pair) -> Iterator[Guess]:
     """2D in another known order of joints; else in whichever fits."""
-    before = median(pair.away(pair.seen)[:, LIMBS])
+    before = median(pair.away(pair.seen, joints=LIMBS))
     found = []
     for order in ORDERS:
-        after = median(pair.away(order.of(pair.seen))[:, LIMBS])
+        after = median(pair.away(order.of(pair.seen), joints=LIMBS))
         found.append(
             Guess(
                 "order of 2D",
@@ -171,8 +175,8 @@ def ordered(pair: Pair) -> Iterator[Guess]:
     spelt = ", ".join(f"{JOINTS[joint]} is row {order[joint]}" for joint in moved[:4])
     yield Guess(
         "order of 2D",
-        median(pair.away(pair.seen)[:, moved]),
-        median(pair.away(pair.seen[:, order])[:, moved]),
+        median(pair.away(pair.seen, joints=moved)),
+        median(pair.away(pair.seen[:, order], joints=moved)),
         f"with {len(moved)} joints in another order",
         f"joints are not in Human3.6M's order ({spelt}{', ...' if len(moved) > 4 else ''}): "
         "reorder them",

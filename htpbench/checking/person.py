@@ -10,6 +10,7 @@ from htpbench.motion.filmed import Shot
 
 JUMP = 0.5  # of the height of the body from one frame to the next
 ELSEWHERE = 0.02  # of the frames may be as far from the 3D without a word
+NEAR = 15.0  # px of a 1000 px wide image: most frames are of the right one
 ADVICE = "it is of another person there: follow one, or cut the clip"
 
 
@@ -51,7 +52,11 @@ def elsewhere(look: Look, away: np.ndarray) -> Finding | None:
     tall = np.ptp(look.seen, axis=1).max(axis=1)
     off = np.median(away, axis=1)  # (n,)
     wrong = np.flatnonzero(off > JUMP * np.median(tall))
-    if len(wrong) < max(2, ELSEWHERE * len(off)) or len(wrong) > len(off) / 2:
+    if (
+        np.median(off) > NEAR * look.wide
+        or len(wrong) < max(2, ELSEWHERE * len(off))
+        or len(wrong) > len(off) / 2
+    ):
         return None
     return Finding(
         "person",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -124,7 +125,7 @@ def compare(looks: list[Look], judged: Judged, source: str) -> None:
     bad = [median(one) > GOOD * look.wide for one, look in zip(away, looks, strict=True)]
     if any(bad) and (unread or judged.has("bones")):
         return  # which joint is which is not known
-    found = whole(looks) if any(bad) else []
+    found = whole(looks, any(bad))
     found = found or single(looks, away, judged)
     if found or not any(bad):  # people may walk out of the image
         judged.drop("image")
@@ -135,32 +136,29 @@ def compare(looks: list[Look], judged: Judged, source: str) -> None:
     judged.findings += truth(looks)
 
 
-def whole(looks: list[Look]) -> list[Finding]:
+def whole(looks: list[Look], bad: bool) -> list[Finding]:
     """What is wrong with a take as a whole: its axes, or which camera is which."""
-    if turned := together.axes(looks):
-        return [turned[0]]
-    if permuted := together.permuted(looks):
-        return [permuted[0]]
-    return [one for one in map(together.stance, looks[:1]) if one and looks[0].shot.camera is None]
+    found = [together.axes(looks)] if bad or looks[0].shot.image is not None else []
+    found += [together.permuted(looks)] if bad else []
+    held = sorted((one for one in found if one is not None), key=lambda one: one[1])
+    return [finding for finding, _ in held[:1]]
 
 
 def single(looks: list[Look], away: list[np.ndarray], judged: Judged) -> list[Finding]:
     """What is wrong with each shot; what all shots say of a small lag."""
-    found, small = [], []
-    for look, off in zip(looks, away, strict=True):
-        if median(off) <= EXACT:
-            continue
-        pair = Pair.of(look)
-        tried = [*guesses.swapped(pair), *guesses.steps(pair), *guesses.lags(pair)]
-        small += [one for one in tried if one.lag]
-        likely = [one for one in tried if one.likely]
-        guess = guesses.best(likely, look.wide)
-        if guess is None and median(off) > GOOD * look.wide:
-            likely += [*guesses.ordered(pair), *guesses.placed(pair)]
-            guess = guesses.best(likely, look.wide)
+    tried = [tries(look, median(off)) for look, off in zip(looks, away, strict=True)]
+    likely = [
+        [one for one in some if one.likely and guesses.fits(one, look.wide)]
+        for some, look in zip(tried, looks, strict=True)
+    ]
+    count = Counter(one.name for some in likely for one in some)
+    found = []
+    for look, off, some, good in zip(looks, away, tried, likely, strict=True):
+        most = max((count[one.name] for one in good), default=0)  # what explains others too
+        guess = guesses.best((one for one in good if count[one.name] == most), look.wide)
         parts = [] if guess else [person.elsewhere(look, off), partly(look, off)]
         parts = [one for one in parts if one]
-        guess = guess or (None if parts else guesses.best(tried, look.wide))
+        guess = guess or (None if parts else guesses.best(some, look.wide))
         if guess is not None:
             explain(guess, look, judged)
             found.append(said(guess, look))
@@ -168,13 +166,25 @@ def single(looks: list[Look], away: list[np.ndarray], judged: Judged) -> list[Fi
             found += parts
         elif median(off) > BAD * look.wide:
             found.append(unexplained(look, median(off)))
-    if any(one.name == "rate" for one in found):
-        return [one for one in found if one.name != "lag"]
+    small = [one for some in tried for one in some if one.lag]
     if not found and len(small) == len(looks) >= 3 and np.ptp([one.lag for one in small]) <= 1:
         if min(one.gain for one in small) > guesses.AGREED:
             explain(small[0], looks[0], judged)
             found.append(said(small[0], looks[0]))
+    if any(one.name == "rate" for one in found):
+        return [one for one in found if one.name != "lag"]
     return found
+
+
+def tries(look: Look, off: float) -> list[guesses.Guess]:
+    """All guesses at a shot that is so many px off; the costly ones where it is far off."""
+    if off <= EXACT:
+        return []
+    pair = Pair.of(look)
+    tried = [*guesses.swapped(pair), *guesses.steps(pair), *guesses.lags(pair)]
+    if off > GOOD * look.wide:
+        tried += [*guesses.ordered(pair), *guesses.placed(pair)]
+    return tried
 
 
 def explain(guess: guesses.Guess, look: Look, judged: Judged) -> None:

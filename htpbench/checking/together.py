@@ -7,10 +7,12 @@ from itertools import permutations, product
 
 import numpy as np
 
-from htpbench.checking.agreement import Pair, fitted
+from htpbench.checking.agreement import Pair, fitted, rays
+from htpbench.checking.body import is_mirrored
 from htpbench.checking.guesses import BETTER, SOUND
 from htpbench.checking.look import Look, median
 from htpbench.checking.verdict import Finding
+from htpbench.motion.skeleton import MIRROR
 
 AXES = "xyz"
 Turn = tuple[tuple[int, ...], tuple[int, ...]]  # where new axes come from, and their signs
@@ -25,11 +27,12 @@ TURNS: list[Turn] = sorted(
 SOME = 12  # frames on which axes are tried
 MOST_CAMERAS = 8  # whose orders are all tried: of more, pairs are
 UPRIGHT = 0.8  # of the way from ankles to head that is along one axis
+DRAWN = 40.0  # px of a 1000 px wide image that a picture may be off, by its rough scale
 ALONG = 0.5  # cosine of that way in 3D to the one in the image
 
 
-def permuted(looks: Sequence[Look]) -> tuple[Finding, list[int]] | None:
-    """2D that belongs to other cameras of the take: the finding, and whose each shot's is."""
+def permuted(looks: Sequence[Look]) -> tuple[Finding, float] | None:
+    """2D that belongs to other cameras of the take: the finding, and the px that remain at most."""
     if len(looks) < 2:
         return None
     pairs = [Pair.of(look) for look in looks]
@@ -58,7 +61,7 @@ def permuted(looks: Sequence[Look]) -> tuple[Finding, list[int]] | None:
         "the cameras are in another order: the 2D is that of cameras "
         f"{', '.join(str(j) for j in order)}: put it in the order of the layout",
     )
-    return finding, order
+    return finding, float(error[count, order].max())
 
 
 def assigned(error: np.ndarray) -> list[int]:
@@ -79,47 +82,63 @@ def turned(points: np.ndarray, turn: Turn) -> np.ndarray:
 
 def spelt(turn: Turn) -> str:
     """Such as "(x, -z, y)"."""
-    return f"({', '.join(('-' if sign < 0 else '') + AXES[axis] for axis, sign in zip(*turn, strict=True))})"
+    signed = (("-" if sign < 0 else "") + AXES[axis] for axis, sign in zip(*turn, strict=True))
+    return f"({', '.join(signed)})"
 
 
-def axes(looks: Sequence[Look]) -> tuple[Finding, Turn] | None:
-    """3D whose axes are others, by the cameras: the finding, and the turn that mends it."""
-    held = []
-    for look in looks:
-        pair = Pair.of(look, most=SOME)
-        points = look.points[pair.chosen]
-        if look.shot.camera is None and look.shot.image is not None:
-            return None
-        held.append((look, points, pair.seen))
+def axes(looks: Sequence[Look]) -> tuple[Finding, float] | None:
+    """3D whose axes are others, by the cameras: the finding, and the px that remain at most."""
+    look = looks[0]
+    if look.shot.camera is None and look.shot.image is None:
+        upright = way(look) @ look.up > ALONG
+        if upright and not is_mirrored(look.points):
+            return None  # the 3D is as it should be: it is the 2D that was turned
+    held = [held_against(one) for one in looks]
 
     def error(turn: Turn) -> float:
-        found = []
-        for look, points, seen in held:
-            other = turned(points, turn)
-            exact = (
-                fitted(other, seen)
-                if look.shot.camera is None
-                else look.shot.camera.project(look.shot.camera.view(other))
-            )
-            found.append(median(np.linalg.norm(seen - exact, axis=-1)))
-        return float(np.max(found))
+        return max(apart(pair, turned(points, turn), seen) for pair, points, seen in held)
 
     now = error(TURNS[0])
     turn, then = TURNS[0], now
     for other in TURNS[1:]:
         if (one := error(other)) * 1.2 < then:
             turn, then = other, one
-    look = looks[0]
-    if then * BETTER > now or then > SOUND * look.wide:
+    if then * BETTER > now or then > (SOUND if look.shot.image is None else DRAWN) * look.wide:
+        return None
+    # a body has nearly the symmetry of its sides
+    if max(apart(pair, points, seen[:, MIRROR]) for pair, points, seen in held) < then:
         return None
     finding = Finding(
         "axes",
         f"the 2D is {now:.3g} px from the 3D and {then:.2g} px once {spelt(turn)} of it are taken "
         f"for (x, y, z){standing(look)}",
         look.shot.take.name,
-        f"the layout has {'z up' if look.shot.camera else 'x right, y down, z forward'}: turn it so",
+        f"the layout has {'z up' if look.shot.camera else 'y down, z forward'}: turn it so",
     )
-    return finding, turn
+    return finding, then
+
+
+def held_against(look: Look) -> tuple[Pair, np.ndarray, np.ndarray]:
+    """A few frames of a look, their 3D, and the 2D that it is held against."""
+    pair = Pair.of(look, most=SOME)
+    flat = pair.seen if look.shot.image is None or pair.exact is None else pair.exact
+    return pair, look.points[pair.chosen], flat
+
+
+def apart(pair: Pair, points: np.ndarray, seen: np.ndarray) -> float:
+    """The median px between 2D and 3D (m, 17, k) of a pair's frames.
+
+    Where truth is told in px, 3D is a picture of it, in mm by `scale`.
+    """
+    shot = pair.look.shot
+    if shot.camera is not None:
+        exact = shot.camera.project(shot.camera.view(points))
+    elif shot.image is None:
+        exact = fitted(rays(points), seen)
+    else:
+        scale = 1.0 if shot.scale is None else shot.scale[pair.frames][:, None, None]
+        exact = fitted(points[..., :2] / scale, seen)
+    return median(np.linalg.norm(seen - exact, axis=-1))
 
 
 def way(look: Look) -> np.ndarray:
@@ -139,7 +158,8 @@ def standing(look: Look) -> str:
     direction = way(look)
     if direction @ look.up == np.abs(direction).max():
         return ""
-    return f"; from ankles to head it is {np.abs(direction).max():.2f} of the way along {upward(direction)}"
+    share = np.abs(direction).max()
+    return f"; from ankles to head it is {share:.2f} of the way along {upward(direction)}"
 
 
 def stance(look: Look) -> Finding | None:
