@@ -1,7 +1,5 @@
 """Takes of Human3.6M's layout with one fault each, made of one sound take, and what names it."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from htpbench.checking.orders import ORDERS

@@ -34,8 +34,8 @@ def exactness(look: Look, source: str) -> Finding | None:
             "expected the exact projection: it was made by other cameras, or is detected",
         )
     meaning = (
-        f"no detector finds that: the 2D of {source!r} is the projected 3D, and errors will be those"
-        " of ground-truth 2D; name it gt"
+        f"no detector finds that: the 2D of {source!r} is the projected 3D, and errors will be "
+        "those of ground-truth 2D: name it gt"
     )
     if off < EXACT:
         return Finding("exact", f"the 2D is {off:.2g} px from the 3D", str(look.shot), meaning)

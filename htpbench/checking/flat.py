@@ -14,6 +14,7 @@ NORMALISED = 2.0  # 2D in pixels is farther from 0 somewhere
 BEYOND = 0.1  # of the image that joints may lie outside it,
 INSIDE = 0.99  # as most of them do not
 FACE = 0.12  # of the body's height: within it lie the first five points of COCO
+SCREEN, SHARES = "screen units", "shares of the image's width and height"
 
 
 def in_pixels(look: Look, placed: bool) -> tuple[Finding | None, Look]:
@@ -24,12 +25,12 @@ def in_pixels(look: Look, placed: bool) -> tuple[Finding | None, Look]:
         return None, look
     size = np.array(look.shot.size, np.float64)
     ways = {
-        "screen units": pixels(look.flat, look.shot.size),
-        "shares of the image's width and height": look.flat * size,
+        SCREEN: pixels(look.flat, look.shot.size),
+        SHARES: look.flat * size,
         "units of half the width and half the height": (look.flat + 1) / 2 * size,
     }
     low = float(np.nanmin(flat))
-    name = list(ways)[1] if low >= 0 and far <= 1 else list(ways)[0]
+    name = SHARES if low >= 0 and far <= 1 else SCREEN
     if placed:
         errors = {one: error(look.shown(way)) for one, way in ways.items()}
         nearest = min(errors, key=lambda one: errors[one])

@@ -1,4 +1,4 @@
-"""Holes: what is no number, frames that stand still to the last digit, joints that were not seen."""
+"""Holes: what is no number, frames that stand still to the last digit, joints not seen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMED = 0.01  # more is worth a word
 def holes(shot: Shot) -> Iterator[Finding]:
     """What a shot lacks in 2D and in 3D."""
     for name, poses in (("3D", shot.poses3d), ("2D", shot.poses2d[: len(shot.poses3d)])):
-        finite = np.isfinite(poses).all(axis=2)  # (N, J)
+        finite = np.asarray(np.isfinite(poses).all(axis=2))  # (N, J)
         if shot.valid is not None:
             finite[~shot.valid[: len(finite)]] = True
         if not finite.all():
@@ -48,7 +48,8 @@ def missing(shot: Shot, name: str, finite: np.ndarray) -> Finding:
 def still(shot: Shot, name: str, poses: np.ndarray) -> Iterator[Finding]:
     """Runs of equal frames of 2D or of 3D."""
     if poses.shape[2] > 2 and name == "2D":  # a detector that says so may hold the last pose
-        poses = np.where((poses[..., 2] <= 0).all(axis=1)[:, None, None], np.nan, poses)
+        nobody = np.asarray((poses[..., 2] <= 0).all(axis=1))  # (N,)
+        poses = np.where(nobody[:, None, None], np.nan, poses)
     first, length = longest(poses)
     there = shot.poses3d[first : first + length]
     if length < (STILL if name == "3D" else HELD):

@@ -61,7 +61,7 @@ def verdicts(data: Filmed, source: str | None = None, most: int = MOST) -> list[
         numbers[split] = Numbers()
         for shots in takes(data.shots(split, source)):
             take = shots[0].take
-            found = judge(shots, source, most)
+            found = judge(shots, source, most, split in data.measured)
             collected.add(found.findings)
             held = numbers[split]
             held.clips += 1

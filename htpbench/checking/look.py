@@ -61,7 +61,7 @@ def usable(shot: Shot) -> bool:
     return shot.poses2d.ndim == 3 and shot.poses2d.shape[1] == len(JOINTS)
 
 
-def look(shot: Shot, most: int = MOST) -> Look | None:
+def looked(shot: Shot, most: int = MOST) -> Look | None:
     """Up to `most` frames of a shot; None where no frame has all its numbers."""
     count = min(len(shot.poses3d), len(shot.poses2d))
     whole = np.isfinite(shot.poses3d[:count]).all(axis=(1, 2))  # (count,)

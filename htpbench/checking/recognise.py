@@ -58,6 +58,9 @@ def of_folder(folder: Path) -> tuple[str, Path]:
         return "h36m", folder
     if any("3dhp" in name and name.endswith(".npz") for name in names):
         return "3dhp", folder
+    whole = sorted(path for path in folder.iterdir() if path.name.lower().endswith(".pkl"))
+    if len(whole) == 1:  # beside slices of it
+        return "motionbert", whole[0]
     below = [folder, *islice(within(folder), LOOKED_AT)]
     if any(path.name == POSES for path in below):
         return "h36m_raw", folder

@@ -54,8 +54,8 @@ def permuted(looks: Sequence[Look]) -> tuple[Finding, float] | None:
     first = min(moved, key=lambda i: error[i, order[i]] / error[i, i])
     finding = Finding(
         "cameras",
-        f"the 2D of camera {looks[first].shot.lens} is {error[first, first]:.3g} px from its 3D and "
-        f"{error[first, order[first]]:.2g} px from that of camera {looks[order[first]].shot.lens}; "
+        f"the 2D of camera {looks[first].shot.lens} is {error[first, first]:.3g} px from its 3D "
+        f"and {error[first, order[first]]:.2g} px from that of {looks[order[first]].shot.lens}; "
         f"of all cameras {now:.3g} and {then:.2g} px",
         looks[0].shot.take.name,
         "the cameras are in another order: the 2D is that of cameras "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,27 @@ class Verdict:
     name: str
     doubtful: bool
     text: str
+
+
+@dataclass
+class Judged:
+    """What was found of one take, and its numbers."""
+
+    findings: list[Finding] = field(default_factory=list)
+    thigh: float = math.nan  # mm
+    away: float = math.nan  # px, a median
+
+    def note(self, *findings: Finding | None) -> None:
+        """Hold what was found."""
+        self.findings += [one for one in findings if one is not None]
+
+    def has(self, *names: str) -> bool:
+        """Whether there is a doubt of one of some names."""
+        return any(one.name in names and one.doubtful for one in self.findings)
+
+    def drop(self, *names: str) -> None:
+        """Forget what another finding explains."""
+        self.findings = [one for one in self.findings if one.name not in names]
 
 
 class Collected:
