@@ -69,8 +69,8 @@ def relative(look: Look) -> Finding | None:
         "root",
         f"joint 0 is never more than {far:.3f} mm from the origin",
         look.shot.take.name,
-        "the 3D is relative to the pelvis: where the person stands is lost, and no camera shows it: "
-        "take 3D with the path of the root",
+        "the 3D is relative to the pelvis: where the person stands is lost, and no camera shows "
+        "it: take 3D with the path of the root",
     )
 
 

@@ -17,7 +17,8 @@ from htpbench.motion.filmed import Shot
 def judge(shots: Sequence[Shot], source: str, most: int = MOST, measured: bool = True) -> Judged:
     """A take by its shots, whose 2D is of a source; numbers are of up to `most` frames a shot.
 
-    measured: whether it is in px and mm; else holes and knees are looked at alone.
+    measured: whether the 3D is in mm; where its place in px is not told either, holes and knees
+    are looked at alone.
     """
     judged = Judged()
     judged.findings += [one for shot in shots for one in holes(shot)]
@@ -36,11 +37,11 @@ def judge(shots: Sequence[Shot], source: str, most: int = MOST, measured: bool =
     looks = [one for shot in shots if (one := looked(shot, most)) is not None]
     if not looks:
         return judged
-    if not measured:
+    if not measured and looks[0].shot.image is None:
         if body.is_mirrored(looks[0].points):
             judged.note(body.sides(looks[0]))
         return judged
-    looks, stands = solid(looks, judged)
+    looks, stands = solid(looks, judged, measured)
     looks = in_pixels(looks, judged, stands)
     if stands:
         compare(looks, judged, source)
@@ -62,15 +63,16 @@ def judge(shots: Sequence[Shot], source: str, most: int = MOST, measured: bool =
     return judged
 
 
-def solid(looks: list[Look], judged: Judged) -> tuple[list[Look], bool]:
+def solid(looks: list[Look], judged: Judged, measured: bool) -> tuple[list[Look], bool]:
     """The 3D put right shot by shot, and whether it is in a place that cameras see."""
+    checks = (body.order, body.unit) if measured else (body.order,)
     mended, rooted, wrong = [], True, True
-    judged.thigh = body.thigh(looks[0].points)
+    judged.thigh = body.thigh(looks[0].points) if measured else np.nan
     for number, one in enumerate(looks):
         shared = number > 0 and one.shot.camera is not None  # one body in the world
         found = []
         if wrong or not shared:
-            for check in (body.order, body.unit):
+            for check in checks:
                 finding, points = check(one)
                 one = one.moved(points)
                 found += [finding] if finding else []
