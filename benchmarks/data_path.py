@@ -15,12 +15,13 @@ import torch
 from htpbench.datasets import open_data
 from htpbench.measuring.prediction import BATCH
 from htpbench.motion.filming import make_views
-from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.motion.protocols import cut
+from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
+from htpbench.training.sampler import Sampler
 from htpbench.training.train import OPTIMISERS, advance
-from htpbench.training.trainee import Sampler, Trainee
+from htpbench.training.trainee import Trainee
 
 ROUNDS = 7
 BATCHES = 40  # a round
@@ -94,7 +95,7 @@ def training_step(data):
     recipe = Recipe.of("mixste.tiny-81", (data,), batch=8, steps=STEPS)
     trainee = Trainee(parse(recipe.combination), any_schedule=False)
     optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters())
-    sampler = Sampler(recipe, 81)
+    sampler = Sampler(recipe, parse(recipe.combination))
     inner, spent = sampler.batch, []
 
     def timed(*arguments):
@@ -119,11 +120,12 @@ def training_step(data):
 def cutting(data, views, frames, size):
     """Print how fast windows come for training (2D and 3D, half mirrored) and evaluation (2D)."""
     rng = np.random.default_rng(0)
-    sampler = Sampler(Recipe.of(f"mixste.tiny-{frames}", (data,), batch=size, steps=1), frames)
+    text = f"mixste.tiny-{frames}"
+    sampler = Sampler(Recipe.of(text, (data,), batch=size, steps=1), parse(text))
     loop = Loop(views, frames, max(frames // 4, 1))
     compare(
         f"training, F = {frames}, batch {size}",
-        lambda: count(sampler.batch(rng, 2)[0] for _ in range(BATCHES)),
+        lambda: count(sampler.batch(rng, 0, 2)[0] for _ in range(BATCHES)),
         lambda: count(loop.batch(rng, size)[0] for _ in range(BATCHES)),
     )
     windows, loop = cut(views, frames), Loop(views, frames, frames)

@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 from htpbench.measuring.prediction import BATCH
-from htpbench.motion.views import Views
 from htpbench.motion.protocols import cut
+from htpbench.motion.views import Views
 
 FRAMES, VIDEOS = 543_344, 236
 

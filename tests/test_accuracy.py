@@ -195,8 +195,8 @@ class Halves(torch.nn.Module):
 
 def test_flip_averaging_mirrors_back():
     poses, *_ = lift(Halves(), torch.zeros(2, 9, 17, 2), augment=True)
-    assert torch.allclose(poses[..., 1, 0], torch.tensor(500.0))
-    assert torch.allclose(poses[..., 4, 0], torch.tensor(-500.0))
+    assert torch.allclose(poses[..., 1, 0], torch.tensor(0.5))
+    assert torch.allclose(poses[..., 4, 0], torch.tensor(-0.5))
 
 
 @pytest.mark.parametrize("text", ["mixste.tiny-9+tpc:3@1", "mixste.tiny-9+tpc:3@1+tri"])

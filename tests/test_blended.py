@@ -6,8 +6,8 @@ import small
 import torch
 
 from htpbench.measuring.prediction import blend, nearness, predict
-from htpbench.motion.views import Views
 from htpbench.motion.protocols import cut
+from htpbench.motion.views import Views
 from htpbench.network.contracts import Lifted
 
 

@@ -146,12 +146,14 @@ def test_j_agg_finds_the_truth_among_exact_projections():
 def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
     where, network, how = evaluation(), lifter(PRUNED), Sampling(2, 2, "j-agg")
     found = predict(network, where.views, where.windows, sampling=how)
-    assert found.hypotheses.shape == (len(where.rows), 2, 17, 3)
+    assert found.rows.tolist() == where.rows.tolist()
+    assert set(found.ruled) == set(aggregate.RULES)
     monkeypatch.setattr("htpbench.measuring.prediction.BATCH", 1)
     again = predict(network, where.views, where.windows, sampling=replace(how, rows=3))
-    np.testing.assert_allclose(found.hypotheses, again.hypotheses, atol=1e-2)  # mm
+    for rule, errors in found.ruled.items():
+        np.testing.assert_allclose(errors, again.ruled[rule], atol=1e-2)  # mm
     other = predict(network, where.views, where.windows, sampling=replace(how, seed=1))
-    assert np.abs(other.hypotheses - found.hypotheses).max() > 1
+    assert np.abs(other.poses - found.poses).max() > 1
 
 
 def test_a_prediction_costs_as_many_calls():

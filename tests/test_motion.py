@@ -10,9 +10,9 @@ from htpbench.motion.cameras import Camera, rig
 from htpbench.motion.clip import Clip
 from htpbench.motion.dataset import Motion
 from htpbench.motion.filming import make_views
+from htpbench.motion.protocols import cut
 from htpbench.motion.skeleton import JOINTS, LEFT, MIRROR, PARENTS, RIGHT
 from htpbench.motion.views import Views, downsample
-from htpbench.motion.protocols import cut
 
 
 @pytest.fixture(scope="module")

@@ -25,11 +25,13 @@ from htpbench.systems.combination import Combination, Part, parse
 from htpbench.systems.registry import BACKBONES
 from htpbench.training import history, trainee
 from htpbench.training import train as training
+from htpbench.training.held_out import typical
 from htpbench.training.losses import LOSSES
 from htpbench.training.rates import Cosine, PerEpoch
 from htpbench.training.recipes import Recipe
+from htpbench.training.sampler import Sampler
 from htpbench.training.train import train
-from htpbench.training.trainee import Sampler, Trainee
+from htpbench.training.trainee import Trainee
 
 FILES = ("weights.safetensors", "weights.json", "best.safetensors", "best.json")
 
@@ -42,6 +44,10 @@ def data(tmp_path_factory):
 def recipe(data, combination=small.NETWORK, **changes):
     short = {"steps": 6, "batch": 2, "rate_schedule": Cosine(2)}
     return Recipe.of(combination, data, **{**short, **changes})
+
+
+def sampled(asked, combination=small.NETWORK):
+    return Sampler(asked, parse(combination))
 
 
 @pytest.fixture
@@ -209,8 +215,8 @@ def test_without_a_recoverer_the_targets_are_those_of_the_kept_frames(data, tmp_
     pairs, batches = [], []
     draw = Sampler.batch
 
-    def batch(self, rng, channels):
-        batches.append(draw(self, rng, channels))
+    def batch(self, rng, step, channels):
+        batches.append(draw(self, rng, step, channels))
         return batches[-1]
 
     def loss(poses, targets):
@@ -231,8 +237,8 @@ def test_without_a_recoverer_the_targets_are_those_of_the_kept_frames(data, tmp_
 
 
 def test_a_batch_depends_on_seed_and_step_and_half_is_mirrored(data):
-    sampler = Sampler(recipe(data, batch=64), 9)
-    found = [sampler.batch(np.random.default_rng([0, step]), 2) for step in (3, 3, 4)]
+    sampler = sampled(recipe(data, batch=64))
+    found = [sampler.batch(np.random.default_rng([0, step]), step, 2) for step in (3, 3, 4)]
     assert found[0][0].equal(found[1][0]) and found[0][1].equal(found[1][1])
     assert not found[0][0].equal(found[2][0])
     poses2d, poses3d = found[0]
@@ -308,10 +314,10 @@ def test_half_precision_is_of_the_forward_pass_alone(data, tmp_path):
 
 def test_an_epoch_is_the_batches_that_fit_into_the_windows(data, tmp_path):
     asked = recipe(data, steps=None, epochs=2, batch=16)
-    sampler = Sampler(asked, 9)
+    sampler = sampled(asked)
     windows = sum(len(index) for index in sampler.windows)
     assert sampler.epoch == windows // 16 > 1
-    assert Sampler(recipe(data, batch=windows + 1), 9).epoch == 1
+    assert sampled(recipe(data, batch=windows + 1)).epoch == 1
     steps = []
     card = weights.read(train(asked, tmp_path, tick=lambda *told: steps.append(told[:2])))[1]
     assert steps[-1] == (2 * sampler.epoch, 2 * sampler.epoch)
@@ -347,10 +353,10 @@ def test_the_best_is_chosen_on_a_training_subject_that_is_held_out(tmp_path, oft
     arrays["clip_subject"] = np.array(["A", "B", "C", "C"])
     np.savez(tmp_path / "two.npz", **arrays)
     two = (str(tmp_path / "two.npz"),)
-    motion = Sampler(recipe(two), 9).sets[0]
-    chosen = history.typical(motion)
-    assert chosen in "AB" and history.typical(small.motion()) == ""
-    whole, part = Sampler(recipe(two), 9), Sampler(recipe(two, held_out=chosen), 9)
+    motion = sampled(recipe(two)).sets[0]
+    chosen = typical(motion)
+    assert chosen in "AB" and typical(small.motion()) == ""
+    whole, part = sampled(recipe(two)), sampled(recipe(two, held_out=chosen))
     kept = [clip for clip in motion.motion("train") if clip.subject != chosen]
     assert len(part.poses2d[0]) == 2 * 4 * sum(len(clip.positions) for clip in kept)
     assert len(part.poses2d[0]) < len(whole.poses2d[0])
@@ -365,7 +371,7 @@ def test_the_best_is_chosen_on_a_training_subject_that_is_held_out(tmp_path, oft
 
 
 def test_training_at_a_third_of_the_rate_sees_every_third_frame(data, tmp_path):
-    slow = Sampler(recipe(data, every=3), 5)
+    slow = sampled(recipe(data, every=3), "mixste.tiny-5")
     views = make_views(slow.sets[0].motion("train"), "cpn", "all")
     expected = np.concatenate(
         [views.poses2d[a:b:3] for a, b in zip(views.start, views.stop, strict=True)]

@@ -17,8 +17,9 @@ from safetensors.torch import load_file, save_file
 from benchmarks.gpu.common import device, options, say
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
+from htpbench.training.sampler import Sampler
 from htpbench.training.train import OPTIMISERS, advance
-from htpbench.training.trainee import Sampler, Trainee
+from htpbench.training.trainee import Trainee
 
 DECAY = 0.999  # of the moving average, a step
 
@@ -71,7 +72,7 @@ def main():
     average = {key: value.detach().clone() for key, value in trainee.state_dict().items()}
     optimiser = OPTIMISERS["adamw"](trainee.parameters(), weight_decay=0.01, fused=on == "cuda")
     begun = time.monotonic()
-    sampler = Sampler(recipe, combination.frames)
+    sampler = Sampler(recipe, combination)
     say(data_seconds=round(time.monotonic() - begun, 1), epoch=sampler.epoch)
     passing = recipe.rate_schedule
     passing.begun, passing.seconds = time.monotonic(), asked.seconds

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from htpbench.diffusion.sampler import denoises
 from htpbench.measuring.context import Context
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.kept import survivors
@@ -64,7 +65,7 @@ def lift(
     how = context.study.evaluation.flip, context.device
     found = predict(lifter, views, evaluation.windows, *how, sampling=context.sampling, tell=tell)
     stages: Sequence[np.ndarray] = found.kept
-    if found.hypotheses is not None and lifter.schedule:  # of the first call alone
+    if denoises(lifter) and lifter.schedule:  # of the first call alone
         stages = survivors(lifter, evaluation, context.seed)
     told = {
         "combination": str(combination),

@@ -28,6 +28,7 @@ from htpbench.cli.shared import (
     Hypotheses,
     Iterations,
     Pipeline,
+    Protocol,
     Reports,
     RowsFolder,
     Rule,
@@ -95,6 +96,7 @@ def run(
     skip_bad: SkipBad = False,
     skeleton: Skeleton = None,
     pipeline: Pipeline = None,
+    protocol: Protocol = None,
     results: RowsFolder = Path("results"),
     hypotheses: Hypotheses = 5,
     iterations: Iterations = 5,
@@ -125,7 +127,8 @@ def run(
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "rule": rule}
     meters = list(meter or ("cost", "time"))
     timing = clock(batch, threads, graph, [device], processes=processes)
-    study = by_hand(parsed, meters, data, sampling, timing, pipeline=pipeline, weights=weights)
+    how = {"protocol": protocol, "pipeline": pipeline, "weights": weights}
+    study = by_hand(parsed, meters, data, sampling, timing, **how)
     threaded(study)
     context, quiet_s = Context(study, device, natural(seed)), quiet(wait_quiet)
     runner = opened(Runner(context, results, retry=retry, quiet_s=quiet_s), data, weights)
@@ -155,6 +158,7 @@ def sweep(
     skeleton: Skeleton = None,
     weights: Weights = None,
     pipeline: Pipeline = None,
+    protocol: Protocol = None,
     results: RowsFolder = Path("results"),
     runs: Annotated[Path, Parameter(help="Folder of networks that a study trains.")] = Path("runs"),
     reports: Reports = OWN_REPORTS,
@@ -203,7 +207,7 @@ def sweep(
     each = allowed(as_written, slurm, asked | {"memory_gb": slurm_memory})
     places = placed(device, devices, workers)
     timing = clock(batch, threads, graph or as_written.timing.graph, places)
-    chosen_study = as_written.with_overrides(data, weights, pipeline, timing)
+    chosen_study = as_written.with_overrides(data, weights, pipeline, timing, protocol)
     quiet_s = quiet(wait_quiet)
     threaded(chosen_study)
 

@@ -62,6 +62,12 @@ Weights = Annotated[
 Pipeline = Annotated[
     Literal["seq2seq", "seq2frame"] | None, Parameter(help="Default: what the combination says.")
 ]
+Protocol = Annotated[
+    str | None,
+    Parameter(
+        help="How accuracy is scored: once, mixste, hot, ... Default: as the data's field does."
+    ),
+]
 Hypotheses = Annotated[int, Parameter(help="Of a diffusion lifter.")]
 Iterations = Annotated[int, Parameter(help="Calls for each hypothesis.")]
 Rule = Annotated[

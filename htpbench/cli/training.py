@@ -41,14 +41,16 @@ def train(
     from htpbench.datasets import open_data
     from htpbench.measuring.context import check_device
     from htpbench.outside.progress import bar
-    from htpbench.training.history import ends, typical
+    from htpbench.training.held_out import typical
+    from htpbench.training.history import ends
     from htpbench.training.recipes import Recipe
     from htpbench.training.train import train as learn
     from htpbench.training.train import usual_precision
 
     check_device(device)
     data = named(data, skip_bad, skeleton) or []
-    held_out = typical(open_data(data[0])) if best_on == "held-out" else ""
+    first = open_data(data[0])
+    held_out = typical(first) if best_on == "held-out" else ""
     recipe = Recipe.of(
         combination,
         tuple(data),
@@ -59,6 +61,7 @@ def train(
         precision=precision or usual_precision(device),
         any_schedule=any_schedule,
         seed=natural(seed),
+        detections=first.detections,
         held_out=held_out,
     )
     with bar(err, small=True) as tick:

@@ -42,7 +42,7 @@ class H36m(Recordings):
             by_clip(positions, place, "positions_3d"),
             1000.0,
             [place],
-            source,
+            detections or usual(folder),
             made=False,
             blocked=blocked,
             joints=joints,

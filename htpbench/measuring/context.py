@@ -13,8 +13,10 @@ import torch
 
 from htpbench.datasets import open_data
 from htpbench.diffusion.sampler import Sampling
+from htpbench.errors import BenchError
 from htpbench.measuring.environment import check_device, environment, exact_products, machine_name
 from htpbench.measuring.evaluation import Evaluation, prepare
+from htpbench.measuring.official import official, usual_protocol
 from htpbench.motion.dataset import Dataset, join
 from htpbench.network import weights
 from htpbench.network.build import build
@@ -83,8 +85,9 @@ class Context:
         settings = self.study.evaluation
         how = combination.frames, self.pipeline(combination)
         cut = settings.model_dump(exclude={"flip"})  # flip says how the windows are lifted
+        protocol, unit = self.protocol(combination), self.unit(combination)
         return self.once(
-            ("evaluation", *cut.items(), *how),
+            ("evaluation", *cut.items(), *how, protocol, unit),
             lambda: prepare(
                 self.data,
                 *how,
@@ -94,9 +97,26 @@ class Context:
                 stride=settings.stride,
                 every=settings.downsample,
                 consecutive=settings.spread == "consecutive",
-                protocol=settings.protocol,
+                protocol=protocol,
+                unit=unit,
             ),
         )
+
+    def protocol(self, combination: Combination) -> str:
+        """The study's evaluation protocol, else the official one of the backbone on this data.
+
+        Networks of one backbone are compared under one: that of pruning where any is pruned.
+        """
+        if self.study.evaluation.protocol is not None:
+            return self.study.evaluation.protocol
+        name, searched = combination.backbone, self.study.search
+        pruned = any(one.schedule and one.backbone == name for one in self.study.parsed())
+        pruned |= searched is not None and searched.base.backbone == name
+        return usual_protocol(self.data.layout, combination.card, pruned)
+
+    def unit(self, combination: Combination) -> str:
+        """Of what the network says on this data, as its official code has it."""
+        return official(self.data.layout, combination.card).unit
 
     def weights(self, combination: Combination) -> Weights:
         """The study's weights for a combination; BenchError where its card does not say enough."""
@@ -113,7 +133,13 @@ class Context:
 
     def lifter(self, combination: Combination) -> Lifter:
         """The combination with the study's weights."""
-        tensors = self.weights(combination).tensors
+        tensors, card, _ = self.weights(combination)
+        told, said = card.get("unit", "m"), self.unit(combination)
+        if "recipe" in card and told != said:  # whoever trained elsewhere did as the official code
+            raise BenchError(
+                f"the weights of {combination} say poses in {told}, and this data is scored in "
+                f"{said}; take weights that were trained on data of its kind"
+            )
         torch.manual_seed(self.seed)
         lifter = self.built(combination, self.regime(combination) == "any")
         if tensors:

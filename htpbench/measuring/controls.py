@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from htpbench.diffusion.sampler import Sampling
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction, predict
+from htpbench.motion.protocols import ONCE, cut
 from htpbench.motion.views import downsample
-from htpbench.motion.protocols import cut
 from htpbench.network.lifter import Lifter
 
 STEP = 3  # frames from one to the next at a third of the rate
@@ -44,7 +46,8 @@ def every_third(
     wanted = np.zeros(len(slow.poses2d), dtype=bool)
     wanted[before] = wanted[after] = True
     windows = windows.scoring(wanted)
-    known = predict(lifter, slow, windows, augment, device, sampling=sampling)
+    how = replace(ONCE, root=evaluation.protocol.root)
+    known = predict(lifter, slow, windows, augment, device, sampling=sampling, protocol=how)
     first, second = (known.poses[np.searchsorted(known.rows, at)] for at in (before, after))
     part = (place % 1.0).astype(np.float32)[:, None, None]
     return Prediction(rows, (1 - part) * first + part * second)

@@ -47,7 +47,5 @@ def in_unit(views: Views, unit: str) -> Views:
     elif unit == "half-width" and views.widths is not None:
         scale = views.widths.astype(np.float32) / 2
     else:
-        raise BenchError(
-            f"unknown unit {unit!r} of what networks say; expected m, mm or half-width"
-        )
+        raise BenchError(f"unknown unit {unit!r} of poses; expected m, mm or half-width")
     return replace(views, unit=unit, scale=np.repeat(scale, views.stop - views.start))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from htpbench.diffusion.aggregate import settle
 from htpbench.diffusion.sampler import HypothesisSampler, Sampling, denoises
 from htpbench.measuring.context import Context
 from htpbench.measuring.evaluation import Evaluation
+from htpbench.measuring.ruled import Ruled
+from htpbench.motion.protocols import ONCE, Protocol
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views
 from htpbench.motion.windows import Windows
@@ -29,16 +30,18 @@ BATCH = 16  # windows a forward pass; does not change any number
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Poses (n, J, 3) float32, mm, root 0, of the rows (n,) of Views: ascending, each once.
+    """Poses (n, J, 3) float32, mm, of the rows (n,) of Views.
 
-    hypotheses (n, H, J, 3): what the poses were made of, where they were sampled. kept: of each
-    pruning the frames (W, r) int32 that it kept of each window; () where poses were sampled.
+    Rows are ascending and each once; where a protocol counts more than that, they come window after
+    window as often as windows score them. kept: of each pruning the frames (W, r) int32 that it
+    kept of each window; () where poses were sampled. ruled: MPJPE (n,) mm of what each rule makes
+    of the hypotheses, where they were sampled, there is a truth, and every row comes once.
     """
 
     rows: np.ndarray
     poses: np.ndarray
-    hypotheses: np.ndarray | None = None
     kept: tuple[np.ndarray, ...] = ()
+    ruled: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def check_kept(lifter: Lifter, lifted: Lifted) -> None:
@@ -51,7 +54,7 @@ def check_kept(lifter: Lifter, lifted: Lifted) -> None:
 def lift(
     lifter: Lifter, poses2d: Tensor, augment: bool
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """Poses (B, f, J, 3) in mm, root 0, their frame numbers (B, f), and those kept of each stage.
+    """Poses (B, f, J, 3) as the network says them, their frames (B, f), those kept of each stage.
 
     With `augment` the mean of the clip and its mirror image; where poses come out at kept frames
     only, the mirrored pass replays what the first kept, as the official TPC test does.
@@ -64,14 +67,13 @@ def lift(
     if augment:
         replay = lifted.kept if lifter.centred else None
         poses = (poses + flip(lifter(flip(poses2d), replay=replay).poses)) / 2
-    poses = (poses - poses[..., :1, :]) * 1000.0  # metres to mm, root to 0
     return poses, lifted.frames, lifted.kept
 
 
 def draw(
     whole: HypothesisSampler, poses2d: Tensor, clips: np.ndarray
 ) -> tuple[Tensor, Tensor, tuple[()]]:
-    """Hypotheses (B, F, H, J, 3) in mm, root 0, and the frame numbers (B, F)."""
+    """Hypotheses (B, F, H, J, 3) as the network says them, and the frame numbers (B, F)."""
     noise = whole.noise(clips.tolist()).to(poses2d.device)
     while True:
         try:
@@ -82,7 +84,16 @@ def draw(
                 raise
             whole.rows //= 2
     frames = torch.arange(whole.frames, device=poses.device).expand(len(poses), -1)
-    return (poses - poses[..., :1, :]) * 1000.0, frames, ()
+    return poses, frames, ()
+
+
+def placed(poses: Tensor, root: str) -> Tensor:
+    """Poses (..., J, 3) with the root as a protocol has it."""
+    if root == "subtracted":
+        return poses - poses[..., :1, :]
+    if root == "zeroed":
+        return torch.cat([torch.zeros_like(poses[..., :1, :]), poses[..., 1:, :]], dim=-2)
+    return poses
 
 
 def predict(
@@ -94,20 +105,21 @@ def predict(
     watch: Callable[[np.ndarray, np.ndarray], None] | None = None,
     sampling: Sampling | None = None,
     tell: Tell = lambda done, total: None,
+    protocol: Protocol = ONCE,
 ) -> Prediction:
     """Poses of the frames that the windows score, as far as the lifter returns them.
 
     A row that several windows score is the mean of what they say, weighted by how near it is to
-    their middle. `watch` gets rows and poses as soon as they are final, and may raise; `tell` the
-    windows that are done, and all. A lifter that denoises is sampled from; the noise of a window
-    goes by its first row.
+    their middle, unless the protocol counts each. `watch` gets valid rows and their poses as soon
+    as they are final, and may raise; `tell` the windows that are done, and all. A lifter that
+    denoises is sampled from; the noise of a window goes by its first row.
     """
     lifter = lifter.eval().to(device)
     sampling = sampling or Sampling()
     whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
-    if whole and sampling.rule == "j-agg":
-        _ = views.lens(0)  # BenchError without cameras, before anything is lifted
-    rows, poses, weights, trails, overlap = [], [], [], [], windows.overlap
+    overlap, once = windows.overlap, protocol.counts == "frames"
+    ruled = Ruled.of(views, sampling.rule) if whole else None
+    rows, poses, weights, trails = [], [], [], []
     for first in range(0, len(windows), BATCH):
         shown = windows[first : first + BATCH]
         index = shown.index  # (B, F)
@@ -115,22 +127,29 @@ def predict(
         clips = torch.from_numpy(poses2d).to(device)
         with torch.inference_mode():  # not around `to`, which would end the lifter's training
             found = draw(whole, clips, index[:, 0]) if whole else lift(lifter, clips, augment)
-        lifted, frames = (x.cpu().numpy() for x in found[:2])
+            said = placed(found[0], protocol.root) * (1000.0 if views.scale is None else 1.0)
+        lifted, frames = said.cpu().numpy(), found[1].cpu().numpy()
         scored = np.take_along_axis(shown.scored, frames, 1)  # (B, f)
         rows.append(np.take_along_axis(index, frames, 1)[scored])
-        poses.append(lifted[scored])  # (n, J, 3), or (n, H, J, 3) where they were sampled
+        here = lifted[scored]  # (n, J, 3), or (n, H, J, 3) where they were sampled
+        if views.scale is not None:
+            here = here * views.scale[rows[-1]].reshape(-1, *[1] * (here.ndim - 1))
+        poses.append(ruled.settle(here, rows[-1]) if ruled else here)
         weights.append(nearness(frames[scored], windows.frames))
         trails.append([kept.cpu().numpy().astype(np.int32) for kept in found[2]])
-        if watch and not overlap:
-            one = settle(sampling.rule, poses[-1], rows[-1], views) if whole else poses[-1]
-            watch(rows[-1], one)
+        if watch and (protocol.counts == "windows" or not overlap):
+            valid = views.valid[rows[-1]]
+            watch(rows[-1][valid], poses[-1][valid])
         tell(min(first + BATCH, len(windows)), len(windows))
-    kept, drawn = blend(*(np.concatenate(each) for each in (rows, poses, weights)))
-    settled = settle(sampling.rule, drawn, kept, views) if whole else drawn
-    if watch and overlap:
-        watch(kept, settled)
     stages = tuple(np.concatenate(stage) for stage in zip(*trails, strict=True))
-    return Prediction(kept, settled, drawn if whole else None, stages)
+    given = [np.concatenate(each) for each in (rows, poses, weights)]
+    if not once:
+        return Prediction(given[0], given[1], stages)
+    kept, settled = blend(*given)
+    if watch and overlap:
+        watch(kept[views.valid[kept]], settled[views.valid[kept]])
+    errors = ruled.errors(given[0]) if ruled and not overlap else {}
+    return Prediction(kept, settled, stages, errors)
 
 
 def nearness(frames: np.ndarray, length: int) -> np.ndarray:
@@ -161,4 +180,5 @@ def predicted(context: Context, combination: Combination, watch: Watch | None = 
     lifter, evaluation = context.lifter(combination), context.evaluation(combination)
     clips = evaluation.views, evaluation.windows, context.study.evaluation.flip, context.device
     watching = partial(watch, evaluation) if watch else None
-    return predict(lifter, *clips, watching, context.sampling)
+    how = evaluation.protocol
+    return predict(lifter, *clips, watching, context.sampling, protocol=how)

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from htpbench import metrics
-from htpbench.diffusion.aggregate import RULES, settle
 from htpbench.errors import Faulty
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import Prediction
@@ -30,19 +29,20 @@ OF_POSES = ("mpjpe", "p_mpjpe", "n_mpjpe", "pck", "auc")
 def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]:
     """All metrics of the meter accuracy that the frames allow, and that there are hypotheses for.
 
-    Velocity and acceleration are taken over neighbours in one clip, window seams included.
+    Velocity and acceleration are taken over neighbours in one clip, window seams included. What is
+    not valid is left out.
     """
-    rows, views = prediction.rows, evaluation.views
-    clip = views.clip[views.view_of(rows)]  # (n,)
-    poses, targets = torch.from_numpy(prediction.poses), torch.from_numpy(views.truth[rows])
-    errors = {name: (of(poses, targets), clip) for name, of in functions().items()}
-    if prediction.hypotheses is not None:
-        for rule in RULES if views.cameras else (rule for rule in RULES if rule != "j-agg"):
-            settled = torch.from_numpy(settle(rule, prediction.hypotheses, rows, views))
-            errors[f"mpjpe_{rule.replace('-', '_')}"] = (
-                metrics.mpjpe(settled, targets).numpy(),
-                clip,
-            )
+    views, valid = evaluation.views, evaluation.views.valid[prediction.rows]
+    rows, said = prediction.rows[valid], prediction.poses[valid]
+    poses, targets = torch.from_numpy(said), torch.from_numpy(views.truth[rows])
+    found = {name: of(poses, targets) for name, of in functions().items()}
+    for rule, errors in prediction.ruled.items():
+        found[f"mpjpe_{rule.replace('-', '_')}"] = errors[valid]
+    each = rows
+    if evaluation.protocol.counts == "errors":
+        each, found = meant(rows, found)
+    clip = views.clip[views.view_of(each)]  # (n,)
+    errors = {name: (values, clip) for name, values in found.items()}
     present, frames = np.unique(clip, return_counts=True)
     counted = {"frames": clip}
     if len(rows) > 2 and evaluation.following(rows, 2).any():
@@ -50,9 +50,10 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
         velocity = metrics.mpjve(poses, targets).numpy()  # (n - 1,)
         rates = (views.rates[views.view_of(rows[2:])] ** 2).astype(np.float32)  # (n - 2,)
         acceleration = metrics.acceleration_error(poses, targets, 1.0).numpy() * rates
-        errors["mpjve"] = velocity[pairs], clip[1:][pairs]
-        errors["acceleration_error"] = acceleration[triples], clip[2:][triples]
-        counted |= {"velocities": clip[1:][pairs], "accelerations": clip[2:][triples]}
+        of = views.clip[views.view_of(rows)]
+        errors["mpjve"] = velocity[pairs], of[1:][pairs]
+        errors["acceleration_error"] = acceleration[triples], of[2:][triples]
+        counted |= {"velocities": of[1:][pairs], "accelerations": of[2:][triples]}
     return [
         *(
             one
@@ -63,6 +64,18 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
         *labels("accuracy", "person", [views.clips[c] for c in present], frames),
         *(count(f"accuracy.{name}_by_clip", clip, views.clips) for name, clip in counted.items()),
     ]
+
+
+def meant(
+    rows: np.ndarray, errors: dict[str, np.ndarray]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Rows (m,), each once, and of each the mean of its errors (n,)."""
+    once, index, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    if len(once) == len(rows):
+        order = np.argsort(rows)
+        return once, {name: values[order] for name, values in errors.items()}
+    means = {name: np.bincount(index, values) / counts for name, values in errors.items()}
+    return once, means
 
 
 def functions() -> dict[str, Callable[[Tensor, Tensor], np.ndarray]]:

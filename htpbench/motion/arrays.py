@@ -7,14 +7,16 @@ Python 2. What an array claims to be is held against the bytes that are there.
 from __future__ import annotations
 
 import math
+import mmap
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from htpbench.errors import BenchError
-from htpbench.outside import pickled
+from htpbench.outside import files, pickled
 from htpbench.outside.pickled import Name
 
 ALWAYS = 2**19  # operations that any pickle may have, however small its file is
@@ -155,7 +157,7 @@ def nested(items: list[Any], shape: tuple[int, ...], order: str) -> Any:
     return [nested(items[i * step :][:step], shape[1:], order) for i in range(shape[0])]
 
 
-def load(program: bytes, size: int) -> Any:
+def load(program: bytes | mmap.mmap, size: int) -> Any:
     """What the pickle of a file of `size` bytes describes; BenchError for any that is not sound.
 
     Dictionaries, lists, tuples, text, bytes, numbers and arrays; arrays of objects are lists.
@@ -168,6 +170,19 @@ def load(program: bytes, size: int) -> Any:
     except Exception as fault:  # pickletools and numpy fail in a dozen ways on damaged bytes
         said = f"{fault!s:.200}".encode("ascii", "backslashreplace").decode()
         raise BenchError(f"its pickle is damaged, perhaps cut short ({said})") from fault
+
+
+def load_file(path: Path) -> Any:
+    """What a file that is one pickle describes: see `load`."""
+    with files.checked(path).open("rb") as file:
+        size = path.stat().st_size
+        if not size:
+            raise BenchError(f"{path}: is empty; expected a pickle")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            try:
+                return load(whole, size)
+            except BenchError as fault:
+                raise BenchError(f"{path}: {fault}") from fault.__cause__
 
 
 def settled(found: Any, room: list[int], depth: int = 0) -> Any:
@@ -187,5 +202,8 @@ def settled(found: Any, room: list[int], depth: int = 0) -> Any:
         case dict():
             return {key: settled(value, room, depth + 1) for key, value in found.items()}
         case list() | tuple():
+            if all(type(item) is str for item in found):  # some have a text for every frame
+                room[0] -= len(found)
+                return found
             return type(found)(settled(item, room, depth + 1) for item in found)
     return found

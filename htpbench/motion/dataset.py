@@ -76,8 +76,8 @@ class Dataset(ABC):
 
     def mean_pose(self, split: str, seed: int = 0) -> np.ndarray | None:
         """(17, 3) mm, root-relative, in camera axes; None without 3D."""
-        poses3d = self.views(split, seed=seed).poses3d
-        return None if poses3d is None else poses3d.mean(axis=0)
+        views = self.views(split, seed=seed)
+        return None if views.poses3d is None else views.poses3d[views.valid].mean(axis=0)
 
 
 class Motion(Dataset):

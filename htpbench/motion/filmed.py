@@ -11,7 +11,7 @@ import numpy as np
 
 from htpbench.errors import BenchError, unknown
 from htpbench.motion.cameras import Camera, screen
-from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
+from htpbench.motion.clip import FARTHEST, FRAME_RATE, SPLITS, Take
 from htpbench.motion.dataset import Dataset
 from htpbench.motion.filming import CAMERAS
 from htpbench.motion.skeleton import ROOT
@@ -81,7 +81,7 @@ def in_turn(shots: Iterable[Shot]) -> Iterator[Shot]:
 def joined(shots: Iterable[Shot], takes: tuple[Take, ...], source: str, unit: str) -> Views:
     """Shots as views; BenchError for any that is not sound."""
     number = {take.name: i for i, take in enumerate(takes)}
-    parts: list[tuple[np.ndarray, ...]] = []
+    columns: list[list[np.ndarray]] = [[], [], [], [], []]
     clips, cameras, rates, at, widths = [], [], [], [], []
     lenses: dict[int, int] = {}
     for shot in shots:
@@ -89,14 +89,14 @@ def joined(shots: Iterable[Shot], takes: tuple[Take, ...], source: str, unit: st
             lenses[id(shot.camera)] = len(cameras)
             cameras.append(shot.camera)
         at.append(lenses[id(shot.camera)] if shot.camera is not None else len(at))
-        parts.append(checked(shot))
+        for column, part in zip(columns, checked(shot), strict=True):
+            column.append(part)
         clips.append(number[shot.take.name])
         rates.append(shot.rate)
         widths.append(shot.size[0])
-    stop = np.cumsum([len(part[0]) for part in parts], dtype=np.int64)
-    poses2d, poses3d, root, valid, scale = (
-        np.concatenate([part[i] for part in parts]) for i in range(5)
-    )
+    stop = np.cumsum([len(part) for part in columns[0]], dtype=np.int64)
+    # what is joined is let go at once: some data takes gigabytes
+    poses2d, poses3d, root, valid, scale = (np.concatenate(columns.pop(0)) for _ in range(5))
     known = len(cameras) > 0
     return Views(
         poses2d,
@@ -130,21 +130,23 @@ def checked(shot: Shot) -> tuple[np.ndarray, ...]:
     valid = np.ones(frames, dtype=bool) if shot.valid is None else shot.valid
     flat = shot.poses2d[:frames]
     for name, poses in (("2D", flat), ("3D", shot.poses3d)):
-        finite = np.isfinite(poses).all(axis=(1, 2))  # (N,)
+        finite = (np.abs(poses) < FARTHEST).all(axis=(1, 2))  # (N,)
         if wrong := int((valid & ~finite).sum()):
             where = int(np.flatnonzero(valid & ~finite)[0])
             raise BenchError(
-                f"{shot}: {name} holds NaN or infinity in {wrong} of {frames} frames, the first is "
-                f"{where}; expected numbers: mend or cut the clip{advice}"
+                f"{shot}: {name} holds NaN or infinity, or {FARTHEST:.0e} and more, in {wrong} of "
+                f"{frames} frames, the first is {where}; expected numbers: mend or cut the "
+                f"clip{advice}"
             )
     poses2d = np.ones((frames, shot.poses2d.shape[1], 3), np.float32)
-    poses2d[..., :2] = screen(np.asarray(flat[..., :2], np.float64), shot.size)
-    if shot.poses2d.shape[2] > 2:
-        poses2d[..., 2] = np.clip(flat[..., 2], 0, 1)
-    root = shot.poses3d[:, ROOT]
-    poses3d = shot.poses3d - root[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):  # where frames do not count
+        poses2d[..., :2] = screen(np.asarray(flat[..., :2], np.float64), shot.size)
+        if shot.poses2d.shape[2] > 2:
+            poses2d[..., 2] = np.clip(flat[..., 2], 0, 1)
+        root = shot.poses3d[:, ROOT]
+        poses3d = (shot.poses3d - root[:, None]).astype(np.float32)
+        held = (poses2d, poses3d, root.astype(np.float32))
     scale = np.ones(frames) if shot.scale is None else shot.scale
-    held = (poses2d, poses3d.astype(np.float32), root.astype(np.float32))
     if not valid.all():  # what does not count may be anything, but is shown to networks
         for array in held:
             np.nan_to_num(array, copy=False, posinf=0.0, neginf=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from htpbench.outside import files
 from htpbench.systems.shipped import data_folder
 
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
-SPLIT_OF = dict.fromkeys(TRAIN, "train") | dict.fromkeys(TEST, "test")
+SPLIT_OF: dict[str, Literal["train", "test"]] = dict.fromkeys(TRAIN, "train")
+SPLIT_OF |= dict.fromkeys(TEST, "test")
 LENSES = ("54138969", "55011271", "58860488", "60457274")  # ids, in the order of the files' cameras
 ACTIONS = (
     *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases"),

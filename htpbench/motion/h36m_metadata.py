@@ -1,7 +1,7 @@
 """Cameras out of `metadata.xml`, which Human3.6M hands out beside its videos.
 
-All of them stand in one element, `w0`: 300 numbers. Nothing else of the file is looked at and no XML
-is parsed, so there is nothing in it that could be expanded.
+All of them stand in one element, `w0`: 300 numbers. Nothing else of the file is looked at and no
+XML is parsed, so there is nothing in it that could be expanded.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def of_text(text: str, path: Path) -> np.ndarray:
     found = W0.findall(text)
     if len(found) != 1:
         raise BenchError(f"{path}: it has {len(found)} elements w0; expected one; {ADVICE}")
+    words = re.split(r"[\s,;]+", found[0].strip(" []\t\r\n"))
     try:
-        numbers = np.array([float(word) for word in re.split(r"[\s,;]+", found[0].strip(" []\t\r\n"))])
+        numbers = np.array([float(word) for word in words])
     except ValueError as error:
         raise BenchError(f"{path}: its w0 is not numbers ({error!s:.80}); {ADVICE}") from error
     if len(numbers) != NUMBERS or not np.isfinite(numbers).all():

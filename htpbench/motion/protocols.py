@@ -194,3 +194,4 @@ PROTOCOLS: dict[str, Protocol] = {
     "3dhp": Protocol(last_wins),
     "3dhp-centre": Protocol(centred, centred=True),
 }
+ONCE = PROTOCOLS["once"]

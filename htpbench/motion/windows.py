@@ -35,7 +35,8 @@ class Windows:
         """Some of the windows, by a slice, a mask (W,) or their numbers."""
         arrays = (self.view, self.start, self.stop, self.first, self.low, self.high)
         spread = None if self.stretched is None else self.stretched[chosen]
-        return Windows(self.frames, *(each[chosen] for each in arrays), spread)
+        view, start, stop, first, low, high = (each[chosen] for each in arrays)
+        return Windows(self.frames, view, start, stop, first, low, high, spread)
 
     @property
     def index(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickletools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any, ClassVar
 
 from htpbench.errors import BenchError
@@ -58,7 +59,7 @@ class Vocabulary(ABC):
         """A dictionary's key as it is kept; it must be hashable."""
 
 
-def follow(program: bytes, words: Vocabulary, most: int) -> Any:
+def follow(program: bytes | mmap, words: Vocabulary, most: int) -> Any:
     """The value that a pickle describes, in at most `most` operations.
 
     BenchError where it does what its kind never does; other errors where it is damaged.
@@ -67,10 +68,20 @@ def follow(program: bytes, words: Vocabulary, most: int) -> Any:
     below: list[list[Any]] = []  # stacks that marks have put aside
     memo: dict[int, Any] = {}
     argument: Any
-    for count, (operation, argument, _) in enumerate(pickletools.genops(program)):
+    # genops only reads, which memory maps do as files do
+    for count, (operation, argument, _) in enumerate(pickletools.genops(program)):  # type: ignore
         if count >= most:
             raise BenchError(f"its pickle has more than {most} operations")
+        if operation.name in CONSTANTS:  # first: data sets have lists of millions of texts
+            stack.append(argument)
+            continue
         match operation.name:
+            case "BINPUT" | "LONG_BINPUT" | "PUT":
+                memo[argument] = stack[-1]
+            case "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            case "BINGET" | "LONG_BINGET" | "GET":
+                stack.append(memo[argument])
             case "PROTO" | "FRAME":
                 pass
             case "STOP":
@@ -78,12 +89,6 @@ def follow(program: bytes, words: Vocabulary, most: int) -> Any:
             case "MARK":
                 below.append(stack)
                 stack = []
-            case "BINGET" | "LONG_BINGET" | "GET":
-                stack.append(memo[argument])
-            case "BINPUT" | "LONG_BINPUT" | "PUT":
-                memo[argument] = stack[-1]
-            case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
             case "NONE" | "NEWTRUE" | "NEWFALSE" as name:
                 stack.append(SINGLES[name])
             case "EMPTY_DICT":
@@ -119,8 +124,6 @@ def follow(program: bytes, words: Vocabulary, most: int) -> Any:
             case "BUILD":
                 state = stack.pop()
                 words.built(stack[-1], state)
-            case name if name in CONSTANTS:
-                stack.append(argument)
             case name:
                 raise BenchError(
                     f"its pickle has the operation {name}, which no {words.needed_by} needs"

@@ -50,7 +50,9 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
         note=[_note(notes.get(name, {})) for name in lines],
         doubt=[max(doubtful.get(name, {}).values(), key=len, default=None) for name in lines],
     )
-    table.attrs |= {"metrics": tuple(found), "doubtful": doubtful}
+    protocols = {row.conditions.get("protocol") for rows in measured.values() for row in rows}
+    official = bool(protocols - {None, "blended"})
+    table.attrs |= {"metrics": tuple(found), "doubtful": doubtful, "official": official}
     return table
 
 

@@ -30,7 +30,7 @@ def by_hand(
     data: Sequence[str] | None,
     sampling: Mapping[str, Any],
     timing: Mapping[str, Any] | None = None,
-    protocol: str = "once",
+    protocol: str | None = None,
     **settings: str | None,
 ) -> Study:
     """A study of what was named on the command line; BenchError for wrong numbers."""

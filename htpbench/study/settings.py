@@ -18,8 +18,8 @@ class EvaluationSettings(Strict):
 
     data: str | tuple[str, ...] = "synthetic"
     detections: str | None = None  # None: those of the data
-    protocol: str = "once"  # how windows are cut: htpbench.motion.windows.PROTOCOLS
-    cameras: Literal["rotate", "all"] = "rotate"
+    protocol: str | None = None  # of htpbench.motion.protocols; None: the official one
+    cameras: Literal["rotate", "all"] | None = None  # None: those of the data
     windows: Count | None = None
     spread: Literal["even", "consecutive"] = "even"
     stride: Count | None = None

@@ -189,9 +189,11 @@ class Study(Imports, Strict):
         weights: str | None,
         pipeline: str | None = None,
         timing: Mapping[str, Any] | None = None,
+        protocol: str | None = None,
     ) -> Study:
-        """The same study on other data, with other weights, used or timed in another way."""
-        changes = {} if data is None else {"data": tuple(data)}
+        """The same on other data, with other weights, used, timed or scored in another way."""
+        changes: dict[str, Any] = {} if data is None else {"data": tuple(data)}
+        changes |= {} if protocol is None else {"protocol": protocol}
         evaluation = EvaluationSettings.model_validate(self.evaluation.model_dump() | changes)
         asked = {"weights": weights, "pipeline": pipeline}
         changed: dict[str, Any] = {k: value for k, value in asked.items() if value is not None}

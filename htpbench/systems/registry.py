@@ -21,6 +21,7 @@ from htpbench.systems import cards
 
 T = TypeVar("T")
 IMPORTED = "htpbench_import_"  # begins the names of modules of imported files
+SPELT = {"threedhp": "3dhp"}  # modules whose names must begin with a letter: what they are called
 
 
 class Registry(Generic[T]):
@@ -164,7 +165,7 @@ class Modules(Declared[T]):
         stems = sorted(path.stem for path in files)
         classes = ("".join(map(str.capitalize, stem.split("_"))) for stem in stems)
         return {
-            stem: f"htpbench.{self.kind}s.{stem}:{cls}"
+            SPELT.get(stem, stem): f"htpbench.{self.kind}s.{stem}:{cls}"
             for stem, cls in zip(stems, classes, strict=True)
         }
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from htpbench import metrics
-from htpbench.errors import BenchError
 from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.official import official
 from htpbench.measuring.prediction import predict
-from htpbench.motion.dataset import Dataset, Motion
+from htpbench.motion.dataset import Dataset
 from htpbench.network import weights
 from htpbench.outside import files
 from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import Points
+from htpbench.training.held_out import held_out
 from htpbench.training.recipes import Recipe
 from htpbench.training.trainee import Trainee
 
@@ -53,6 +52,7 @@ class History:
             recipe.detections,
             limit=WINDOWS,
             every=recipe.every,
+            unit=official(data.layout, combination.card).unit,
         )
         self.note = HELD_OUT.format(recipe.held_out) if recipe.held_out else NOTE
         self.steps = steps
@@ -91,28 +91,6 @@ class History:
         }
 
 
-def held_out(data: Dataset, subject: str) -> Motion:
-    """A training subject's clips, as if they were for testing; BenchError where there is none."""
-    clips = tuple(
-        replace(clip, split="test")
-        for clip in data.motion("train") or ()
-        if clip.subject == subject
-    )
-    if not clips:
-        raise BenchError(f"{data.name} has no training subject {subject!r} to hold out")
-    return Motion(f"{data.name}, {subject}", clips)
-
-
-def typical(data: Dataset) -> str:
-    """The training subject with the median number of frames; "" where none can be held out."""
-    frames = Counter()
-    for clip in data.motion("train") or ():
-        frames[clip.subject] += len(clip.positions)
-    if len(frames) < 2:
-        return ""
-    return sorted(frames, key=lambda subject: (frames[subject], subject))[(len(frames) - 1) // 2]
-
-
 def final_scores(
     recipe: Recipe, trainee: Trainee, sets: list[Dataset], device: str
 ) -> list[dict[str, Any]]:
@@ -120,6 +98,7 @@ def final_scores(
     combination = parse(recipe.combination)
     scores = []
     for one in sets:
+        how = official(one.layout, combination.card)
         where = prepare(
             one,
             combination.frames,
@@ -127,8 +106,11 @@ def final_scores(
             recipe.detections,
             limit=150,
             every=recipe.every,
+            protocol=how.protocol,
+            unit=how.unit,
         )
-        lifted = predict(trainee.lifter[0], where.views, where.windows, device=device)
+        own = where.views, where.windows
+        lifted = predict(trainee.lifter[0], *own, device=device, protocol=where.protocol)
         found = scoring.measure(lifted, where)
         values = {one.metric: one.value for one in found if one.axis is None}
         scores.append({"combination": str(combination), **values, "conditions": where.card})

@@ -38,7 +38,7 @@ class Network:
         return f"{name}{kind}.seed{self.recipe.seed}"
 
 
-def networks(study: Study, data: tuple[str, ...]) -> list[Network]:
+def networks(study: Study, data: tuple[str, ...], detections: str | None = None) -> list[Network]:
     """What the study trains on data; an unpruned network serves `same` and `transferred`."""
     training = study.training
     assert training is not None
@@ -51,7 +51,7 @@ def networks(study: Study, data: tuple[str, ...]) -> list[Network]:
             steps=training.steps,
             batch=training.batch,
             rate=training.rate,
-            detections=study.evaluation.detections,
+            detections=detections,
             seed=seed,
             **more,
         )
@@ -76,7 +76,8 @@ def sweep(runner: Runner, runs: Path, tick: Tick = lambda done, total, text: Non
     Any number of processes may do this at once: each network has one trainer. Finished networks
     are not trained again, an interrupted one resumes, and nothing that has a row is measured again.
     """
-    plan = networks(runner.study, tuple(training_sets(runner)))
+    detections = runner.study.evaluation.detections or runner.context.data.detections
+    plan = networks(runner.study, tuple(training_sets(runner)), detections)
     rows: dict[str, list[Row]] = {}
     with runner.writer() as writer:
 

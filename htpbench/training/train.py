@@ -24,7 +24,8 @@ from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.losses import LOSSES
 from htpbench.training.recipes import LEAST, Precision, Recipe
-from htpbench.training.trainee import Sampler, Trainee
+from htpbench.training.sampler import Sampler
+from htpbench.training.trainee import Trainee
 
 SAVE_EVERY_S = 60.0
 CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it
@@ -66,7 +67,7 @@ def train(
     draws = recipe.draws if recipe.any_schedule else None
     trainee = Trainee(combination, recipe.any_schedule, draws).to(device).train()
     optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
-    sampler = Sampler(recipe, combination.frames)
+    sampler = Sampler(recipe, combination)
     steps = recipe.total(sampler.epoch)
     history = History(recipe, sampler.sets[0], steps, out, describe(recipe, sampler, trainee))
     state = out / "state.safetensors"
@@ -97,6 +98,7 @@ def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
     drawn = {"scored_with": asdict(Sampling())} if denoises(trainee.lifter[0]) else {}
     return {
         **drawn,
+        **({} if sampler.unit == "m" else {"unit": sampler.unit}),
         "schedule": "any" if recipe.any_schedule else "same",
         "recipe": recipe.plain() | {"data": [one.name for one in sampler.sets]},
         "steps_per_epoch": sampler.epoch,
@@ -116,7 +118,7 @@ def advance(
     rng = np.random.default_rng([recipe.seed, step])
     torch.manual_seed(int(rng.integers(2**31)))  # drop path, noise
     lifter = trainee.draw(rng, recipe.any_schedule).train()
-    poses2d, targets = (x.to(device) for x in sampler.batch(rng, trainee.backbone.channels))
+    poses2d, targets = (x.to(device) for x in sampler.batch(rng, step, trainee.backbone.channels))
     lifted = forward(lifter, trainee.inputs(poses2d, targets), recipe.precision)
     index = lifted.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:])
     loss = LOSSES[recipe.loss](lifted.poses.float(), targets.gather(1, index))

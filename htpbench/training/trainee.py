@@ -9,19 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from htpbench.datasets import open_data
 from htpbench.diffusion.hypotheses import noised
 from htpbench.diffusion.sampler import denoises
 from htpbench.diffusion.schedule import STEPS
-from htpbench.motion.skeleton import flip
-from htpbench.motion.views import downsample
-from htpbench.motion.windows import Windows, cut
 from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import Combination, Part
-from htpbench.training.recipes import LEAST, Recipe, built
+from htpbench.training.recipes import LEAST, built
 
 
 class Trainee(nn.Module):
@@ -78,46 +74,3 @@ class Trainee(nn.Module):
             return (poses2d,)
         time = torch.randint(STEPS, (len(targets),), device=targets.device)  # (B,)
         return poses2d, noised(targets, time, torch.randn_like(targets)), time
-
-
-class Sampler:
-    """Random windows of the training views of data sets; a batch depends on (seed, step)."""
-
-    def __init__(self, recipe: Recipe, frames: int) -> None:
-        self.recipe = recipe
-        self.sets = [open_data(spec) for spec in recipe.data]
-        self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
-        self.poses3d: list[np.ndarray] = []  # metres
-        self.windows: list[Windows] = []
-        for one in self.sets:
-            views = one.views("train", recipe.detections, "all")
-            ours = np.array([take.subject != recipe.held_out for take in views.clips])
-            views = downsample(views.only(ours[views.clip]), recipe.every)
-            self.poses2d.append(with_mirror(views.poses2d))
-            self.poses3d.append(with_mirror(views.truth) / np.float32(1000.0))
-            self.windows.append(cut(views, frames, stride=max(frames // 4, 1)))
-        shares = np.sqrt([len(windows) for windows in self.windows])
-        self.shares = np.cumsum(shares / shares.sum())  # of the data sets, cumulated
-
-    @property
-    def epoch(self) -> int:
-        """Steps an epoch: whole batches that fit into the windows; 1 where none does."""
-        return max(sum(len(windows) for windows in self.windows) // self.recipe.batch, 1)
-
-    def batch(self, rng: np.random.Generator, channels: int) -> tuple[Tensor, Tensor]:
-        """(B, F, J, channels) screen units and (B, F, J, 3) metres; one motion, half mirrored."""
-        source = int(self.shares[:-1].searchsorted(rng.random(), side="right"))
-        poses2d, poses3d, windows = self.poses2d[source], self.poses3d[source], self.windows[source]
-        rows = windows[rng.integers(len(windows), size=self.recipe.batch)].index  # (B, F)
-        mirrored = rng.random(len(rows)) < 0.5
-        rows += len(poses2d) // 2 * mirrored[:, None]
-        return (
-            torch.from_numpy(poses2d.take(rows, axis=0)[..., :channels]),
-            torch.from_numpy(poses3d.take(rows, axis=0)),
-        )
-
-
-def with_mirror(poses: np.ndarray) -> np.ndarray:
-    """(N, J, C) -> (2 N, J, C): a batch is one gather when mirror images lie ready."""
-    mirrored = flip(torch.from_numpy(poses)).numpy()
-    return np.concatenate([poses, mirrored])

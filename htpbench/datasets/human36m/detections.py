@@ -53,15 +53,15 @@ def read(path: Path, takes: Iterable[Take], joints: str) -> Detections:
                 "preparation"
             )
         seen = found[take.subject][take.trial]
-        if not isinstance(seen, list | tuple | np.ndarray) or len(seen) != len(LENSES):
-            count = len(seen) if hasattr(seen, "__len__") else 0
+        several = isinstance(seen, list | tuple) or (isinstance(seen, np.ndarray) and seen.ndim)
+        count = len(seen) if several else 0
+        if count != len(LENSES):
             raise BenchError(
                 f"{path}: {take.name} is {kind(seen)} of {count} cameras; expected {len(LENSES)}"
             )
         where = f"{path}: {take.name}, camera "
         held[take.name] = [
-            checked(one, order.count, where + lens)
-            for one, lens in zip(seen, LENSES, strict=True)
+            checked(one, order.count, where + lens) for one, lens in zip(seen, LENSES, strict=True)
         ]
     return Detections(held, order)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, unknown
 from htpbench.keypoints.mapping import MAPS, mapping
 from htpbench.keypoints.orders import ORDERS
 from htpbench.motion.skeleton import JOINTS, LEFT, RIGHT
@@ -92,8 +92,8 @@ def named(metadata: Any) -> str:
 def sets(sides: Any) -> list[set[int]] | None:
     """Left and right joints; None where they are not told."""
     try:
-        return [{int(joint) for joint in side} for side in sides]
-    except (TypeError, ValueError, OverflowError):
+        return [set(np.ravel(side).tolist()) for side in sides]
+    except (TypeError, ValueError):
         return None
 
 
@@ -117,8 +117,6 @@ def of_sixteen(points: np.ndarray) -> np.ndarray:
 
 def checked_map(joints: str) -> str:
     """The option `joints`, if it names a map or nothing."""
-    from htpbench.errors import unknown
-
     if joints and joints not in MAPS:
         raise unknown("map of joints", joints, MAPS)
     return joints

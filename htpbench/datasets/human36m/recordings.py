@@ -14,7 +14,7 @@ from htpbench.datasets.human36m.detections import Detections, read, sources
 from htpbench.datasets.human36m.order import checked_map
 from htpbench.errors import BenchError, unknown
 from htpbench.motion import h36m, h36m_metadata
-from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
+from htpbench.motion.clip import SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
 from htpbench.outside import files
 
@@ -26,11 +26,10 @@ MOST = 1e30  # mm or px: float32 computes with no more
 class Recordings(Filmed):
     """Takes of seven subjects, S11 `Directions` left out.
 
-    positions: by subject and key, (N, 32 or 17, 3) in the world, z up, `unit` mm each; they stay as
-    they are and are converted clip by clip. place: the files they come from, for messages; source:
-    of the 2D. made: whether exact 2D is made of the 3D. blocked: "keep" or "drop" the takes of S9
-    whose capture drifts off the images. joints: how 2D of other joints is mapped. told: what else
-    the card says.
+    positions: by subject and key, (N, 32 or 17, 3) in the world, z up, in units of `unit` mm; they
+    stay as they are and are converted clip by clip. read_from: the files that they come from.
+    source: of the 2D. made: "gt" is made of the 3D, not read. blocked: "keep" or "drop" the takes
+    of S9 whose capture drifts off the images. joints: how 2D of other joints is mapped.
     """
 
     layout = "h36m"
@@ -68,7 +67,8 @@ class Recordings(Filmed):
             self.card["actions"] = f"{len(actions)} of {len(h36m.ACTIONS)}"
         whole = [*read_from, *([self.sources[source]] if told else [])]
         whole += [own] * own.exists()
-        self.fingerprint = fingerprint(folder, whole, (source, blocked, joints))
+        words = (source, blocked, joints, *(take.name for take in self.recorded))
+        self.fingerprint = fingerprint(whole, words)
 
     @property
     def sources(self) -> dict[str, Path]:
@@ -114,9 +114,7 @@ class Recordings(Filmed):
                 with np.errstate(all="ignore"):
                     placed = lens.view(world)  # (N, 17, 3)
                     points = seen.of(take, number) if seen else lens.project(placed)
-                yield Shot(
-                    take, h36m.LENSES[number], lens.size, tamed(points), tamed(placed), lens
-                )
+                yield Shot(take, h36m.LENSES[number], lens.size, tamed(points), tamed(placed), lens)
 
 
 def chosen(
@@ -128,7 +126,7 @@ def chosen(
         blocked = h36m.BLOCKED.get(subject, ()) if drop else ()
         for key, poses in found.get(subject, {}).items():
             action = key.partition(" ")[0]
-            out = (subject, action) == h36m.LEFT_OUT or key in blocked
+            out = (subject, key) == h36m.LEFT_OUT or key in blocked
             if out or action not in h36m.ACTIONS:
                 continue
             take = Take(f"{subject}/{key}", subject, action, split, trial=key)
@@ -160,11 +158,13 @@ def tamed(points: np.ndarray) -> np.ndarray:
     return np.where(vast, np.inf, points) if vast.any() else points
 
 
-def fingerprint(folder: Path, paths: Iterable[Path], options: tuple[str, ...]) -> str:
-    """12 hex digits of the SHA-256 of files and options."""
-    digest = hashlib.sha256("\0".join(options).encode())
+def fingerprint(paths: Iterable[Path], words: Iterable[str]) -> str:
+    """12 hex digits of the SHA-256 of words and of what files hold."""
+    digest = hashlib.sha256("\0".join(words).encode(errors="surrogatepass"))
     for path in paths:
-        digest.update(path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape"))
+        one = hashlib.sha256()
         with files.opened(path) as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+            while block := file.read(2**20):
+                one.update(block)
+        digest.update(one.digest())
     return digest.hexdigest()[:12]

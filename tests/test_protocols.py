@@ -1,0 +1,85 @@
+"""Evaluation protocols: each scores what the official code scores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import slow_protocols as slow
+import torch
+from paths import SHARED, needs_shared
+
+from htpbench.datasets import open_data
+from htpbench.measuring import scoring
+from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import predict
+from htpbench.motion.protocols import PROTOCOLS, cut
+from htpbench.network.build import build
+from htpbench.systems.combination import parse
+
+FORMATS = SHARED / "formats"
+DATA = {
+    "h36m": f"h36m:{FORMATS / 'videopose3d'}",
+    "motionbert": f"motionbert:{FORMATS / 'motionbert' / 'h36m_sh_conf_cam_source_final.pkl'}",
+    "3dhp": f"3dhp:{FORMATS / '3dhp' / 'data_test_3dhp.npz'}",
+}
+BACKBONE = "mixste.tiny-"
+# Windows longer than some clips are repeated, padded or stretched; one a frame is slow.
+LONG, SHORT = 43, 9
+WHOLE = BACKBONE + "{}", "seq2seq", LONG
+PRUNED = BACKBONE + "{}+tpc:5@1+tri", "seq2seq", LONG
+KEPT = BACKBONE + "{}+tpc:5@1", "seq2frame", SHORT  # poses come out at kept frames alone
+VIEWS = 3  # that one window a frame is asked of
+CASES = [
+    (layout, protocol, *how)
+    for layout, protocols in (
+        ("h36m", ("videopose3d", "mixste", "d3dp", "hot")),
+        ("motionbert", ("motionbert",)),
+        ("3dhp", ("3dhp", "3dhp-centre")),
+    )
+    for protocol in protocols
+    for how in (WHOLE, PRUNED, KEPT)
+]
+
+
+def clips(data, views):
+    """What the slow script takes, of each view."""
+    shots = [*data.shots("test")]
+    assert len(shots) == len(views.start)
+    for shot, start, stop, number in zip(shots, views.start, views.stop, views.clip, strict=True):
+        clip = {
+            "x": views.poses2d[start:stop],
+            "y": views.truth[start:stop].astype(np.float64),
+            "valid": views.valid[start:stop],
+            "action": views.clips[number].action,
+        }
+        if shot.scale is not None:
+            factor = shot.scale / (shot.size[0] / 2)
+            clip |= {"size": shot.size, "factor": factor, "mm": shot.poses3d}
+        yield clip
+
+
+@needs_shared
+@pytest.mark.parametrize(("layout", "protocol", "text", "pipeline", "frames"), CASES)
+def test_every_protocol_equals_a_slow_script(layout, protocol, text, pipeline, frames):
+    torch.manual_seed(1)
+    each_frame = PROTOCOLS[protocol].stride(frames, pipeline) == 1
+    frames = SHORT if each_frame else frames
+    lifter = build(parse(text.format(frames)), pipeline).eval()
+    data = open_data(DATA[layout])
+    unit = "2.5D" if layout == "motionbert" else "m"
+    whole = prepare(data, frames, pipeline, protocol=protocol, unit=unit)
+    some = [*clips(data, whole.views)]
+    step = max(len(some) // VIEWS, 1) if each_frame else 1
+    chosen = np.zeros(len(some), dtype=bool)
+    chosen[::step] = True
+    views = whole.views.only(chosen)
+    found = replace(whole, views=views, windows=cut(views, frames, pipeline, protocol=protocol))
+    flip = protocol != "videopose3d"
+    said = predict(lifter, views, found.windows, flip, protocol=found.protocol)
+    got = {one.metric: one for one in scoring.measure(said, found) if one.axis is None}
+    expected = slow.errors(lifter, some[::step], protocol, pipeline, frames, flip)
+    of_frames, of_actions = slow.means(expected)
+    assert got["accuracy.mpjpe"].value == pytest.approx(of_frames, abs=1e-3)
+    assert got["accuracy.mpjpe_action_mean"].value == pytest.approx(of_actions, abs=1e-3)
