@@ -178,10 +178,14 @@ VARIANTS = {  # name: (the verdict, a text in its meaning or what was seen, what
         "mirrored",
         lambda f: f.shots(None, f.each(lambda a: ([1000, 0] + a * [-1, 1])[:, MIRROR])),
     ),
-    "images halved": ("size of 2D", "0.5 times", lambda f: f.shots(None, f.each(lambda a: a / 2))),
+    "images halved": (
+        "size of 2D",
+        "the 2D is of images 0.5",
+        lambda f: f.shots(None, f.each(lambda a: a * 0.52)),
+    ),
     "images of HD": (
         "size of 2D",
-        "1.92 times",
+        "the 2D is of images 1.9",
         lambda f: f.shots(None, f.each(lambda a: a * 1.92)),
     ),
     "cropped": ("place of 2D", "crop", lambda f: f.shots(None, f.each(lambda a: a - [120, 80]))),

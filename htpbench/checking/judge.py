@@ -8,6 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
+from htpbench.checking.exactness import EXACT
 from htpbench.checking.lengths import totals
 from htpbench.checking.look import MOST
 from htpbench.checking.recognise import recognised
@@ -41,9 +42,14 @@ class Numbers:
             f"{self.frames:,} frames",
             f"{count} camera{'s' if count != 1 else ''}",
             f"thigh {np.median(self.thighs):.0f} mm" if self.thighs else "",
-            f"2D ({source}) {np.median(self.away):.2g} px from the 3D" if self.away else "",
+            f"2D ({source}) {far(np.median(self.away))} px from the 3D" if self.away else "",
         ]
         return f"{split}: sound: {', '.join(part for part in parts if part)}"
+
+
+def far(pixels: float) -> str:
+    """A number of px, without those that rounding leaves."""
+    return f"{pixels:.2g}" if pixels >= EXACT else "0"
 
 
 def checked(text: str) -> list[Verdict]:

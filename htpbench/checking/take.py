@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from htpbench.checking import body, flat, person, together
@@ -67,7 +68,7 @@ def solid(looks: list[Look], judged: Judged, measured: bool) -> tuple[list[Look]
     """The 3D put right shot by shot, and whether it is in a place that cameras see."""
     checks = (body.order, body.unit) if measured else (body.order,)
     mended, rooted, wrong = [], True, True
-    judged.thigh = body.thigh(looks[0].points) if measured else np.nan
+    judged.thigh = body.thigh(looks[0].points) if measured else math.nan
     for number, one in enumerate(looks):
         shared = number > 0 and one.shot.camera is not None  # one body in the world
         found = []

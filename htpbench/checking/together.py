@@ -27,6 +27,7 @@ TURNS: list[Turn] = sorted(
 SOME = 12  # frames on which axes are tried
 MOST_CAMERAS = 8  # whose orders are all tried: of more, pairs are
 UPRIGHT = 0.8  # of the way from ankles to head that is along one axis
+NEAR = 5.0  # px of a 1000 px wide image: no axes are wrong
 DRAWN = 40.0  # px of a 1000 px wide image that a picture may be off, by its rough scale
 ALONG = 0.5  # cosine of that way in 3D to the one in the image
 
@@ -99,6 +100,8 @@ def axes(looks: Sequence[Look]) -> tuple[Finding, float] | None:
         return max(apart(pair, turned(points, turn), seen) for pair, points, seen in held)
 
     now = error(TURNS[0])
+    if now < NEAR * look.wide:
+        return None
     turn, then = TURNS[0], now
     for other in TURNS[1:]:
         if (one := error(other)) * 1.2 < then:

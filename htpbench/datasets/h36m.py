@@ -36,7 +36,6 @@ class H36m(Recordings):
             said = HUMANEVA if humaneva else f"no {FILE} in it, only {listed(held)}{hint}"
             raise BenchError(f"{path}: {said}")
         (positions,) = members(place, "positions_3d")
-        source = detections or usual(folder)
         super().__init__(
             folder,
             by_clip(positions, place, "positions_3d"),
