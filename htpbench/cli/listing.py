@@ -37,7 +37,8 @@ def listing() -> list[Table]:
     table = Table("data", "", "options", box=SIMPLE_HEAD)
     for name in DATASETS.names():
         about = inspect.getdoc(DATASETS.load(name)) or ""
-        scheme = "synthetic" if name == "synthetic" else f"{name}:PATH"
+        spelt = name.replace("_", "-")
+        scheme = spelt if name == "synthetic" else f"{spelt}:PATH"
         usual = defaults(DATASETS.load(name)).items()
         told = ", ".join(f"{option}={str(value).lower()}" for option, value in usual)
         table.add_row(scheme, about.partition("\n")[0], told)

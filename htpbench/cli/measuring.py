@@ -118,6 +118,7 @@ def run(
     from htpbench.measuring.context import Context
     from htpbench.outside.progress import bar
     from htpbench.records.results import Results
+    from htpbench.report.actions import action_table
     from htpbench.report.console import plain_lines, sweep_lines
     from htpbench.report.tables import sweep_table
     from htpbench.report.throughput import at_size, throughput_table
@@ -141,9 +142,9 @@ def run(
         )
     found = Results(rows)
     out.print(sweep_lines(sweep_table(at_size(study, found)), asked=meters))
-    by_size = throughput_table(found)
-    if not by_size.empty:
-        out.print(plain_lines(by_size))
+    for more in (action_table(found), throughput_table(found)):
+        if not more.empty:
+            out.print(plain_lines(more))
     if processes == 1 and {"time", "sampling"} & set(meters):
         warn("times are a quick look, of one process; intervals and verdicts take --processes 5")
     finished(study, rows)

@@ -74,7 +74,8 @@ def blamed(call: Callable, told: str, cls: type) -> Callable:
 
 def known() -> str:
     """The schemes that there are."""
-    return ", ".join(f"{name}:" for name in DATASETS.names() if name != "synthetic")
+    names = (name.replace("_", "-") for name in DATASETS.names() if name != "synthetic")
+    return ", ".join(f"{name}:" for name in names)
 
 
 def options(scheme: str, cls: type, told: dict[str, str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from htpbench.errors import BenchError
 from htpbench.records.pairing import BY_CLIP, FRAMES, comparable, difference
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
+from htpbench.report.actions import action_table
 from htpbench.report.captions import chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
 from htpbench.report.certainty import briefly, certainty
@@ -157,11 +158,15 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
         by_size = throughput_table(every)
         if not by_size.empty:
             report.shown.append(plain_lines(by_size))
-        below = "".join(f"\n{markdown(each)}" for each in (sure, by_size) if not each.empty)
+        by_action = action_table(mine)
+        if not by_action.empty:
+            report.shown.append(plain_lines(by_action))
+        below = (sure, by_size, by_action)
+        below = "".join(f"\n{markdown(each)}" for each in below if not each.empty)
         report.files += write(table, folder, name, f"{sweep_text(table)}{below}")
         captions = [scored_on(mine), *summary(mine), doubts(table)]
         origins = sweep_origins(mine, str(anchor))
-        parts = [*sweep_parts(table), sure, by_size]
+        parts = [*sweep_parts(table), sure, by_size, by_action]
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
             report.files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))

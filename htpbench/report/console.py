@@ -35,10 +35,11 @@ def sweep_lines(
     metrics = metrics_of(table)
     for_terminals = {metric.meter for metric in metrics if metric.terminal}
     also = set(asked) - for_terminals
+    scored_by = table.attrs["protocols"]
     shown = [
         metric
         for metric in metrics
-        if metric.terminal or metric.meter in also or (metric.official and table.attrs["official"])
+        if metric.terminal or metric.meter in also or scored_by & {*metric.official}
     ]
     measured = [metric for metric in shown if not table[metric.name].dropna().empty]
     fewer = [metric for metric in measured if metric.exact or metric.bounded]

@@ -51,8 +51,7 @@ def sweep_table(rows: Iterable[Row]) -> pandas.DataFrame:
         doubt=[max(doubtful.get(name, {}).values(), key=len, default=None) for name in lines],
     )
     protocols = {row.conditions.get("protocol") for rows in measured.values() for row in rows}
-    official = bool(protocols - {None, "blended"})
-    table.attrs |= {"metrics": tuple(found), "doubtful": doubtful, "official": official}
+    table.attrs |= {"metrics": tuple(found), "doubtful": doubtful, "protocols": protocols}
     return table
 
 

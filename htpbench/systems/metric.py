@@ -35,7 +35,7 @@ class Metric:
     decimals: int = 1
     first: bool = False  # in a report's first table; the rest has one of its own
     terminal: bool = False  # in the table that a terminal shows
-    official: bool = False  # the same, where rows were measured by a protocol of the field
+    official: tuple[str, ...] = ()  # the same, where accuracy was scored by one of these protocols
     bounded: bool = False  # printed with its interval
 
     code: str = ""  # of one that does not come with htpbench: a digest of its source
