@@ -63,7 +63,7 @@ def rays(points: np.ndarray) -> np.ndarray:
 def fitted(flat: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """(k, j, 2) px: rays by the focal lengths and centres that fit 2D best; none turns images."""
     whole = np.isfinite(seen)
-    middle = np.nanmean(seen, axis=(0, 1)) if not whole.all() else seen.mean(axis=(0, 1))
+    middle = np.where(whole, seen, 0).sum(axis=(0, 1)) / np.maximum(whole.sum(axis=(0, 1)), 1)
     from_mean = flat - flat.mean(axis=(0, 1))
     focal = (from_mean * np.where(whole, seen - middle, 0)).sum(axis=(0, 1))
     focal /= np.maximum((from_mean**2).sum(axis=(0, 1)), 1e-12)

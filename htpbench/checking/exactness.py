@@ -11,6 +11,7 @@ from htpbench.checking.verdict import Finding
 EXACT = 0.01  # px
 SMOOTH = 0.05  # px: what remains of a lens's distortion beside a polynomial
 DEGREE = 5
+BEYOND = 2.0  # half images from the middle: no lens is measured there
 FEWEST = 10  # points a coefficient
 NAMES = ("gt",)
 
@@ -55,9 +56,11 @@ def smooth(look: Look) -> float:
         return np.inf
     place = (pair.exact / np.array(look.shot.size) * 2 - 1).reshape(-1, 2)  # (k, 2)
     powers = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
+    off = (pair.seen - pair.exact).reshape(-1, 2)
+    whole = np.isfinite(off).all(axis=1) & (np.abs(place).max(axis=1) < BEYOND)
+    place, off = place[whole], off[whole]
     if len(place) < FEWEST * len(powers):
         return np.inf
     terms = np.stack([place[:, 0] ** i * place[:, 1] ** j for i, j in powers], axis=1)
-    off = (pair.seen - pair.exact).reshape(-1, 2)
     found = np.linalg.lstsq(terms, off, rcond=None)[0]
     return median(np.linalg.norm(off - terms @ found, axis=1))

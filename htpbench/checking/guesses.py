@@ -15,6 +15,7 @@ from htpbench.motion.skeleton import JOINTS, MIRROR
 BETTER = 3.0  # times nearer to the 3D must 2D be, once it is put right
 AGREED = 1.5  # times, where the lengths, or all cameras, say the same
 SOUND = 15.0  # px of a 1000 px wide image: detectors are nearer
+FAR = 1e9  # px: instead of what is no number
 CLEARLY = 1.2  # times nearer than an earlier guess must a later one be
 LIMBS = list(BODY)
 
@@ -91,7 +92,9 @@ def ordered(pair: Pair) -> Iterator[Guess]:
     from scipy.optimize import linear_sum_assignment
 
     cost = np.linalg.norm(pair.seen[:, :, None] - pair.exact[:, None], axis=-1)  # (m, 17, 17)
-    rows, joints = linear_sum_assignment(np.median(cost, axis=0))
+    rows, joints = linear_sum_assignment(
+        np.nan_to_num(np.median(cost, axis=0), nan=FAR, posinf=FAR)
+    )
     order = rows[np.argsort(joints)]  # the row of each joint
     moved = [int(joint) for joint in np.flatnonzero(order != np.arange(len(order)))]
     if not moved:

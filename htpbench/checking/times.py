@@ -22,10 +22,11 @@ def lags(pair: Pair) -> Iterator[Guess]:
     joints = quick(pair)
     before = np.median(pair.away(pair.seen, joints=joints), axis=1)  # (m,)
     after = delayed(pair, joints)  # (m, lags)
-    counts = np.isfinite(after).sum(axis=0)
-    errors = [median(after[:, i]) if count >= FEWEST else np.inf for i, count in enumerate(counts)]
+    counts = np.isfinite(after).sum(axis=0)  # (lags,) of numbers, which stand first once sorted
+    middle = np.sort(after, axis=0)[np.maximum(counts - 1, 0) // 2, np.arange(len(LAGS))]
+    errors = np.where(counts >= FEWEST, middle, np.inf)
     at = int(np.argmin(errors))
-    nearest, lag = errors[at], LAGS[at]
+    nearest, lag = float(errors[at]), LAGS[at]
     if not np.isfinite(nearest):
         return
     as_it_is = median(before[np.isfinite(after[:, at])])
