@@ -9,6 +9,7 @@ import small
 import torch
 from paths import ROOT
 
+from htpbench.checking.verdict import Verdict
 from htpbench.measuring import counting
 from htpbench.network.contracts import Pruner
 from htpbench.systems.registry import PRUNERS
@@ -32,6 +33,7 @@ STOPPED = {
         ["weights", "convert", "best.pth", "--as", "mixste-9"],
         "htpbench.convert.convert.convert",
     ),
+    "data check": (["data", "check", "motion.npz"], "htpbench.checking.judge.checked"),
 }
 TRAIN = ["train", small.NETWORK, "--data", "motion.npz", "--batch", 2, "--steps"]
 LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
@@ -71,6 +73,9 @@ CASES = [
     ("doctor", 2, ["doctor", "--results", "motion.npz/below"]),
     ("weights convert", 0, ["weights", "convert", "best.pth", "--as"]),
     ("weights convert", 2, ["weights", "convert", "gone.pth", "--as"]),
+    ("data check", 0, ["data", "check", "motion.npz"]),
+    ("data check", 1, ["data", "check", "motion.npz"]),
+    ("data check", 2, ["data", "check", "gone.npz"]),
 ]
 
 
@@ -103,6 +108,9 @@ def test_every_verb_ends_with_its_codes(call, monkeypatch, golden, verb, code, c
         fail_pruned(monkeypatch)
     if verb == "check" and code != 4:
         monkeypatch.setattr("htpbench.gate.check.check", lambda *_: (code, ["said"]))
+    if verb == "data check" and code == 1:
+        doubt = Verdict("unit", True, "unit: said")
+        monkeypatch.setattr("htpbench.checking.judge.checked", lambda _: [doubt])
     if verb == "weights convert":
         torch.save(golden.state, "best.pth")
         command = [*command, golden.text]

@@ -13,6 +13,7 @@ from cyclopts import CycloptsError, Parameter
 from rich.markup import escape
 
 from htpbench.cli import (  # noqa: F401  # they register verbs
+    checking,
     code,
     lifting,
     looking,
