@@ -110,7 +110,24 @@ def opened(runner: Runner, data: list[str] | None, weights: str | None) -> Runne
         _ = runner.context.weights(runner.study.reference_combination())
     if data is not None:
         _ = runner.context.data
+    if any(":" in name for name in runner.study.evaluation.sources):
+        look(runner)
     return runner
+
+
+def look(runner: Runner) -> None:
+    """Say once what is doubtful of data that networks are to be measured on."""
+    from htpbench.checking.first import first_doubts
+    from htpbench.systems.registry import METERS
+
+    if not any(METERS.load(name).weights for name in runner.study.meters):
+        return
+    for name, one in runner.context.sources.items():
+        doubts = first_doubts(one, runner.study.evaluation.detections, runner.folder.parent)
+        for doubt in doubts:
+            warn(f"{name}: {doubt}")
+        if doubts:
+            warn(f"said once; `htpbench data check {name}` looks at all of it")
 
 
 def finished(study: Study, rows: Iterable[Row]) -> None:

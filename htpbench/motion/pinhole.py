@@ -52,6 +52,10 @@ def residual(poses3d: np.ndarray, poses2d: np.ndarray, scale: float) -> float:
 
 def truth(poses3d: np.ndarray, poses2d: np.ndarray) -> str:
     """Which truth of MPI-INF-3DHP a sequence has: "annot3" or "univ_annot3"; see `fit`."""
-    scale, rms = fit(poses3d, poses2d)
+    return named(*fit(poses3d, poses2d))
+
+
+def named(scale: float, rms: float) -> str:
+    """The truth that fits so: see `fit`."""
     exact = abs(scale - 1) <= EXACT_SCALE and rms < EXACT_PX
     return "annot3" if exact else "univ_annot3"
