@@ -3,7 +3,7 @@
 import numpy as np
 
 from htpbench.checking.orders import ORDERS
-from htpbench.motion import h36m
+from htpbench.datasets.human36m import facts
 from htpbench.motion.cameras import screen
 from htpbench.motion.clip import Take
 from htpbench.motion.filmed import Shot
@@ -29,7 +29,7 @@ class Filming:
     def __init__(self, world, seed=0, subject="S9"):
         ground = world[..., :2] - (world[..., :2].min((0, 1)) + world[..., :2].max((0, 1))) / 2
         self.world = np.concatenate([ground, world[..., 2:]], axis=-1).astype(np.float64)
-        self.cameras, rng = h36m.cameras()[subject], np.random.default_rng(seed)
+        self.cameras, rng = facts.cameras()[subject], np.random.default_rng(seed)
         self.exact = [lens.project(lens.view(self.world)) for lens in self.cameras]
         self.flat = [detected(one, rng) for one in self.exact]
 
@@ -45,7 +45,7 @@ class Filming:
                 viewed(lens, world),
                 lens,
             )
-            for name, lens, one in zip(h36m.LENSES, self.cameras, flat or self.flat, strict=True)
+            for name, lens, one in zip(facts.LENSES, self.cameras, flat or self.flat, strict=True)
         ]
 
     def each(self, change):

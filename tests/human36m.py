@@ -13,8 +13,8 @@ import pytest
 from paths import SHARED
 
 from htpbench.datasets import open_data
+from htpbench.datasets.human36m import facts
 from htpbench.errors import BenchError
-from htpbench.motion import h36m
 
 FORMATS = SHARED / "formats"
 VIDEOPOSE, RAW = FORMATS / "videopose3d", FORMATS / "raw_h36m"
@@ -63,13 +63,13 @@ def drawn(frames=12):
     for subject, keys in CLIPS.items():
         for key in keys:
             wide = np.full((frames, 32, 3), 77, np.float32)
-            wide[:, h36m.KEPT] = swaying(next(numbers), frames) / 1000
+            wide[:, facts.KEPT] = swaying(next(numbers), frames) / 1000
             found.setdefault(subject, {})[key] = wide
     exact = {
         subject: {
             key: [
-                lens.project(lens.view(h36m.seventeen(wide) * 1000.0)).astype(np.float32)
-                for lens in h36m.cameras()[subject]
+                lens.project(lens.view(facts.seventeen(wide) * 1000.0)).astype(np.float32)
+                for lens in facts.cameras()[subject]
             ]
             for key, wide in held.items()
         }
@@ -154,7 +154,7 @@ def shots(data, source=None):
     found = {}
     for split in data.splits:
         for shot in data.shots(split, source):
-            number = h36m.LENSES.index(shot.lens)
+            number = facts.LENSES.index(shot.lens)
             found[shot.take.subject, shot.take.trial, number] = shot
     return found
 
@@ -166,7 +166,7 @@ def compare(data, cases, source, screen="screen_gt", only=()):
         name = f"{case['subject']}/{case['action']}"
         if only and name not in only:
             continue
-        views = held[h36m.SPLIT_OF[case["subject"]]]
+        views = held[facts.SPLIT_OF[case["subject"]]]
         take = [one.name for one in views.clips].index(name)
         view = np.flatnonzero(views.clip == take)[case["camera"]]
         row = views.start[view] + case["frame"]

@@ -24,8 +24,8 @@ from human36m import (
 )
 from paths import needs_shared
 
+from htpbench.datasets.human36m import facts
 from htpbench.errors import BenchError
-from htpbench.motion import h36m
 from htpbench.motion.filmed import in_turn
 from htpbench.testing import DatasetContract
 
@@ -57,14 +57,14 @@ def test_the_numbers_of_the_fixture():
     for (subject, key, _), shot in shots(data).items():
         told = answer["clips"][f"{subject}/{key}"]
         assert len(shot.poses3d) == told["frames"]
-        assert len(shot.poses2d) == told["frames_2d_cpn"][h36m.LENSES.index(shot.lens)]
+        assert len(shot.poses2d) == told["frames_2d_cpn"][facts.LENSES.index(shot.lens)]
     assert len(shots(data)) == 4 * len(takes) == 52
     assert compare(data, answer["frames"], None, "screen_cpn") == len(answer["frames"])
     assert compare(data, answer["frames"], "gt") == len(answer["frames"])
     assert data.views("test", "gt").source == "gt"
     assert len(data.views("test").cameras) == 8 and data.views("test").stop[-1] == 4 * 562
     seen_by = [str(shot).split()[-1] for shot in in_turn(data.shots("test"))]
-    assert seen_by == [h36m.LENSES[i % 4] for i in range(10)]
+    assert seen_by == [facts.LENSES[i % 4] for i in range(10)]
     assert data.card["actions"] == "6 of 15"
 
 
@@ -76,7 +76,7 @@ def test_todays_numpy_and_stacked_cameras():
 
 
 def test_the_cameras_that_are_shipped():
-    cameras = h36m.cameras()
+    cameras = facts.cameras()
     assert [*cameras] == ["S1", "S5", "S6", "S7", "S8", "S9", "S11"]
     for lenses in cameras.values():
         assert [lens.size for lens in lenses] == [(1000, 1002), (1000, 1000)] * 1 + [
@@ -218,7 +218,7 @@ def test_names_of_python_2_and_of_s1_as_it_is_handed_out(tmp_path):
 
 def test_cameras_of_ones_own(tmp_path):
     shutil.copytree(written(tmp_path / "one"), tmp_path / "two")
-    cameras = h36m.cameras()
+    cameras = facts.cameras()
     lens = replace(cameras["S9"][1], translation_mm=[1990.0, -5000.0, 1500.0])
     own = cameras | {"S9": (cameras["S9"][0], lens, *cameras["S9"][2:])}
     (tmp_path / "two" / "metadata.xml").write_text(metadata_xml(own))

@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from paths import needs_shared
 from test_fuzz import damage, damaged, fuzz
 
-from htpbench.motion import h36m
+from htpbench.datasets.human36m import facts
 from htpbench.testing import DatasetContract
 
 
@@ -129,7 +129,7 @@ def test_files_may_be_packed(tmp_path, whole, each):
     path = tmp_path / "S9" / "D3_Positions" / "Walking.cdf"
     cdf(path, (wide * 1000).reshape(1, 12, 96), whole, Compress=each)
     (take,) = opened(tmp_path, "h36m-raw").positions.values()
-    assert np.allclose(take, wide[:, h36m.KEPT] * 1000, atol=1e-3)
+    assert np.allclose(take, wide[:, facts.KEPT] * 1000, atol=1e-3)
 
 
 @pytest.mark.parametrize(("whole", "each"), [(0, 0), (6, 0), (0, 6)])

@@ -14,11 +14,11 @@ from test_fuzz import archive, damage, damaged, fuzz, outcome
 
 from htpbench import metrics
 from htpbench.datasets import open_data
+from htpbench.datasets.mpi3dhp import pinhole
+from htpbench.datasets.mpi3dhp.sequences import ORDER
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.datasets.threedhp import Threedhp
 from htpbench.errors import BenchError
-from htpbench.motion import pinhole
-from htpbench.motion.mpi3dhp import ORDER
 from htpbench.testing import DatasetContract
 
 FOLDER = SHARED / "formats" / "3dhp"

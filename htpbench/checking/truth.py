@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from htpbench.checking.look import Look
 from htpbench.checking.verdict import Finding
-from htpbench.motion.pinhole import fit, named
+from htpbench.datasets.mpi3dhp.pinhole import fit, named
 
 
 def truth(looks: Sequence[Look]) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from htpbench.datasets.human36m import cdf, handed_out
 from htpbench.datasets.human36m.archive import ByClip
+from htpbench.datasets.human36m.facts import seventeen
 from htpbench.datasets.human36m.recordings import EXACT, Recordings
 from htpbench.errors import BenchError
-from htpbench.motion.h36m import seventeen
 
 
 class H36mRaw(Recordings):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from htpbench.datasets.human36m.slices import WHOLE, Slices
+from htpbench.datasets.human36m.stacked import ACTIONS, Part, Stacked
 from htpbench.errors import BenchError, unknown
 from htpbench.motion import arrays
 from htpbench.motion.clip import SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
 from htpbench.motion.printed import printed
-from htpbench.motion.slices import WHOLE, Slices
-from htpbench.motion.stacked import ACTIONS, Part, Stacked
 
 SOURCES = ("sh", "gt")
 CHOICES = ("drop", "keep")

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from htpbench.datasets.mpi3dhp import pinhole, sequences
+from htpbench.datasets.mpi3dhp.sequences import Seen, Split
 from htpbench.errors import BenchError, unknown
-from htpbench.motion import mpi3dhp, pinhole
 from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
-from htpbench.motion.mpi3dhp import Seen, Split
 from htpbench.motion.printed import printed
 
 RAW = ("annot_data.mat", "annot.mat", "*/annot_data.mat", "*/*/annot.mat")
@@ -31,7 +31,7 @@ class Threedhp(Filmed):
         self.seen: dict[str, list[Seen]] = {}
         self.known: dict[str, dict[str, Take]] = {}
         for place in paths:
-            split, seen = mpi3dhp.read(place)
+            split, seen = sequences.read(place)
             if split in self.seen:
                 raise BenchError(f"{place}: {split} is in both files; expected one of each")
             self.seen[split], self.known[split] = seen, made(split, seen)
@@ -86,7 +86,7 @@ def found(place: Path) -> list[Path]:
     held = ", ".join(sorted(path.name for path in place.iterdir()))[:200] or "nothing"
     raw = any(next(place.glob(pattern), None) for pattern in RAW)
     why = "; the files of MPI-INF-3DHP itself must be converted first" if raw else ""
-    raise BenchError(f"{place}: found {held}; expected {mpi3dhp.LAYOUT}{why}")
+    raise BenchError(f"{place}: found {held}; expected {sequences.LAYOUT}{why}")
 
 
 def made(split: Split, seen: list[Seen]) -> dict[str, Take]:

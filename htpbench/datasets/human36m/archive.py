@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from htpbench.datasets.human36m.facts import SPLIT_OF, spelt
 from htpbench.errors import BenchError
-from htpbench.motion.h36m import SPLIT_OF, spelt
 from htpbench.motion.members import opened
 from htpbench.outside import files
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from htpbench.datasets.human36m.facts import ALL_JOINTS
 from htpbench.errors import BenchError
-from htpbench.motion.h36m import ALL_JOINTS
 from htpbench.outside import files
 
 MOST_BYTES = 2**26  # of a file; those of Human3.6M have a few millions

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from htpbench.datasets.human36m.archive import by_clip, kind, members
+from htpbench.datasets.human36m.facts import LENSES
 from htpbench.datasets.human36m.order import Arrangement, arrangement
 from htpbench.errors import BenchError
 from htpbench.motion.clip import Take
-from htpbench.motion.h36m import LENSES
 
 NAME = re.compile(r"data_2d_h36m_(.+)\.npz")
 

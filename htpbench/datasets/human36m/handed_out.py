@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from htpbench.datasets.human36m.facts import LENSES, SPLIT_OF, spelt
 from htpbench.errors import BenchError
-from htpbench.motion.h36m import LENSES, SPLIT_OF, spelt
 
 FOLDER = "D3_Positions"  # world; its kin are in camera axes, or of one skeleton for all
 MOST_FOLDERS = 10_000

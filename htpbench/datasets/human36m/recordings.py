@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from htpbench.datasets.human36m import facts, metadata
 from htpbench.datasets.human36m.archive import ByClip, kind, listed
 from htpbench.datasets.human36m.detections import Detections, read, sources
 from htpbench.datasets.human36m.order import checked_map
 from htpbench.errors import BenchError, unknown
-from htpbench.motion import h36m, h36m_metadata
 from htpbench.motion.clip import SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
 from htpbench.outside import files
@@ -51,20 +51,20 @@ class Recordings(Filmed):
         self.name, self.folder, self.unit_mm, self.made = "h36m", folder, unit, made
         self.joints, self.detections = checked_map(joints), source
         self.positions, self.recorded = chosen(folder, positions, blocked == "drop")
-        own = folder / h36m_metadata.FILE
-        self.cameras_of = h36m_metadata.read(own) if own.exists() else h36m.cameras()
+        own = folder / metadata.FILE
+        self.cameras_of = metadata.read(own) if own.exists() else facts.cameras()
         self.seen: tuple[str, Detections | None] = ("", None)
         told = self.detected(source)
         self.card: dict[str, Any] = {
             "cameras_from": own.name if own.exists() else "shipped",
             "joints": told.order.told if told else "exact projection",
             "blocked": blocked,
-            "left_out": " ".join(h36m.LEFT_OUT),
+            "left_out": " ".join(facts.LEFT_OUT),
         }
         split = self.splits[-1]
         actions = {take.action for take in self.recorded if take.split == split}
-        if len(actions) < len(h36m.ACTIONS):
-            self.card["actions"] = f"{len(actions)} of {len(h36m.ACTIONS)}"
+        if len(actions) < len(facts.ACTIONS):
+            self.card["actions"] = f"{len(actions)} of {len(facts.ACTIONS)}"
         whole = [*read_from, *([self.sources[source]] if told else [])]
         whole += [own] * own.exists()
         words = (source, blocked, joints, *(take.name for take in self.recorded))
@@ -109,12 +109,14 @@ class Recordings(Filmed):
         seen = self.detected(source or self.detections)
         for take in self.takes(split):
             with np.errstate(all="ignore"):  # whatever the file holds is judged later
-                world = h36m.seventeen(self.positions[take.name]).astype(np.float64) * self.unit_mm
+                world = facts.seventeen(self.positions[take.name]).astype(np.float64) * self.unit_mm
             for number, lens in enumerate(self.cameras_of[take.subject]):
                 with np.errstate(all="ignore"):
                     placed = lens.view(world)  # (N, 17, 3)
                     points = seen.of(take, number) if seen else lens.project(placed)
-                yield Shot(take, h36m.LENSES[number], lens.size, tamed(points), tamed(placed), lens)
+                yield Shot(
+                    take, facts.LENSES[number], lens.size, tamed(points), tamed(placed), lens
+                )
 
 
 def chosen(
@@ -122,12 +124,12 @@ def chosen(
 ) -> tuple[dict[str, np.ndarray], tuple[Take, ...]]:
     """The takes that are used, by name, and what they are; BenchError for what is no pose."""
     positions, takes = {}, []
-    for subject, split in h36m.SPLIT_OF.items():
-        blocked = h36m.BLOCKED.get(subject, ()) if drop else ()
+    for subject, split in facts.SPLIT_OF.items():
+        blocked = facts.BLOCKED.get(subject, ()) if drop else ()
         for key, poses in found.get(subject, {}).items():
             action = key.partition(" ")[0]
-            out = (subject, key) == h36m.LEFT_OUT or key in blocked
-            if out or action not in h36m.ACTIONS:
+            out = (subject, key) == facts.LEFT_OUT or key in blocked
+            if out or action not in facts.ACTIONS:
                 continue
             take = Take(f"{subject}/{key}", subject, action, split, trial=key)
             positions[take.name] = checked(poses, f"{folder}: 3D of {take.name}")
@@ -136,7 +138,7 @@ def chosen(
         keys = listed({key for clips in found.values() for key in clips})
         raise BenchError(
             f"{folder} has nothing that is used; expected actions like 'Walking 1' of "
-            f"{', '.join(h36m.SPLIT_OF)}, found {keys} of {listed(found)}"
+            f"{', '.join(facts.SPLIT_OF)}, found {keys} of {listed(found)}"
         )
     return positions, tuple(takes)
 
@@ -144,7 +146,7 @@ def chosen(
 def checked(poses: Any, where: str) -> np.ndarray:
     """An array of poses, if it is one."""
     sound = isinstance(poses, np.ndarray) and poses.dtype.kind in "fiu" and poses.ndim == 3
-    if not sound or poses.shape[1] not in (17, h36m.ALL_JOINTS) or poses.shape[2] != 3:
+    if not sound or poses.shape[1] not in (17, facts.ALL_JOINTS) or poses.shape[2] != 3:
         raise BenchError(f"{where} is {kind(poses)}; expected (frames, 32 or 17, 3)")
     if not len(poses):
         raise BenchError(f"{where} has no frames; leave it out, or prepare it anew")

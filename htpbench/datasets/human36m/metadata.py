@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from htpbench.datasets.human36m.facts import LENSES, SPLIT_OF, Cameras, cameras
 from htpbench.errors import BenchError
 from htpbench.motion.cameras import Camera
-from htpbench.motion.h36m import LENSES, SPLIT_OF, Cameras, cameras
 from htpbench.outside import files
 
 FILE = "metadata.xml"
