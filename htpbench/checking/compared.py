@@ -11,16 +11,13 @@ from htpbench.checking.agreement import Pair, plain
 from htpbench.checking.look import Look, median
 from htpbench.checking.truth import truth
 from htpbench.checking.verdict import Finding, Judged
+from htpbench.datasets.human36m.facts import BLOCKED
 from htpbench.motion.skeleton import MIRROR
 
 GOOD = 8.0  # px of a 1000 px wide image: what is nearer needs few guesses
 BAD = 30.0  # more is no detector's error
 EXACT = 0.5  # px: nothing can be wrong
 PART = 0.1  # of the frames may have their sides exchanged without a word
-DAMAGED = {  # clips of Human3.6M, as VideoPose3D and MotionBERT call them
-    *("S9/Greeting", "S9/SittingDown 1", "S9/Waiting 1"),
-    *("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01"),
-}
 
 
 def compare(looks: list[Look], judged: Judged, source: str) -> None:
@@ -115,7 +112,7 @@ def said(guess: guesses.Guess, look: Look) -> Finding:
 def unexplained(look: Look, off: float) -> Finding:
     """2D that is far from the 3D, whatever is tried."""
     take = look.shot.take
-    known = take.name in DAMAGED
+    known = take.name in {*BLOCKED, *BLOCKED.values()}
     return Finding(
         "agreement",
         f"the 2D is {off:.3g} px from the 3D",

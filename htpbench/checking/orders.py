@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from htpbench.datasets.mpi3dhp import sequences
+
 # Limbs by their two ends: thighs, shanks, upper arms, forearms.
 LIMBS = ([1, 2, 4, 5, 11, 12, 14, 15], [2, 3, 5, 6, 12, 13, 15, 16])
 BODY = (1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16)  # joints that all orders have
@@ -37,7 +39,7 @@ ORDERS = (
             *((5,), (7,), (9,), (6,), (8,), (10,)),
         ),
     ),
-    single("MPI-INF-3DHP", 14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4),
+    single("MPI-INF-3DHP", *sequences.ORDER),
     Order(
         "BODY_25",
         (

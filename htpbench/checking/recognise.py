@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from htpbench.datasets.human36m.facts import ARCHIVE
+from htpbench.datasets.human36m.handed_out import FOLDER
 from htpbench.errors import BenchError
 from htpbench.motion.members import opened
 from htpbench.systems.registry import DATASETS
 
 LOOKED_AT = 10_000  # files and folders below one
-POSES = "D3_Positions"
-H36M = "data_3d_h36m.npz"
 EXPECTED = (
-    f"expected a folder with {H36M}, *.pkl, data_test_3dhp.npz, {POSES}, *.bvh or "
+    f"expected a folder with {ARCHIVE}, *.pkl, data_test_3dhp.npz, {FOLDER}, *.bvh or "
     "*_keypoints.json, or one such file, an .npz or a .json; else name it SCHEME:PATH"
 )
 SUFFIXES = {".pkl": "motionbert", ".bvh": "bvh", ".json": "keypoints", ".npy": "keypoints"}
@@ -54,7 +54,7 @@ def recognised(text: str) -> str:
 def of_folder(folder: Path) -> tuple[str, Path]:
     """The scheme of a folder, by what lies in it, or in the folders in it."""
     names = {path.name for path in folder.iterdir()}
-    if H36M in names:
+    if ARCHIVE in names:
         return "h36m", folder
     if any("3dhp" in name and name.endswith(".npz") for name in names):
         return "3dhp", folder
@@ -62,7 +62,7 @@ def of_folder(folder: Path) -> tuple[str, Path]:
     if len(whole) == 1:  # beside slices of it
         return "motionbert", whole[0]
     below = [folder, *islice(within(folder), LOOKED_AT)]
-    if any(path.name == POSES for path in below):
+    if any(path.name == FOLDER for path in below):
         return "h36m_raw", folder
     for ending, scheme in (
         (".pkl", "motionbert"),

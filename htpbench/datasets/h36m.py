@@ -6,10 +6,10 @@ from pathlib import Path
 
 from htpbench.datasets.human36m.archive import HUMANEVA, by_clip, listed, members
 from htpbench.datasets.human36m.detections import sources
+from htpbench.datasets.human36m.facts import ARCHIVE
 from htpbench.datasets.human36m.recordings import EXACT, Recordings
 from htpbench.errors import BenchError
 
-FILE = "data_3d_h36m.npz"
 USUAL = ("cpn_ft_h36m_dbb", EXACT)  # detections, where none are named: the first that is there
 
 
@@ -26,14 +26,14 @@ class H36m(Recordings):
     ) -> None:
         folder = Path(path)
         if not folder.is_dir():
-            raise BenchError(f"{path}: expected the folder that holds {FILE}")
-        place = folder / FILE
+            raise BenchError(f"{path}: expected the folder that holds {ARCHIVE}")
+        place = folder / ARCHIVE
         if not place.exists():
             held = [one.name for one in folder.iterdir()]
             humaneva = any(name.startswith("data_3d_humaneva") for name in held)
             raw = any((folder / name).is_dir() for name in held if name in ("S1", "S9", "S11"))
             hint = "; did you mean h36m-raw:?" if raw else ""
-            said = HUMANEVA if humaneva else f"no {FILE} in it, only {listed(held)}{hint}"
+            said = HUMANEVA if humaneva else f"no {ARCHIVE} in it, only {listed(held)}{hint}"
             raise BenchError(f"{path}: {said}")
         (positions,) = members(place, "positions_3d")
         super().__init__(
@@ -53,7 +53,7 @@ def usual(folder: Path) -> str:
     there = sources(folder)
     found = [source for source in USUAL if source in there] or [*there]
     if not found:
-        raise BenchError(f"{folder}: no 2D beside {FILE}; expected a data_2d_h36m_SOURCE.npz")
+        raise BenchError(f"{folder}: no 2D beside {ARCHIVE}; expected a data_2d_h36m_SOURCE.npz")
     if len(found) > 1 and found[0] not in USUAL:
         raise BenchError(
             f"{folder}: 2D of {', '.join(found)}; name the one to use: ,detections={found[0]}"

@@ -7,18 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from htpbench.datasets.human36m.facts import BLOCKED, CHOICES, lacking
 from htpbench.datasets.human36m.slices import WHOLE, Slices
-from htpbench.datasets.human36m.stacked import ACTIONS, Part, Stacked
+from htpbench.datasets.human36m.stacked import Part, Stacked
 from htpbench.errors import BenchError, unknown
 from htpbench.motion import arrays
 from htpbench.motion.clip import SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
-from htpbench.motion.printed import printed
+from htpbench.outside.files import fingerprint
 
 SOURCES = ("sh", "gt")
-CHOICES = ("drop", "keep")
-# S9 Greeting, SittingDown 1 and Waiting 1: their capture drifts off the images.
-BLOCKED = {"s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01"}
 TRUTH = "mm, 2.5D image space: never beside errors in camera space"
 
 
@@ -45,7 +43,7 @@ class Motionbert(Filmed):
         if place.is_dir():
             self.slices = Slices(place)
             self.card = {"slices": f"{len(self.slices.paths)} of {self.slices.frames} frames"}
-            self.fingerprint = printed(self.slices.paths)
+            self.fingerprint = fingerprint(self.slices.paths)
             return
         try:
             self.unpack(place, blocked)
@@ -53,11 +51,9 @@ class Motionbert(Filmed):
             said = str(fault)
             begun = said.startswith(f"{place}: ")
             raise BenchError(said if begun else f"{place}: {said}") from fault.__cause__
-        self.fingerprint = printed([place], blocked)
+        self.fingerprint = fingerprint([place], blocked)
         self.card = {"truth": TRUTH, "blocked": blocked}
-        actions = {part.take.action for part in self.parts.get("test", [])}
-        if 0 < len(actions) < len(ACTIONS):
-            self.card["actions"] = f"{len(actions)} of {len(ACTIONS)}"
+        self.card |= lacking({part.take.action for part in self.parts.get("test", [])})
 
     def unpack(self, place: Path, blocked: str) -> None:
         """The splits of the pickle, and the videos of each that are used."""
@@ -69,7 +65,8 @@ class Motionbert(Filmed):
             if split not in whole:
                 continue
             self.held[split] = held = Stacked(whole.pop(split), split)
-            used = [p for p in held.parts if blocked == "keep" or p.take.name not in BLOCKED]
+            out = {*BLOCKED.values()} if blocked == "drop" else set[str]()
+            used = [part for part in held.parts if part.take.name not in out]
             # Takes are in the order of their last videos, and videos of one in that of the file, so
             # that the last video of the file is the last view: MotionBERT leaves it out if it is
             # short. Which other windows there are does not depend on the order.

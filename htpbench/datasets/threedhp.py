@@ -11,7 +11,7 @@ from htpbench.datasets.mpi3dhp.sequences import Seen, Split
 from htpbench.errors import BenchError, unknown
 from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
-from htpbench.motion.printed import printed
+from htpbench.outside.files import fingerprint
 
 RAW = ("annot_data.mat", "annot.mat", "*/annot_data.mat", "*/*/annot.mat")
 
@@ -35,7 +35,7 @@ class Threedhp(Filmed):
             if split in self.seen:
                 raise BenchError(f"{place}: {split} is in both files; expected one of each")
             self.seen[split], self.known[split] = seen, made(split, seen)
-        self.fingerprint = printed(paths)
+        self.fingerprint = fingerprint(paths)
         self.card = {"truth": told(self.seen), "rate": rates(self.seen)}
         if "test" in self.seen:
             counts = [(seen.valid.sum(), len(seen.valid)) for seen in self.seen["test"]]

@@ -6,13 +6,16 @@ or no JSON or TOML becomes a BenchError that names the file; callers add the rem
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from htpbench.errors import BenchError
 
@@ -41,12 +44,21 @@ def checked(path: Path, most: int | None = None) -> Path:
     return path
 
 
-def opened(path: Path, most: int | None = None) -> BinaryIO:
+def opened(path: Path, most: int | None = None) -> BufferedReader:
     """A regular file, opened to be read."""
     try:
         return checked(path, most).open("rb")
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
+
+
+def fingerprint(paths: Iterable[Path], *said: str) -> str:
+    """12 hex digits that change with what files hold, and with words on what is read of them."""
+    whole = hashlib.sha256("\0".join(said).encode(errors="surrogatepass"))
+    for path in paths:
+        with opened(path) as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:12]
 
 
 def content(path: Path, most: int = MOST_BYTES) -> bytes:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from htpbench.datasets.human36m.facts import LENSES, SPLIT_OF, spelt
+from htpbench.datasets.human36m.facts import ARCHIVE, LENSES, SPLIT_OF, spelt
 from htpbench.errors import BenchError
 
 FOLDER = "D3_Positions"  # world; its kin are in camera axes, or of one skeleton for all
@@ -72,6 +72,6 @@ def word(path: Path) -> list[str]:
             return [f"CDF files of {kind}"]
         case ".h5" | ".hdf5":
             return ["HDF5 files, an older conversion, which are not read"]
-        case ".npz" if path.name == "data_3d_h36m.npz":
-            return ["data_3d_h36m.npz (did you mean h36m:FOLDER?)"]
+        case ".npz" if path.name == ARCHIVE:
+            return [f"{ARCHIVE} (did you mean h36m:FOLDER?)"]
     return []

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from htpbench.errors import BenchError, unknown
-from htpbench.keypoints.mapping import MAPS, mapping
+from htpbench.errors import BenchError
+from htpbench.keypoints.mapping import mapping
 from htpbench.keypoints.orders import ORDERS
 from htpbench.motion.skeleton import JOINTS, LEFT, RIGHT
 
@@ -113,10 +113,3 @@ def of_sixteen(points: np.ndarray) -> np.ndarray:
     found[:, joint, :2] = (found[:, one, :2] + found[:, other, :2]) / 2
     found[:, joint, 2:] = np.minimum(found[:, one, 2:], found[:, other, 2:])
     return found
-
-
-def checked_map(joints: str) -> str:
-    """The option `joints`, if it names a map or nothing."""
-    if joints and joints not in MAPS:
-        raise unknown("map of joints", joints, MAPS)
-    return joints

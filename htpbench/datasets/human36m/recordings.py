@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import numpy as np
 from htpbench.datasets.human36m import facts, metadata
 from htpbench.datasets.human36m.archive import ByClip, kind, listed
 from htpbench.datasets.human36m.detections import Detections, read, sources
-from htpbench.datasets.human36m.order import checked_map
 from htpbench.errors import BenchError, unknown
+from htpbench.keypoints.mapping import MAPS
 from htpbench.motion.clip import SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
 from htpbench.outside import files
 
-BLOCKED = ("keep", "drop")
 EXACT = "gt"  # the source that is a projection of the 3D
 MOST = 1e30  # mm or px: float32 computes with no more
 
@@ -46,10 +44,12 @@ class Recordings(Filmed):
         blocked: str,
         joints: str,
     ) -> None:
-        if blocked not in BLOCKED:
-            raise unknown("choice of blocked", blocked, BLOCKED)
+        if blocked not in facts.CHOICES:
+            raise unknown("choice of blocked", blocked, facts.CHOICES)
+        if joints and joints not in MAPS:
+            raise unknown("map of joints", joints, MAPS)
         self.name, self.folder, self.unit_mm, self.made = "h36m", folder, unit, made
-        self.joints, self.detections = checked_map(joints), source
+        self.joints, self.detections = joints, source
         self.positions, self.recorded = chosen(folder, positions, blocked == "drop")
         own = folder / metadata.FILE
         self.cameras_of = metadata.read(own) if own.exists() else facts.cameras()
@@ -62,13 +62,11 @@ class Recordings(Filmed):
             "left_out": " ".join(facts.LEFT_OUT),
         }
         split = self.splits[-1]
-        actions = {take.action for take in self.recorded if take.split == split}
-        if len(actions) < len(facts.ACTIONS):
-            self.card["actions"] = f"{len(actions)} of {len(facts.ACTIONS)}"
+        self.card |= facts.lacking({one.action for one in self.recorded if one.split == split})
         whole = [*read_from, *([self.sources[source]] if told else [])]
         whole += [own] * own.exists()
         words = (source, blocked, joints, *(take.name for take in self.recorded))
-        self.fingerprint = fingerprint(whole, words)
+        self.fingerprint = files.fingerprint(whole, *words)
 
     @property
     def sources(self) -> dict[str, Path]:
@@ -125,13 +123,12 @@ def chosen(
     """The takes that are used, by name, and what they are; BenchError for what is no pose."""
     positions, takes = {}, []
     for subject, split in facts.SPLIT_OF.items():
-        blocked = facts.BLOCKED.get(subject, ()) if drop else ()
         for key, poses in found.get(subject, {}).items():
-            action = key.partition(" ")[0]
-            out = (subject, key) == facts.LEFT_OUT or key in blocked
+            name, action = f"{subject}/{key}", key.partition(" ")[0]
+            out = (subject, key) == facts.LEFT_OUT or (drop and name in facts.BLOCKED)
             if out or action not in facts.ACTIONS:
                 continue
-            take = Take(f"{subject}/{key}", subject, action, split, trial=key)
+            take = Take(name, subject, action, split, trial=key)
             positions[take.name] = checked(poses, f"{folder}: 3D of {take.name}")
             takes.append(take)
     if not takes:
@@ -158,15 +155,3 @@ def tamed(points: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         vast = np.abs(points) > MOST
     return np.where(vast, np.inf, points) if vast.any() else points
-
-
-def fingerprint(paths: Iterable[Path], words: Iterable[str]) -> str:
-    """12 hex digits of the SHA-256 of words and of what files hold."""
-    digest = hashlib.sha256("\0".join(words).encode(errors="surrogatepass"))
-    for path in paths:
-        one = hashlib.sha256()
-        with files.opened(path) as file:
-            while block := file.read(2**20):
-                one.update(block)
-        digest.update(one.digest())
-    return digest.hexdigest()[:12]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from htpbench.datasets.human36m.facts import ACTIONS, FIRST_NUMBER, sizes, spelt
 from htpbench.errors import BenchError
 from htpbench.motion.clip import Take
 
@@ -31,26 +32,8 @@ SCORED: dict[str, tuple[int, ...] | None] = {
 }
 CONFIDENCE = {"confidence": (17,)}
 SHAPES = EVERY | SCORED | CONFIDENCE
-ACTIONS = {  # by number; there is no 1
-    2: "Directions",
-    3: "Discussion",
-    4: "Eating",
-    5: "Greeting",
-    6: "Phoning",
-    7: "Posing",
-    8: "Purchases",
-    9: "Sitting",
-    10: "SittingDown",
-    11: "Smoking",
-    12: "Photo",
-    13: "Waiting",
-    14: "Walking",
-    15: "WalkDog",
-    16: "WalkTogether",
-}
-RENAMED = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
 MOST_CHARACTERS = 100  # of a name
-HIGHER = {"54138969", "60457274"}  # cameras whose images are 1000 x 1002 px; others 1000 x 1000
+USUAL = (1000, 1000)  # px: images of a camera whose name is not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +99,7 @@ def parts(columns: Mapping[str, Any], split: Literal["train", "test"]) -> list[P
     """
     takes: dict[str, Take] = {}
     found = []
-    edges = borders(columns["source"])
+    of_lens, edges = sizes(), borders(columns["source"])
     for start, stop in pairwise(edges):
         source = word(columns["source"][start])
         if (said := SOURCE.fullmatch(source)) is None:
@@ -128,8 +111,7 @@ def parts(columns: Mapping[str, Any], split: Literal["train", "test"]) -> list[P
         if name not in takes:
             action = named(columns["action"][start] if "action" in columns else int(number))
             takes[name] = Take(name, f"S{int(subject)}", action, split, trial=str(int(trial)))
-        camera = word(columns["camera_name"][start])
-        size = (1000, 1002 if camera in HIGHER else 1000)
+        size = of_lens.get(word(columns["camera_name"][start]), USUAL)
         found.append(Part(takes[name], lens, size, start, stop))
     return found
 
@@ -151,10 +133,14 @@ def named(action: Any) -> str:
     """The name of an action that is told by name or by number."""
     text = word(action)
     if re.fullmatch(r"\d{1,2}", text, re.ASCII):
-        if int(text) not in ACTIONS:
-            raise BenchError(f"action {text}; expected a name or a number from 2 to 16")
-        return ACTIONS[int(text)]
-    return RENAMED.get(text, text)
+        number = int(text) - FIRST_NUMBER
+        if not 0 <= number < len(ACTIONS):
+            last = FIRST_NUMBER + len(ACTIONS) - 1
+            raise BenchError(
+                f"action {text}; expected a name or a number from {FIRST_NUMBER} to {last}"
+            )
+        return ACTIONS[number]
+    return spelt(text)
 
 
 def word(value: Any) -> str:
