@@ -10,7 +10,8 @@ import pytest
 import small
 from paths import SHARED, needs_shared
 
-from htpbench.checking.judge import checked, doubts, verdicts
+from htpbench.checking.first import doubts, first_doubts
+from htpbench.checking.judge import checked, verdicts
 from htpbench.checking.lengths import TOTALS, totals
 from htpbench.checking.recognise import recognised
 from htpbench.checking.take import judge
@@ -180,7 +181,7 @@ def drawn(shot):
     return replace(shot, camera=None, image=image, poses3d=solid / ratio, scale=scale)
 
 
-def test_one_line_tells_how_many_clips_it_holds_for(filming, people):
+def test_one_line_tells_how_many_clips_it_holds_for(filming, people, tmp_path):
     good = [one.shots() for one in people[:3]]
     swapped = faulty.VARIANTS["sides of 2D"][2](filming)
     found = verdicts(Some(*good, swapped, swapped))
@@ -188,7 +189,8 @@ def test_one_line_tells_how_many_clips_it_holds_for(filming, people):
     assert "(S9/Walking 3, camera 54138969)" in found[0].text
     assert found[0].text.endswith("(2 of 5 clips)")
     assert doubts(Some(*good, swapped)) != [] and doubts(Some(*good)) == []
-    assert doubts(small.motion()) == []  # its reader has judged it
+    assert first_doubts(small.motion(), None, tmp_path) == []  # its reader has judged it
+    assert not [*tmp_path.iterdir()]
 
 
 def test_known_damage_is_no_doubt(filming):

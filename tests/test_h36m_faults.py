@@ -54,7 +54,8 @@ FAULTS = {
     ),
     "NaN": (
         lambda held, seen: held["S9"]["Walking"].__setitem__((3, 0), np.nan),
-        "S9/Walking, camera 54138969: 3D holds NaN or infinity, or 1e+06 and more, in 1 of 12 frames, the first is 3",
+        "S9/Walking, camera 54138969: 3D holds NaN or infinity, or 1e+06 and more, in 1 of 12 "
+        "frames, the first is 3",
     ),
     "vast": (
         lambda held, seen: seen["S9"].update(Walking=np.full((4, 12, 17, 2), 1e300)),

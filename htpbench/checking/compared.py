@@ -8,8 +8,8 @@ import numpy as np
 
 from htpbench.checking import body, exactness, guesses, person, times, together
 from htpbench.checking.agreement import Pair, plain
+from htpbench.checking.hints import truth
 from htpbench.checking.look import Look, median
-from htpbench.checking.truth import truth
 from htpbench.checking.verdict import Finding, Judged
 from htpbench.datasets.human36m.facts import BLOCKED
 from htpbench.motion.skeleton import MIRROR

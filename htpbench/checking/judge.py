@@ -17,10 +17,7 @@ from htpbench.checking.take import judge
 from htpbench.checking.verdict import Collected, Verdict
 from htpbench.datasets import open_data
 from htpbench.motion.clip import Take
-from htpbench.motion.dataset import Dataset
 from htpbench.motion.filmed import Filmed, Shot
-
-QUICK, SOME = 40, 100  # frames of a shot, and takes, before a measurement
 
 
 @dataclass
@@ -99,14 +96,3 @@ def verdicts(
 def takes(shots: Iterable[Shot]) -> Iterable[list[Shot]]:
     """The shots of take after take."""
     return ([*some] for _, some in groupby(shots, key=lambda shot: shot.take.name))
-
-
-def doubts(data: Dataset, source: str | None = None) -> list[Verdict]:
-    """What is doubtful of data, by few frames of some takes; without a word on what is sound.
-
-    Data whose reader judges it as it opens it has none.
-    """
-    if not isinstance(data, Filmed):
-        return []
-    every = max(1, sum(len(data.takes(split)) for split in data.splits) // SOME)
-    return [one for one in verdicts(data, source, QUICK, every) if one.doubtful]

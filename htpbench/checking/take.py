@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from htpbench.checking import body, flat, person, together
 from htpbench.checking.compared import compare
+from htpbench.checking.hints import rate
 from htpbench.checking.holes import holes
 from htpbench.checking.lengths import lengths
 from htpbench.checking.look import MOST, Look, looked, usable
-from htpbench.checking.rate import rate
 from htpbench.checking.verdict import Finding, Judged
 from htpbench.motion.filmed import Shot
 

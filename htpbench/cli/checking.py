@@ -27,9 +27,9 @@ def check(
     ],
     /,
 ) -> None:
-    """Say what is wrong with data, each fault with its number and remedy: 0 sound, 1 doubtful.
+    """Say what is wrong with data, each fault with its number and what mends it.
 
-    2: it cannot be read. Of several the worst counts.
+    Exit code 0: sound; 1: doubtful; 2: it cannot be read. Of several paths the worst counts.
     """
     from htpbench.checking.judge import checked
 
