@@ -1,12 +1,12 @@
 """Reading a look-alike of the whole of Human3.6M, in VideoPose3D's layout and in MotionBERT's.
 
-    python -m benchmarks.look_alike [--folder FOLDER]
+    python -m benchmarks.look_alike [--folder FOLDER] [--orders]
 
 As many subjects, takes, cameras and frames as the real files have, of random walks; 2.5 GB on disk,
 and some minutes to write. Each measurement runs in a process of its own: seconds from the start of
-reading to views, and the most memory that it held, interpreter and libraries included. Order of
-evaluation: which rows each batch shows, of F = 243 seq2seq and F = 351 seq2frame, by the official
-protocols.
+reading to views, and the most memory that it held, interpreter and libraries included. Then the
+orders of evaluation, without files or poses (`--orders`: these alone): which rows each batch shows,
+of F = 243 seq2seq and F = 351 seq2frame, by the official protocols.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from pathlib import Path
 
 import numpy as np
 
+from htpbench.datasets.human36m.facts import ACTIONS, FIRST_NUMBER, LENSES
+from htpbench.motion.views import Views
+
 # Frames of each camera, by subject (S7 and S8, S9 and S11 are told together; halves here).
 FRAMES = {"S1": 62_094, "S5": 99_079, "S6": 62_466, "S7": 83_150, "S8": 83_149}
 FRAMES |= {"S9": 67_918, "S11": 67_918}
 BERT = {"train": 1_559_752, "test": 566_920}
-ACTIONS = (  # by number, from 2 on
-    *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases"),
-    *("Sitting", "SittingDown", "Smoking", "Photo", "Waiting", "Walking", "WalkDog"),
-    "WalkTogether",
+TEST = 4 * (FRAMES["S9"] + FRAMES["S11"])
+ORDERS = (
+    (243, "seq2seq", "hot"),
+    (243, "seq2seq", "mixste"),
+    (351, "seq2frame", "hot"),
+    (243, "seq2seq", "motionbert"),
 )
-LENSES = ("54138969", "55011271", "58860488", "60457274")
 SPECS = {"h36m": "h36m:{}", "motionbert": "motionbert:{}/h36m_sh_conf_cam_source_final.pkl"}
 
 
@@ -91,7 +95,9 @@ def motionbert(folder: Path) -> None:
         if split == "test":
             part |= {
                 "action": [
-                    ACTIONS[a - 2] for (*_, a), n in zip(names, each, strict=True) for _ in range(n)
+                    ACTIONS[act - FIRST_NUMBER]
+                    for (*_, act), n in zip(names, each, strict=True)
+                    for _ in range(n)
                 ],
                 "2.5d_factor": np.full(total, 4.0),
                 "joints_2.5d_image": image * np.float32(4),
@@ -106,61 +112,95 @@ def held() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def measure(name: str, folder: Path, what: str) -> str:
-    """One measurement, in this process."""
+def read(name: str, split: str, folder: Path) -> str:
+    """Reading a split, in this process."""
     from htpbench.datasets import open_data
+
+    began = time.perf_counter()
+    views = open_data(SPECS[name].format(folder)).views(split, cameras="all")
+    seconds = time.perf_counter() - began
+    rows = f"{len(views.start)} views of {len(views.poses2d):,} frames"
+    return f"{name}, {split}: {rows} in {seconds:.1f} s, at most {held():.2f} GB"
+
+
+def bare(total: int, count: int) -> Views:
+    """So many views without poses, which have so many frames in all."""
+    each = np.array(lengths(np.random.default_rng(0), total, count))
+    stop, number = np.cumsum(each), np.arange(count)
+    nothing = np.zeros((total, 1, 1), np.float32)
+    return Views(
+        poses2d=nothing,
+        poses3d=nothing,
+        root=nothing[:, 0],
+        valid=np.ones(total, dtype=bool),
+        start=stop - each,
+        stop=stop,
+        clip=number,
+        camera=number,
+        rates=np.full(count, 50.0),
+        clips=(),
+        cameras=None,
+        source="none",
+    )
+
+
+def order(frames: int, pipeline: str, protocol: str) -> str:
+    """What it takes to tell which rows each batch of an evaluation shows."""
     from htpbench.measuring.prediction import BATCH
     from htpbench.motion.protocols import cut
 
+    views = bare(BERT["test"], 240) if protocol == "motionbert" else bare(TEST, 236)
     before, began = held(), time.perf_counter()
-    data = open_data(SPECS[name].format(folder))
-    if what in ("train", "test"):
-        views = data.views(what, cameras="all")
-        seconds = time.perf_counter() - began
-        rows = f"{len(views.start)} views of {len(views.poses2d):,} frames"
-        return f"{what}: {rows} in {seconds:.1f} s, at most {held():.2f} GB"
-    frames, pipeline, protocol = what.split(",")
-    views = data.views("test", cameras="all")
-    before, began = held(), time.perf_counter()
-    windows = cut(views, int(frames), pipeline, protocol=protocol)
-    held_by = sum(getattr(windows, one).nbytes for one in ("view", "start", "stop", "first", "low"))
+    windows = cut(views, frames, pipeline, protocol=protocol)
+    kept = sum(getattr(windows, one).nbytes for one in ("view", "start", "stop", "first", "low"))
     scored = 0
     for first in range(0, len(windows), BATCH):
         batch = windows[first : first + BATCH]
         scored += len(batch.index[batch.scored])
     seconds = time.perf_counter() - began
-    grown = f"arrays {held_by / 1e9:.3f} GB, {held() - before:.3f} GB more than before at most"
-    told = f"F = {frames} {pipeline}, {protocol}"
-    return f"{told}: {len(windows):,} windows score {scored:,} frames in {seconds:.1f} s; {grown}"
+    return (
+        f"F = {frames} {pipeline}, {protocol}: {len(windows):,} windows score {scored:,} frames in "
+        f"{seconds:.1f} s; arrays {kept / 1e9:.3f} GB, {held() - before:.3f} GB more than before"
+    )
 
 
 def main() -> None:
-    """Write what is missing, and measure."""
+    """Write what is missing, and measure, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help="of the files; written where they are missing")
+    parser.add_argument("--orders", action="store_true", help="the orders alone: no files")
+    parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--order", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.measure:
-        name, what = given.measure
-        print(f"{name}, {measure(name, given.folder, what)}", flush=True)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = given.folder or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, write in (
-            ("data_2d_h36m_cpn_ft_h36m_dbb.npz", videopose3d),
-            ("h36m_sh_conf_cam_source_final.pkl", motionbert),
-        ):
-            if not (folder / file).exists():
-                write(folder)
-        orders = {
-            "h36m": ("243,seq2seq,hot", "243,seq2seq,mixste", "351,seq2frame,hot"),
-            "motionbert": ("243,seq2seq,motionbert",),
-        }
-        for name, some in orders.items():
-            for what in ("train", "test", *some):
-                command = [sys.executable, "-m", "benchmarks.look_alike", "--folder", str(folder)]
-                subprocess.run([*command, "--measure", name, what], check=True)
+    if given.read:
+        print(read(*given.read, given.folder), flush=True)
+    elif given.order is not None:
+        print(order(*ORDERS[given.order]), flush=True)
+    else:
+        if not given.orders:
+            with tempfile.TemporaryDirectory() as scratch:
+                files(given.folder or Path(scratch))
+        for number in range(len(ORDERS)):
+            again("--order", str(number))
+
+
+def files(folder: Path) -> None:
+    """Write what is missing in a folder, and read all of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, write in (
+        ("data_2d_h36m_cpn_ft_h36m_dbb.npz", videopose3d),
+        ("h36m_sh_conf_cam_source_final.pkl", motionbert),
+    ):
+        if not (folder / file).exists():
+            write(folder)
+    for name in SPECS:
+        for split in ("train", "test"):
+            again("--folder", str(folder), "--read", name, split)
+
+
+def again(*arguments: str) -> None:
+    """This script in a process of its own, whose memory is that of one measurement."""
+    subprocess.run([sys.executable, "-m", "benchmarks.look_alike", *arguments], check=True)
 
 
 if __name__ == "__main__":
