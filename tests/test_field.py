@@ -56,6 +56,7 @@ def rows(folder, metric):
     ("layout", "text", "pruned", "expected"),
     [
         ("", "mixste", True, "once"),
+        ("another's", "mixste", True, "once"),
         ("h36m", "mixste", False, "mixste"),
         ("h36m", "mixste", True, "hot"),
         ("h36m", "ktpformer", False, "mixste"),
