@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import checkpoints
 import human36m
 import numpy as np
 import pytest
 import small
 import test_motionbert as bert
+import torch
 
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
@@ -54,6 +56,7 @@ def rows(folder, metric):
     ("layout", "text", "pruned", "expected"),
     [
         ("", "mixste", True, "once"),
+        ("another's", "mixste", True, "once"),
         ("h36m", "mixste", False, "mixste"),
         ("h36m", "mixste", True, "hot"),
         ("h36m", "ktpformer", False, "mixste"),
@@ -187,3 +190,17 @@ def test_training_is_told_in_official_terms(tmp_path, motionbert, h36m, run):
     assert run("train", "motionbert.tiny-2", "--data", motionbert, *options, "m")[0] == 0
     card = json.loads((tmp_path / "m" / "weights.json").read_text())
     assert card["unit"] == "2.5D" and card["scores"][0]["conditions"]["protocol"] == "motionbert"
+
+
+def test_from_an_official_checkpoint_to_its_number(tmp_path, h36m, run, monkeypatch):
+    golden = checkpoints.Golden(checkpoints.TINY, monkeypatch)
+    torch.save({"model_pos": checkpoints.wrapped(golden.state)}, tmp_path / "official.bin")
+    to = ("--as", golden.text, "--out", "mixste.safetensors")
+    assert run("weights", "convert", "official.bin", *to)[0] == 0
+    assert run("data", "check", h36m)[0] == 0
+    common = ("--weights", "mixste.safetensors", "--data", h36m, "--meter", "accuracy")
+    code, out, _ = run("run", golden.text, *common)
+    assert code == 0 and "actions" in out
+    found = rows(tmp_path, "accuracy.mpjpe_action_mean")[0]
+    assert found["conditions"]["protocol"] == "mixste"
+    assert found["conditions"]["weights"] == "mixste"

@@ -21,7 +21,7 @@ USUAL = {
 
 def official(layout: str, card: BackboneCard) -> Official:
     """How a backbone is scored on data of a layout."""
-    return card.official.get(layout, USUAL[layout])
+    return card.official.get(layout, USUAL.get(layout, USUAL[""]))
 
 
 def usual_protocol(layout: str, card: BackboneCard, pruned: bool) -> str:

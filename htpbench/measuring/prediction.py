@@ -35,7 +35,7 @@ class Prediction:
     Rows are ascending and each once; where a protocol counts more than that, they come window after
     window as often as windows score them. kept: of each pruning the frames (W, r) int32 that it
     kept of each window; () where poses were sampled. ruled: MPJPE (n,) mm of what each rule makes
-    of the hypotheses, where they were sampled, there is a truth, and every row comes once.
+    of the hypotheses, where they were sampled, there is a truth, and no poses were blended.
     """
 
     rows: np.ndarray
@@ -143,13 +143,14 @@ def predict(
         tell(min(first + BATCH, len(windows)), len(windows))
     stages = tuple(np.concatenate(stage) for stage in zip(*trails, strict=True))
     given = [np.concatenate(each) for each in (rows, poses, weights)]
+    errors = ruled.errors(given[0]) if ruled and not (once and overlap) else {}
     if not once:
-        return Prediction(given[0], given[1], stages)
+        return Prediction(given[0], given[1], stages, errors)
     kept, settled = blend(*given)
     if watch and overlap:
         watch(kept[views.valid[kept]], settled[views.valid[kept]])
-    errors = ruled.errors(given[0]) if ruled and not overlap else {}
-    return Prediction(kept, settled, stages, errors)
+    order = np.argsort(given[0])
+    return Prediction(kept, settled, stages, {rule: each[order] for rule, each in errors.items()})
 
 
 def nearness(frames: np.ndarray, length: int) -> np.ndarray:

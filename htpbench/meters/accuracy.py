@@ -122,8 +122,9 @@ class Accuracy(Meter):
         seq2frame = context.pipeline(combination) == "seq2frame"
         every = seq2frame or combination.recovered is None
         _ = evaluation.views.truth  # BenchError without, before anything is lifted
-        once = evaluation.protocol.counts == "frames" and not evaluation.windows.overlap
-        left_out = set() if context.sampled(combination) and once else names_of(RULED)
+        blended = evaluation.protocol.counts == "frames" and evaluation.windows.overlap
+        drawn = context.sampled(combination) and not blended
+        left_out = set() if drawn else names_of(RULED)
         if evaluation.views.cameras is None:
             left_out |= names_of(BY_CAMERAS)
         if not (every and evaluation.following(evaluation.rows, 2).any()):
