@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -28,9 +29,14 @@ def expected():
     return json.loads((SHARED / "formats" / "expected.json").read_text())["3dhp"]
 
 
+@cache
+def people():
+    return Synthetic().clips
+
+
 def camera(frames=12, scale=1.0, clip=0):
     """A person 4 m away in the order of the file, and bodies scaled about the root."""
-    world = Synthetic().clips[clip].positions[100 : 100 + frames].astype(float)
+    world = people()[clip].positions[100 : 100 + frames].astype(float)
     world[..., :2] -= world[:, :1, :2].mean(axis=0)
     poses = world[..., [0, 2, 1]] * [1, -1, 1] + [100, 900, 4000]
     seen = poses[..., :2] / poses[..., 2:] * 1500 + [1000, 1030]
