@@ -106,6 +106,11 @@ VARIANTS = {  # name: (the verdict, a text in its meaning or what was seen, what
     "z down": ("axes", "(x, -y, -z)", lambda f: f.shots(f.world * [1, -1, -1])),
     "x and y exchanged": ("axes", "(y, x, z)", lambda f: f.shots(f.world[..., [1, 0, 2]])),
     "x mirrored": ("axes", "(-x, y, z)", lambda f: f.shots(f.world * [-1, 1, 1])),
+    "axes of a camera": (
+        "axes",
+        "along -y",
+        lambda f: f.shots(f.cameras[0].view(f.world)),
+    ),
     "relative": ("root", "relative", lambda f: f.shots(f.world - f.world[:, :1])),
     "3DHP order": ("order of 3D", "3DHP", lambda f: f.shots(f.world[:, DHP])),
     "no order": ("order of 3D", "", lambda f: f.shots(f.world[:, [*range(1, 17), 0]])),
@@ -215,7 +220,7 @@ VARIANTS = {  # name: (the verdict, a text in its meaning or what was seen, what
             f"{abs(lag)} frames {'behind' if lag > 0 else 'ahead'}",
             lambda f, lag=lag: f.shots(None, f.each(lambda a: delayed(a, lag))),
         )
-        for lag in (-20, -10, -5, 4, 12, 25)
+        for lag in (-20, -10, -5, -2, 3, 4, 12, 25)
     },
     **{
         f"3D every {step}": (
@@ -231,7 +236,7 @@ VARIANTS = {  # name: (the verdict, a text in its meaning or what was seen, what
             f"the 2D has every {step}",
             lambda f, step=step: f.shots(None, f.each(lambda a: a[::step])),
         )
-        for step in (2, 3)
+        for step in (2, 3, 5)
     },
     "2D short": ("lengths", "no 2D", lambda f: f.shots(None, f.each(lambda a: a[:-3]))),
     "2D short of one": (

@@ -38,6 +38,7 @@ def test_schemes_paths_and_options(tmp_path):
         ("synthetic,seed=one", "seed=one: expected a whole number"),
         ("bvh:walks,skip_bad=yes", "skip_bad=yes: expected true or false"),
         ("bvh:walks,floor=oto", "unknown floor 'oto'; did you mean auto"),
+        ("h36m:", "'h36m:' names no path; expected h36m:PATH"),
         ("bwh:walks", "unknown data set 'bwh'; did you mean bvh?"),
         ("walk.BVH", "unknown motion 'walk.BVH'; .* did you mean bvh:walk.BVH?"),
         ("bvh:walks,skeleton=mixamoo", "unknown skeleton 'mixamoo'; did you mean mixamo"),

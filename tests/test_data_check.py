@@ -136,6 +136,19 @@ def test_sound_takes_say_nothing(filming, people):
         assert judge(one.shots(None, one.exact), "gt").findings == []
 
 
+@pytest.mark.parametrize("lag", [-25, -8, 2, 15])
+def test_lags_are_found_where_people_stand_most_of_the_time(people, lag):
+    """Of a take that stands still, walks for 60 frames and stands still, as in half of the data."""
+    one = people[0]
+    world = np.concatenate([one.world[:1].repeat(150, 0), one.world, one.world[-1:].repeat(150, 0)])
+    world += np.random.default_rng(0).normal(0, 0.5, (len(world), 1, 3))  # nobody stands so still
+    take = faulty.Filming(world)
+    assert not [found for found in judge(take.shots(), "cpn").findings if found.doubtful]
+    late = take.each(lambda flat: faulty.delayed(flat, lag))
+    found = judge(take.shots(None, late), "cpn").findings
+    assert {one.name for one in found if one.doubtful} == {"lag"}
+
+
 def test_without_cameras_one_is_fitted(filming):
     def blind(shots, change=lambda points: points):
         return [replace(shot, camera=None, poses3d=change(shot.poses3d)) for shot in shots]

@@ -201,6 +201,7 @@ def plain(found):
 def test_arrays_come_out_as_they_went_in(protocol):
     kept = {
         "f": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+        "k": np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2),  # neither C nor Fortran
         "t": np.array([["a", "bc"]]),
         "s": np.array([b"x", b"yz"]),
         "o": np.array([[1, "a"], [None, b"b"]], dtype=object),
@@ -219,6 +220,18 @@ def test_arrays_come_out_as_they_went_in(protocol):
             assert np.array_equal(found[key], value) and np.shape(found[key]) == np.shape(value)
     old = program.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
     assert protocol > 3 or np.array_equal(arrays.load(old, len(old))["f"], kept["f"])
+
+
+@pytest.mark.parametrize(
+    "axes", [b"K\x00K\x00\x86", b"K\x00K\x02\x86", b"K\x00\x85", b"X\1\0\0\0aK\x01\x86"]
+)
+def test_axes_that_an_array_has_not(axes):
+    turned = np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2)[:, :, 0:4]
+    program = pickle.dumps(turned, 5)
+    told = b"K\x01K\x00K\x02\x87"
+    assert told in program
+    with pytest.raises(BenchError, match=r"turns an? array|turns what"):
+        arrays.load(program.replace(told, axes), len(program))
 
 
 def test_arrays_by_python_2():

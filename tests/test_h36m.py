@@ -250,3 +250,14 @@ def test_a_metadata_xml_that_is_none(tmp_path, text, said):
     written(tmp_path)
     (tmp_path / "metadata.xml").write_text(text)
     assert said in refused(tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_2d_of_half_precision(tmp_path):
+    points = {
+        subject: {key: [one.astype(np.float16) for one in four] for key, four in clips.items()}
+        for subject, clips in seen().items()
+    }
+    views = opened(written(tmp_path / "half", points=points)).views("test")
+    exact = opened(written(tmp_path / "whole")).views("test")
+    assert np.abs(views.poses2d - exact.poses2d).max() < 1e-3

@@ -30,6 +30,9 @@ def compare(looks: list[Look], judged: Judged, source: str) -> None:
         return  # which joint is which is not known
     found = whole(looks, any(bad))
     found = found or single(looks, away, judged)
+    if found and all(one.name == "agreement" for one in found):
+        stance = together.stance(looks[0])  # such as 3D in the axes of one of the cameras
+        found = [stance] if stance else found
     if found or not any(bad):  # people may walk out of the image
         judged.drop("image")
     judged.findings += found
@@ -71,7 +74,7 @@ def single(looks: list[Look], away: list[np.ndarray], judged: Judged) -> list[Fi
             found.append(unexplained(look, median(off)))
     small = [one for some in tried for one in some if one.lag]
     same = len(small) == len(looks) >= 3 and np.ptp([one.lag for one in small]) <= 1
-    if not found and same and min(one.gain for one in small) > guesses.AGREED:
+    if not found and same and np.median([one.gain for one in small]) > guesses.AGREED:
         explain(small[0], looks[0], judged)
         found.append(said(small[0], looks[0]))
     if any(one.name == "rate" for one in found):
@@ -84,7 +87,7 @@ def tries(look: Look, off: float) -> list[guesses.Guess]:
     if off <= EXACT:
         return []
     pair = Pair.of(look)
-    tried = [*guesses.swapped(pair), *times.steps(pair), *times.lags(pair)]
+    tried = [*guesses.swapped(pair), *times.steps(pair), *times.lags(look)]
     if off > GOOD * look.wide:
         tried += [*guesses.ordered(pair), *guesses.placed(pair)]
     return tried

@@ -71,10 +71,15 @@ def looked(shot: Shot, most: int = MOST) -> Look | None:
     frames = spread(np.flatnonzero(whole), most)
     if not len(frames):
         return None
+    return Look(shot, frames, placed(shot, frames), np.asarray(shot.poses2d[..., :2], np.float64))
+
+
+def placed(shot: Shot, frames: np.ndarray) -> np.ndarray:
+    """(n, 17, 3) the 3D of some frames of a shot as a look has it."""
     points = np.asarray(shot.poses3d[frames], np.float64)
     if shot.camera is not None:
         points = points @ shot.camera.rotation.T + np.array(shot.camera.translation_mm)
-    return Look(shot, frames, points, np.asarray(shot.poses2d[..., :2], np.float64))
+    return points
 
 
 def spread(frames: np.ndarray, most: int) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from htpbench.checking.agreement import Pair
+from htpbench.checking.agreement import TRIED, Pair
 from htpbench.checking.guesses import AGREED, BETTER, Guess
-from htpbench.checking.look import median
+from htpbench.checking.look import Look, median, placed
 
 LAGS = sorted(range(-25, 26), key=abs)[1:]  # frames
 STEPS = (2, 3, 4, 5)
@@ -17,8 +18,9 @@ FEWEST = 5  # frames on which a guess is judged
 QUICK = 4  # joints, by which times are compared: those that move most
 
 
-def lags(pair: Pair) -> Iterator[Guess]:
+def lags(look: Look) -> Iterator[Guess]:
     """2D that runs some frames behind the 3D, or ahead of it; the nearest one."""
+    pair = Pair.of(look, fastest(look))
     joints = quick(pair)
     before = np.median(pair.away(pair.seen, joints=joints), axis=1)  # (m,)
     after = delayed(pair, joints)  # (m, lags)
@@ -41,6 +43,19 @@ def lags(pair: Pair) -> Iterator[Guess]:
         behind if lag > 0 else ahead,
         lag,
     )
+
+
+def fastest(look: Look) -> np.ndarray:
+    """The numbers (m,), ascending, of the frames of a look in which joints move most.
+
+    People stand still for most of some takes, and then all times are alike.
+    """
+    poses, last = look.shot.poses3d, len(look.shot.poses3d) - 1
+    after, before = (np.clip(look.frames + step, 0, last) for step in (1, -1))
+    moved = np.linalg.norm(poses[after].astype(np.float64) - poses[before], axis=-1)  # (n, 17)
+    moved = np.nan_to_num(moved, nan=0.0, posinf=0.0)
+    speed = np.sort(moved, axis=1)[:, -QUICK:].sum(axis=1)
+    return np.sort(np.argsort(-speed, kind="stable")[:TRIED])
 
 
 def quick(pair: Pair) -> list[int]:
@@ -71,7 +86,7 @@ def steps(pair: Pair) -> Iterator[Guess]:
     joints = quick(pair)
     for step in STEPS:
         ordinal = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
-        whole = Pair.of(look, np.flatnonzero(look.frames % step == 0))
+        whole = multiples(look, step)
         for one, at, (few, many), ratio in (
             (pair, pair.frames * step, ("3D", "2D"), total / frames),
             (whole, whole.frames // step, ("2D", "3D"), frames / total),
@@ -80,10 +95,26 @@ def steps(pair: Pair) -> Iterator[Guess]:
             if len(rows) >= FEWEST:
                 yield Guess(
                     "rate",
-                    median(one.away(one.seen[rows], rows, joints)),
+                    as_is(one, rows, joints),
                     median(one.away(look.flat[at[rows]], rows, joints)),
                     f"against every {ordinal} frame of the {many}",
                     f"the {few} has every {ordinal} frame of the {many}: bring both to one rate",
                     likely=abs(ratio / step - 1) < LIKE,
                     needs=AGREED if abs(ratio / step - 1) < LIKE else BETTER,
                 )
+
+
+def as_is(pair: Pair, rows: np.ndarray, joints: list[int]) -> float:
+    """The median px of the frames in some rows, of those that have 2D."""
+    rows = rows[pair.frames[rows] < len(pair.look.flat)]
+    return median(pair.away(pair.look.flat[pair.frames[rows]], rows, joints))
+
+
+def multiples(look: Look, step: int) -> Pair:
+    """3D of every step-th frame of a look; where its 2D is shorter, of those beyond its end too."""
+    if len(look.flat) < len(look.shot.poses3d):
+        frames = np.arange(0, len(look.shot.poses3d), step)
+        frames = frames[np.isfinite(look.shot.poses3d[frames]).all(axis=(1, 2))]
+        if np.array_equal(placed(look.shot, look.frames), look.points):  # nothing was put right
+            return Pair.of(replace(look, frames=frames, points=placed(look.shot, frames)))
+    return Pair.of(look, np.flatnonzero(look.frames % step == 0))

@@ -43,6 +43,8 @@ def open_data(spec: str) -> Dataset:
     cls = DATASETS.load(scheme)
     given = options(scheme, cls, dict(each.split("=", 1) for each in told))
     if scheme in DATASETS.shipped:
+        if colon and not path and scheme != "synthetic":
+            raise BenchError(f"{spec!r} names no path; expected {name}PATH")
         return cls(path, **given)
     made = blamed(cls, f"the data set {scheme!r} cannot read {path!r}", cls)(path, **given)
     for name, kind in (("name", str), ("fingerprint", str), ("card", dict)):

@@ -92,6 +92,8 @@ class Arrays(pickled.Vocabulary):
                 return filled(kind, (), raw)[()].item()
             case Name(name), (raw, Kind() as kind, shape, "C" | "F" as order) if name in BUFFER:
                 return filled(kind, shape, raw, order)
+            case Name(name), (raw, Kind() as kind, shape, "K", tuple() as axes) if name in BUFFER:
+                return turned(filled(kind, shape, raw), axes)
         what = function.text if isinstance(function, Name) else type(function).__name__
         raise BenchError(f"its pickle calls {what!r:.100} in a way that no array needs")
 
@@ -141,6 +143,15 @@ def filled(kind: Kind, shape: Any, raw: Any, order: Any = "C") -> Any:
         if codes.max() > LAST_CHARACTER:
             raise BenchError("its pickle has text that is not Unicode")
     return np.frombuffer(raw, dtype).reshape(shape, order=order)
+
+
+def turned(found: Any, axes: tuple[Any, ...]) -> np.ndarray:
+    """An array with its axes in another order, as numpy 2 writes those that it has turned."""
+    if not isinstance(found, np.ndarray) or {*map(type, axes)} - {int}:
+        raise BenchError("its pickle turns what is no array")
+    if sorted(axes) != [*range(found.ndim)]:
+        raise BenchError("its pickle turns an array by what are not its axes")
+    return found.transpose(axes)
 
 
 def nested(items: list[Any], shape: tuple[int, ...], order: str) -> Any:

@@ -130,7 +130,8 @@ def checked(shot: Shot) -> tuple[np.ndarray, ...]:
     valid = np.ones(frames, dtype=bool) if shot.valid is None else shot.valid
     flat = shot.poses2d[:frames]
     for name, poses in (("2D", flat), ("3D", shot.poses3d)):
-        finite = (np.abs(poses) < FARTHEST).all(axis=(1, 2))  # (N,)
+        with np.errstate(over="ignore", invalid="ignore"):  # float16 does not reach as far
+            finite = (np.abs(poses) < FARTHEST).all(axis=(1, 2))  # (N,)
         if wrong := int((valid & ~finite).sum()):
             where = int(np.flatnonzero(valid & ~finite)[0])
             raise BenchError(

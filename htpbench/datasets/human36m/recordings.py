@@ -152,6 +152,6 @@ def checked(poses: Any, where: str) -> np.ndarray:
 
 def tamed(points: np.ndarray) -> np.ndarray:
     """The same, with infinity for what no float32 computes with."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # float16 knows no number as large
         vast = np.abs(points) > MOST
     return np.where(vast, np.inf, points) if vast.any() else points
