@@ -18,6 +18,7 @@ from htpbench.errors import BenchError
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.official import in_unit, official, usual_protocol
 from htpbench.motion.protocols import PROTOCOLS
+from htpbench.motion.skeleton import MIRROR
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.systems.combination import parse
@@ -179,6 +180,25 @@ def test_a_training_subject_is_held_out_of_data_with_cameras_of_its_own(tmp_path
     assert len(found.views.poses2d) == 2 * 4 * 9 and found.card["data"] == "h36m, S6"
     with pytest.raises(BenchError, match="no training subject 'S9'"):
         held_out(data, "S9")
+
+
+def test_data_with_cameras_of_its_own_is_trained_on_alone(tmp_path, h36m, run):
+    both = ("--data", h36m, "--data", "synthetic")
+    code, _, err = run("train", "mixste.tiny-5", *both, "--steps", 2, "--out", "out")
+    assert code == 2 and "h36m has cameras of its own" in err
+
+
+def test_what_is_doubtful_is_said_once(tmp_path, run):
+    points = human36m.seen()
+    points["S9"] = {key: [one[:, MIRROR] for one in shots] for key, shots in points["S9"].items()}
+    folder = human36m.written(tmp_path / "swapped", points=points)
+    common = ("--data", f"h36m:{folder}", "--weights", drawn_weights(tmp_path))
+    first, second = (run("run", small.NETWORK, *common, "--meter", "accuracy")[2] for _ in range(2))
+    assert "left and right of the 2D are swapped" in first and "said once" in first
+    assert "swapped" not in second
+    assert run("data", "check", folder)[0] == 1
+    cost = ("run", small.NETWORK, *common, "--meter", "cost", "--results", "other")
+    assert "swapped" not in run(*cost)[2]  # nothing is measured on it
 
 
 def test_training_is_told_in_official_terms(tmp_path, motionbert, h36m, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from htpbench.checking.judge import verdicts
@@ -22,8 +23,9 @@ def first_doubts(data: Dataset, source: str | None, folder: Path) -> list[str]:
     if not isinstance(data, Filmed) or seen.exists():  # other readers judge as they open
         return []
     found = [verdict.text for verdict in doubts(data, source)]
-    seen.parent.mkdir(parents=True, exist_ok=True)
-    seen.write_text("".join(f"{text}\n" for text in found), encoding="utf-8")
+    with suppress(OSError):  # whoever writes rows says what is wrong with the folder
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.write_text("".join(f"{text}\n" for text in found), encoding="utf-8")
     return found
 
 

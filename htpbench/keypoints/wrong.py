@@ -47,7 +47,8 @@ BEGINNINGS = (
     (rb"# htpbench poses|PathFileType", POSES),
 )
 HUMAN_POSES = (
-    "3D poses of Human3.6M or HumanEva in VideoPose3D's layout: a data set, no user's video"
+    "3D poses of Human3.6M or HumanEva in VideoPose3D's layout: a data set, no user's video; its "
+    "folder is --data h36m:FOLDER"
 )
 
 

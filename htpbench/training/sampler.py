@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from htpbench.datasets import open_data
+from htpbench.errors import BenchError
 from htpbench.measuring.official import in_unit, official
+from htpbench.motion.filmed import Filmed
 from htpbench.motion.protocols import cut
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views, downsample
@@ -27,6 +29,11 @@ class Sampler:
     def __init__(self, recipe: Recipe, combination: Combination) -> None:
         self.recipe = recipe
         self.sets = [open_data(spec) for spec in recipe.data]
+        alone = [one.name for one in self.sets if isinstance(one, Filmed)]
+        if alone and len(self.sets) > 1:
+            raise BenchError(
+                f"{alone[0]} has cameras of its own, so it is trained on alone: name one --data"
+            )
         self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
         self.targets: list[np.ndarray] = []  # as the network says poses: metres, or another unit
         self.windows: list[Windows] = []

@@ -12,6 +12,7 @@ from htpbench.outside import files
 
 QUOTED = 200  # characters of names in a message
 ByClip = dict[str, dict[str, Any]]  # by subject and action key
+EXPECTED = "expected what VideoPose3D's preparation writes: make the file with it anew"
 HUMANEVA = (
     "this is HumanEva (15 joints, 60 Hz, other cameras), which is not read; expected Human3.6M"
 )
@@ -24,7 +25,7 @@ def members(path: Path, *names: str) -> list[Any]:
         with opened(path) as archive:
             if missing := [name for name in names if name not in archive.names]:
                 held = listed(set(archive.names))
-                raise BenchError(f"lacks {', '.join(missing)} and holds {held}")
+                raise BenchError(f"lacks {', '.join(missing)} and holds {held}; {EXPECTED}")
             return [archive.value(name) for name in names]
     except BenchError as fault:
         raise BenchError(f"{path}: {fault}") from fault.__cause__
