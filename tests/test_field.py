@@ -21,6 +21,7 @@ from htpbench.motion.protocols import PROTOCOLS
 from htpbench.motion.skeleton import MIRROR
 from htpbench.network import weights
 from htpbench.network.build import build
+from htpbench.systems import cards
 from htpbench.systems.combination import parse
 from htpbench.training.held_out import held_out, typical
 from htpbench.training.recipes import Recipe
@@ -73,6 +74,15 @@ def rows(folder, metric):
 def test_each_family_has_its_protocol(layout, text, pruned, expected):
     assert usual_protocol(layout, parse(f"{text}-27").card, pruned) == expected
     assert expected in PROTOCOLS
+
+
+def test_cards_name_protocols_and_units_that_there_are(h36m):
+    views = open_data(h36m).views("test")
+    told = [one for card in cards.shipped("backbone").values() for one in card.official.values()]
+    assert told
+    for one in told:
+        assert {one.protocol, one.pruned or one.protocol} <= PROTOCOLS.keys()
+        assert in_unit(views, one.unit).unit == one.unit
 
 
 def test_units_of_what_networks_say(h36m):

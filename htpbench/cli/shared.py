@@ -65,7 +65,7 @@ Pipeline = Annotated[
 Protocol = Annotated[
     str | None,
     Parameter(
-        help="How accuracy is scored: once, mixste, hot, ... Default: as the data's field does."
+        help="How accuracy is scored: once, mixste, hot, ... Default: the official one of the data."
     ),
 ]
 Hypotheses = Annotated[int, Parameter(help="Of a diffusion lifter.")]
