@@ -396,9 +396,13 @@ def test_a_subject_in_both_splits_is_found():
     ],
 )
 def test_faulty_views_are_found(changes, test):
-    views = small.motion().views("test")
+    data = small.motion()
+    views = data.views("test")
     for sound in (views, replace(views, root=None, cameras=None)):
-        DatasetContract().test_views_have_their_layout([sound])
-    faulty = {name: change(views) for name, change in changes.items()}
+        DatasetContract().test_views_have_their_layout(data, [sound])
+    found = [replace(views, **{name: change(views) for name, change in changes.items()})]
     with pytest.raises(AssertionError):
-        getattr(DatasetContract(), f"test_{test}")([replace(views, **faulty)])
+        if test == "views_have_their_layout":
+            DatasetContract().test_views_have_their_layout(data, found)
+        else:
+            DatasetContract().test_the_2d_is_where_cameras_see_the_3d(found)
