@@ -188,6 +188,8 @@ def test_a_training_subject_is_held_out_of_data_with_cameras_of_its_own(tmp_path
     assert {take.subject for take in own.takes("test")} == {"S6"} and own.splits == ("test",)
     found = prepare(own, 5, "seq2seq")
     assert len(found.views.poses2d) == 2 * 4 * 9 and found.card["data"] == "h36m, S6"
+    with pytest.raises(BenchError, match="for testing alone"):
+        own.views("train")
     with pytest.raises(BenchError, match="no training subject 'S9'"):
         held_out(data, "S9")
 

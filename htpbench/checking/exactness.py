@@ -13,12 +13,11 @@ SMOOTH = 0.05  # px: what remains of a lens's distortion beside a polynomial
 DEGREE = 5
 BEYOND = 2.0  # half images from the middle: no lens is measured there
 FEWEST = 10  # points a coefficient
-NAMES = ("gt",)
 
 
 def is_exact(source: str) -> bool:
     """Whether a source's name says that its 2D is the projected truth."""
-    return source.lower().split("_")[0] in NAMES
+    return source.lower().split("_")[0] == "gt"
 
 
 def exactness(look: Look, source: str) -> Finding | None:

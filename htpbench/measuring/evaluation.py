@@ -87,7 +87,7 @@ def prepare(
     thinned = windows
     if limit is not None:
         thinned = windows.consecutive(limit) if consecutive else windows.thin(limit)
-    seen = "train" if {"train"} <= {*data.splits} & {*data.measured} else "test"
+    seen = "train" if "train" in data.splits and "train" in data.measured else "test"
     rates = sorted({round(float(rate), 3) for rate in views.rates})
     card = {
         "data": data.name,

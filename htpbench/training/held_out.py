@@ -29,6 +29,8 @@ class HeldOut(Dataset):
 
     def takes(self, split: str) -> tuple[Take, ...]:
         """See Dataset."""
+        if split != "test":
+            raise BenchError(f"{self.name} is for testing alone; expected the split test")
         found = self.data.takes("train")
         return tuple(replace(one, split="test") for one in found if one.subject == self.subject)
 
@@ -36,6 +38,7 @@ class HeldOut(Dataset):
         self, split: str, source: str | None = None, cameras: str = "rotate", seed: int = 0
     ) -> Views:
         """See Dataset."""
+        self.takes(split)
         views = self.data.views("train", source, cameras, seed)
         own = np.array([take.subject == self.subject for take in views.clips])
         return views.only(own[views.clip])

@@ -57,8 +57,12 @@ class Sampler:
     @property
     def epoch(self) -> int:
         """Steps an epoch: whole batches that fit into the windows; 1 where none does."""
-        total = sum(len(windows) for windows in self.windows) * (2 if self.twice else 1)
-        return max(total // self.recipe.batch, 1)
+        return max(self.images // self.recipe.batch, 1)
+
+    @property
+    def images(self) -> int:
+        """Windows of an epoch; mirror images are counted where it shows both."""
+        return sum(len(windows) for windows in self.windows) * (2 if self.twice else 1)
 
     def batch(self, rng: np.random.Generator, step: int, channels: int) -> tuple[Tensor, Tensor]:
         """(B, F, J, channels) screen units and (B, F, J, 3) targets, of one data set."""
@@ -77,9 +81,8 @@ class Sampler:
         """(B,) the windows of a step, each once an epoch; those beyond all are mirror images."""
         epoch, at = divmod(step, self.epoch)
         if self.order[0] != epoch:
-            total = len(self.windows[0]) * (2 if self.twice else 1)
             rng = np.random.default_rng([self.recipe.seed, epoch, 1])
-            self.order = epoch, rng.permutation(total)
+            self.order = epoch, rng.permutation(self.images)
         return self.order[1][at * self.recipe.batch :][: self.recipe.batch]
 
 
