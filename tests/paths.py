@@ -17,7 +17,8 @@ needs_real_motion = pytest.mark.skipif(not REAL_MOTION.is_file(), reason="no rea
 def golden():
     """Name -> JSON of every golden case; what is committed goes before ../shared."""
     found = {}
-    for folder in (Path(os.environ.get("HTPBENCH_GOLDEN", GOLDEN)), SHARED / "golden"):
+    committed = Path(os.environ.get("HTPBENCH_GOLDEN", GOLDEN))
+    for folder in (committed, SHARED / "golden", SHARED / "golden-further"):
         for path in sorted(folder.glob("*.json")):
             found.setdefault(path.stem, path)
     return found

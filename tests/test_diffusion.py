@@ -172,7 +172,7 @@ def test_a_prediction_costs_as_many_calls():
 
 def test_pruned_denoisers_return_every_frame():
     for text in ("d3dp.tiny-9+tps:3@1", "d3dp.tiny-9+tps:3@1+tri:5"):
-        with pytest.raises(BenchError, match="must return all F frames"):
+        with pytest.raises(BenchError, match="needs all F frames at its head"):
             build(text)
 
 

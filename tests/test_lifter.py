@@ -271,7 +271,7 @@ def test_a_dense_backbone_returns_all_frames_or_is_refused(dummy):
         lifter = build(text)
         assert lifter(*lifter.example()).poses.shape == (1, 9, 17, 3)
     for text in ("dummy-9+tps:5@1", "dummy-9+tps:5@1+tri:3"):
-        with pytest.raises(BenchError, match="dummy must return all F frames"):
+        with pytest.raises(BenchError, match="dummy needs all F frames at its head"):
             build(text)
 
 

@@ -15,10 +15,10 @@ from htpbench.network.build import build
 from htpbench.network.contracts import Backbone, Block
 from htpbench.network.matrix import Cell, cell, counted, grid
 from htpbench.systems.cards import BackboneCard
-from htpbench.systems.registry import BACKBONES
+from htpbench.systems.registry import BACKBONES, PRUNERS
 from htpbench.training.trainee import built
 
-FRAMES, CENTRE = 27, 13
+FRAMES = 27
 KEPT = (13, 9, 5, 3)  # frames after each stage
 RECOVERERS = (None, *built("recoverer"))
 COLUMNS = [(pruner, recoverer) for pruner in built("pruner") for recoverer in RECOVERERS]
@@ -37,11 +37,12 @@ REFUSED = {
     },
     # BatchNorm over frames: each length has parameters of its own.
     ("motionagformer", "*", "*", "any schedule"): "motionagformer cannot serve any schedule",
+    ("motionagformer", "*", "*", "masked"): "motionagformer cannot be masked",
     # A denoiser is called again with what it returned.
-    ("d3dp", "*", None, "any use"): "d3dp must return all F frames",
-    ("d3dp", "*", "tra", "f < F"): "d3dp must return all F frames",
-    ("d3dp", "*", "trc", "f < F"): "d3dp must return all F frames",
-    ("d3dp", "*", "tri", "f < F"): "d3dp must return all F frames",
+    ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
+    ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",
+    ("d3dp", "*", "trc", "f < F"): "d3dp needs all F frames at its head",
+    ("d3dp", "*", "tri", "f < F"): "d3dp needs all F frames at its head",
 }
 
 
@@ -52,15 +53,19 @@ def listed(backbone, pruner, recoverer):
         asked = (backbone, pruner, recoverer)
         if all(one in ("*", other) for one, other in zip(names, asked, strict=True)):
             found[use] = words
-    if "any use" in found:
-        found.pop("seq2seq")
-    return found
+    return {"any use": found["any use"]} if "any use" in found else found
+
+
+def frames(backbone):
+    """F of the tiny size: what it is built for, or the next that it takes."""
+    card = BACKBONES.card(backbone)
+    return card.variants["tiny"].frames or -(-FRAMES // card.multiple_of) * card.multiple_of
 
 
 def spelled(backbone, pruner, recoverer, stages):
     """A combination of the tiny size; stages: (r, b)."""
     schedule = ",".join(f"{r}@{b}" for r, b in stages)
-    text = f"{backbone}.tiny-{FRAMES}+{pruner}:{schedule}"
+    text = f"{backbone}.tiny-{frames(backbone)}+{pruner}:{schedule}"
     return text if recoverer is None else f"{text}+{recoverer}"
 
 
@@ -68,16 +73,18 @@ def attempt(backbone, pruner, recoverer, use):
     """Build a cell for one use: pruned before one block where the use names it, else the last."""
     blocks = BACKBONES.card(backbone).variants["tiny"].blocks
     b = int(use[4:]) if use.startswith("b = ") else max(places(backbone, pruner, recoverer))
-    assert b < blocks
+    assert b < max(blocks, 1)
+    pruner = f"{pruner}~edges=1" if use == "edges" else pruner
     text = spelled(backbone, pruner, recoverer, [(5, b)])
     text += ":5" if use == "f < F" else ""
     pipeline = "seq2seq" if use == "seq2seq" else None
-    return build(text, pipeline, any_schedule=use == "any schedule")
+    how = dict(any_schedule=use == "any schedule", masked=use == "masked")
+    return build(text, pipeline, **how)
 
 
 def places(backbone, pruner, recoverer):
     """The blocks before which a cell can be pruned, by the fixed list."""
-    blocks = range(BACKBONES.card(backbone).variants["tiny"].blocks)
+    blocks = range(BACKBONES.card(backbone).variants["tiny"].blocks) or [0]
     return [b for b in blocks if f"b = {b}" not in listed(backbone, pruner, recoverer)]
 
 
@@ -101,13 +108,14 @@ def test_the_grid_tells_what_is_refused_and_all_else_can_be_built(backbone, monk
     once = Once(BACKBONES.load(backbone))
     monkeypatch.setattr(BACKBONES, "load", lambda name: once)
     uses = {f"b = {b}" for b in range(BACKBONES.card(backbone).variants["tiny"].blocks)}
-    uses |= {"seq2seq", "any schedule"}
+    uses |= {"seq2seq", "any schedule", "masked"}
     for pruner, recoverer in COLUMNS:
         names = (backbone, pruner, recoverer)
         found, expected = cell(*names, variant="tiny"), listed(*names)
         assert found.refusals.keys() == expected.keys(), names
         assert found.state == ("refused" if "any use" in expected else "works"), names
         asked = uses | ({"f < F"} if recoverer else set())
+        asked |= {"edges"} if "edges" in PRUNERS.card(pruner).options else set()
         for use in {"any use"} if "any use" in expected else asked:
             if use in expected:
                 with pytest.raises(BenchError, match=re.escape(expected[use])):
@@ -136,13 +144,17 @@ def run(text, pipeline, schedule):
     torch.manual_seed(0)
     lifted = lifter.train()(*lifter.example(batch=2))
     framewise = pipeline == "seq2frame"
-    target = lifted.at(CENTRE) if framewise else lifted.poses
-    target.square().mean().backward()
-    length = FRAMES if lifter.recoverer else schedule[-1][0]
+    target = lifted.at(lifter.centre) if framewise else lifted.poses
+    loss = target.square().mean()
+    if lifted.auxiliary:
+        loss = loss + lifted.auxiliary.poses.square().mean()
+    loss.backward()
+    length = lifter.frames if lifter.recoverer else schedule[-1][0]
+    length = 1 if lifter.backbone.one_pose else length
     assert lifted.poses.shape == (2, length, 17, 3), (text, pipeline)
     assert [kept.shape for kept in lifted.kept] == [(2, r) for r, _ in schedule], text
     if framewise:
-        assert all((kept == CENTRE).any(dim=1).all() for kept in lifted.kept), text
+        assert all((kept == lifter.centre).any(dim=1).all() for kept in lifted.kept), text
     gradients = [p.grad for p in lifter.parameters() if p.grad is not None]
     assert all(gradient.isfinite().all() for gradient in gradients), (text, pipeline)
     learning = sum(bool(gradient.any()) for gradient in gradients)

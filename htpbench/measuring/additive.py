@@ -34,6 +34,7 @@ class Costs:
         with torch.device("meta"):
             lifter = freeze(build(self.base))
         self.backbone, self.inputs = lifter.backbone, lifter.example(device="meta")
+        self.conventions = lifter.conventions
         if self.backbone.per_length:
             raise BenchError(f"{base.backbone} owns lengths: measure each combination's cost")
         self.known: dict[tuple, tuple[tuple[int, int], Tensor]] = {}
@@ -79,6 +80,7 @@ class Costs:
             recoverer,
             combination.recovered,
             centred,
+            conventions=self.conventions,
         ).eval()
 
     def once(self, part: Any, method: str, name: Any) -> None:

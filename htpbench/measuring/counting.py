@@ -31,6 +31,7 @@ from htpbench.network.lifter import Lifter
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
 
+HOOKED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LeakyReLU)
 TOLERANCE = 0.01  # counters that should agree: flops / 2, fvcore and ptflops
 
 
@@ -70,7 +71,8 @@ def freeze(lifter: Lifter) -> Lifter:
 def published_counter(lifter: Lifter) -> Iterator[list[int]]:
     """Collects the multiply-adds that an early module-hook counter saw (see docs/cost.md).
 
-    Linear: in x outputs; Conv1d: outputs x (in / groups x kernel + bias); BatchNorm: 2 an element.
+    Linear: in x outputs; convolutions: outputs x (in / groups x kernel + bias); BatchNorm: 2 an
+    element; LeakyReLU: 1. A head for training alone is counted too, as the papers' hooks saw it.
     A pruner or recoverer with `published_macs` answers for everything inside it. What a pruner has
     the backbone compute (attention to read) is part of its choice, which was not counted.
     """
@@ -95,24 +97,33 @@ def published_counter(lifter: Lifter) -> Iterator[list[int]]:
             return
         if isinstance(module, nn.Linear):
             counted.append(module.in_features * int(output.numel()))
-        elif isinstance(module, nn.Conv1d):
-            window = module.in_channels // module.groups * module.kernel_size[0]
+        elif isinstance(module, nn.Conv1d | nn.Conv2d):
+            window = module.in_channels // module.groups * math.prod(module.kernel_size)
             counted.append(int(output.numel()) * (window + (module.bias is not None)))
         else:
-            counted.append(2 * int(output.numel()))
+            counted.append((1 if isinstance(module, nn.LeakyReLU) else 2) * int(output.numel()))
 
     handles = [
         module.register_forward_hook(hook)
         for module in lifter.modules()
-        if isinstance(module, (nn.Linear, nn.Conv1d, nn.BatchNorm1d)) and module not in silent
+        if isinstance(module, HOOKED) and module not in silent
     ]
     before, lifter.span = lifter.span, span
     try:
+        lifter.backbone.auxiliary(entering_head(lifter))
         yield counted
     finally:
         lifter.span = before
         for handle in handles:
             handle.remove()
+
+
+def entering_head(lifter: Lifter) -> Tensor:
+    """(1, f, S, C) on `meta`: as many tokens as the head is given."""
+    f = lifter.schedule[-1][0] if lifter.schedule else lifter.frames
+    if lifter.recoverer is not None and lifter.recoverer.where == "tokens":
+        f = lifter.recovered
+    return torch.empty(1, f, lifter.backbone.stacked, lifter.backbone.width, device="meta")
 
 
 @contextmanager
@@ -144,19 +155,23 @@ def count_fvcore(lifter: Lifter, inputs: tuple[Tensor, ...]) -> tuple[int, int, 
 
 
 class ConvolutionsAsProducts(TorchFunctionMode):
-    """On meta, tracing trips over torch's own checks of nn.Conv1d; a product counts the same."""
+    """On meta, tracing trips over torch's own checks of convolutions; a product counts the same."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func is not torch.conv1d:
+        if func not in (torch.conv1d, torch.conv2d):
             return func(*args, **(kwargs or {}))
-        x, weight, bias, (stride,), (padding,), (dilation,), groups = args  # as nn.Conv1d calls it
-        reach = dilation * (weight.shape[2] - 1) + 1
-        windows = functional.pad(x, (padding, padding)).unfold(2, reach, stride)[..., ::dilation]
-        grouped = windows.unflatten(1, (groups, -1)), weight.unflatten(0, (groups, -1))
-        out = torch.einsum("ngilk,goik->ngol", *grouped).flatten(1, 2)
-        return out if bias is None else out + bias[:, None]
+        x, weight, bias, *how, groups = args  # as nn.Conv1d and nn.Conv2d call them
+        axes = range(2, weight.ndim)
+        for axis, stride, padding, dilation in zip(axes, *how, strict=True):
+            around = (0, 0) * (weight.ndim - 1 - axis) + (padding, padding)
+            reach = dilation * (weight.shape[axis] - 1) + 1
+            x = functional.pad(x, around).unfold(axis, reach, stride)[..., ::dilation]
+        grouped = x.unflatten(1, (groups, -1)), weight.unflatten(0, (groups, -1))
+        places, window = "lm"[: len(axes)], "kq"[: len(axes)]
+        out = torch.einsum(f"ngi{places}{window},goi{window}->ngo{places}", *grouped).flatten(1, 2)
+        return out if bias is None else out + bias.reshape(-1, *[1] * len(axes))
 
 
 def count_ptflops(lifter: Lifter, inputs: tuple[Tensor, ...]) -> int:

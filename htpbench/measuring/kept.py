@@ -76,7 +76,7 @@ def survivors(lifter: Lifter, evaluation: Evaluation, seed: int) -> list[np.ndar
 def linked(lifter: Lifter, evaluation: Evaluation, seed: int) -> Measurement:
     """The graph of the first window before the first pruning: each link (i, j) once, i < j."""
     inputs, (_, b) = shown(lifter, evaluation, slice(1), seed), lifter.schedule[0]
-    tokens = lifter.backbone.embed(*inputs)
+    tokens = lifter.embed(*inputs)
     for block in lifter.backbone.blocks[:b]:
         tokens = block(tokens)
     frames = torch.arange(lifter.frames, device=tokens.device)[None]

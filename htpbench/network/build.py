@@ -5,7 +5,9 @@ from __future__ import annotations
 from htpbench.errors import BenchError, NotBuilt
 from htpbench.network.attention import check_attention
 from htpbench.network.contracts import Backbone, Pruner, Recoverer
+from htpbench.network.conventions import Conventions
 from htpbench.network.lifter import Lifter
+from htpbench.network.refusals import WHOLLY, refusals
 from htpbench.systems.combination import Combination, Part, parse
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
 
@@ -26,18 +28,10 @@ def build(
         combination = parse(combination)
     if combination.missing():
         raise NotBuilt(f"{combination}: {', '.join(combination.missing())} not built yet")
-    centred = combination.pipeline(pipeline) == "seq2frame"
-    cls = BACKBONES.load(combination.backbone)
-    if cls.dense and combination.pruner and (combination.recovered or not combination.recoverer):
-        raise BenchError(f"{combination}: {combination.backbone} must return all F frames")
-    if cls.per_length and any_schedule:
-        raise BenchError(
-            f"{combination.backbone} cannot serve any schedule: it has parameters for each frame; "
-            "train it for one schedule"
-        )
-    if cls.per_length and masked:
-        raise BenchError(f"{combination.backbone} cannot be masked: its blocks fit one length each")
-    variant = combination.card.variants[combination.variant].parameters()
+    pruner = build_pruner(combination.pruner) if combination.pruner else None
+    refuse(combination, pruner, pipeline, any_schedule, masked)
+    cls, card = BACKBONES.load(combination.backbone), combination.card
+    variant = card.variants[combination.variant].parameters()
     backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
     if combination.pruner and "attention" in PRUNERS.load(combination.pruner.name).needs:
         check_attention(f"{combination}: {combination.pruner}", combination.schedule, backbone)
@@ -46,17 +40,40 @@ def build(
     lifter = Lifter(
         backbone,
         combination.frames,
-        pruner=build_pruner(combination.pruner) if combination.pruner else None,
+        pruner=pruner,
         schedule=combination.schedule,
         recoverer=build_recoverer(recoverer, combination.frames, ranks, backbone)
         if recoverer
         else None,
         recovered=combination.recovered,
-        centred=centred,
+        centred=combination.pipeline(pipeline) == "seq2frame",
         masked=masked,
+        conventions=Conventions(card.order, card.normalisation),
     )
     lifter.try_pruner()
     return lifter
+
+
+def refuse(
+    combination: Combination,
+    pruner: Pruner | None,
+    pipeline: str | None,
+    any_schedule: bool,
+    masked: bool,
+) -> None:
+    """BenchError where the parts refuse each other in the use that is asked for."""
+    names = [part.name if part else None for part in (combination.pruner, combination.recoverer)]
+    asked = {
+        WHOLLY: pruner is not None,
+        combination.pipeline(pipeline): pruner is not None,
+        "f < F": combination.recovered is not None,
+        "any schedule": any_schedule,
+        "masked": masked,
+        "edges": pruner is not None and pruner.edges,
+    }
+    for use, reason in refusals(combination.backbone, *names).items():
+        if asked.get(use):
+            raise BenchError(f"{combination}: {reason}")
 
 
 def build_pruner(part: Part) -> Pruner:

@@ -45,11 +45,13 @@ class Backbone(nn.Module, ABC):
     channels: ClassVar[int] = 2  # 3 where the detection's confidence is an input
     per_length: ClassVar[bool] = False  # True: parameters depend on `lengths`
     length_key: ClassVar[str]  # where per_length: a parameter of each block, one row a frame
-    dense: ClassVar[bool] = False  # True: every call must return F frames (denoisers)
+    dense: ClassVar[bool] = False  # True: the head needs all F frames (denoisers)
+    one_pose: ClassVar[bool] = False  # True: the head makes one pose of all frames, see OnePose
+    mixes_frames: ClassVar[bool] = False  # True: blocks mix neighbours, so that no mask holds
     joints: int = 17
     stacked: int = 17  # S
     width: int  # C
-    blocks: nn.ModuleList  # of Block
+    blocks: nn.ModuleList  # of Block; empty: no place to prune
 
     @abstractmethod
     def embed(self, *inputs: Tensor) -> Tensor:
@@ -62,6 +64,20 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def head(self, tokens: Tensor) -> Tensor:
         """(B, f, S, C) -> (B, f, J, 3), metres: all that follows TRA's place."""
+
+    def auxiliary(self, tokens: Tensor) -> Tensor | None:
+        """(B, f, S, C), entering the head -> (B, f, J, 3): a pose a frame, for training alone."""
+        return None
+
+
+class OnePose(Backbone):
+    """A backbone whose head contracts the frames: seq2frame by its build."""
+
+    one_pose = True
+
+    @abstractmethod
+    def head(self, tokens: Tensor, kept: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, f, S, C) of the frames kept (B, f) -> (B, 1, J, 3): the pose of (F - 1) // 2."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,11 @@ class Lifted(NamedTuple):
     poses: Tensor  # (B, f, J, 3), metres
     frames: Tensor  # (B, f), original number of each pose
     kept: tuple[Tensor, ...]  # one (B, r) a stage, original frame numbers
+    auxiliary: Lifted | None = None  # in training: what a head for training alone says
+
+    def among(self, targets: Tensor) -> Tensor:
+        """(B, F, J, 3) -> (B, f, J, 3): what is told of all frames, of the frames of the poses."""
+        return targets.gather(1, self.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:]))
 
     def at(self, frame: int) -> Tensor:
         """(B, J, 3): the pose of one original frame, which must be among `frames`."""

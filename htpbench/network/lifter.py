@@ -12,6 +12,7 @@ from htpbench.errors import BenchError
 from htpbench.network.attention import check_attention
 from htpbench.network.checks import check, tried
 from htpbench.network.contracts import Backbone, Lifted, Pruner, Recoverer, Shapes, View
+from htpbench.network.conventions import Conventions
 from htpbench.network.positions import even_positions, with_kept
 from htpbench.network.token_state import Present, chosen, gathered, itself, masked, unmasked
 
@@ -25,6 +26,7 @@ class Lifter(nn.Module):
     centred: the centre frame (F - 1) // 2 survives every pruning (seq2frame).
     masked: the first pruning leaves all frames in place and bars attention from those it dropped,
     until the next pruning or the end; what comes out is the same.
+    conventions: how the backbone's joints and numbers differ from ours.
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class Lifter(nn.Module):
         recovered: int | None = None,
         centred: bool = False,
         masked: bool = False,
+        conventions: Conventions | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.conventions = conventions or Conventions()
         self.recoverer = recoverer
         self.pruner = pruner
         self.schedule = schedule
@@ -82,6 +86,7 @@ class Lifter(nn.Module):
             self.recovered,
             self.centred,
             self.masked,
+            self.conventions,
         )
 
     def forward(self, *inputs: Tensor, replay: tuple[Tensor, ...] | None = None) -> Lifted:
@@ -91,8 +96,7 @@ class Lifter(nn.Module):
         """
         batch, device = len(inputs[0]), inputs[0].device
         frames = torch.arange(self.frames, device=device).expand(batch, -1)  # (B, F)
-        with self.span("embed"):
-            present = Present(self.backbone.embed(*inputs), frames)
+        present = Present(self.embed(*inputs), frames)
         early: Tensor | None = None
         places = {block for _, block in self.schedule}
         needed = self.recoverer is not None and "early" in self.recoverer.needs
@@ -106,6 +110,11 @@ class Lifter(nn.Module):
             present = present._replace(tokens=block(present.tokens, present.allowed))
         present = unmasked(present, kept_per_stage)
         return self.finish(present, tuple(kept_per_stage), early)
+
+    def embed(self, *inputs: Tensor) -> Tensor:
+        """(B, F, S, C): the tokens of all frames."""
+        with self.span("embed"):
+            return self.backbone.embed(self.conventions.enter(inputs[0]), *inputs[1:])
 
     def prune(
         self,
@@ -153,27 +162,33 @@ class Lifter(nn.Module):
         """Recover before or after the head, as the recoverer declares."""
         tokens, kept = present.tokens, present.frames
         if self.recoverer is None:
-            return Lifted(self.head(tokens), kept, kept_per_stage)
+            return self.head(tokens, kept, kept_per_stage)
         wanted = even_positions(self.frames, self.recovered, tokens.device)  # (f,)
         if self.centred:
             centre = torch.full((1,), self.centre, device=wanted.device)
             wanted = with_kept(wanted[None], centre)[0]
+        frames = wanted.expand(len(tokens), -1)  # (B, f)
         more = {} if early is None else {"early": early[:, wanted]}
         if self.recoverer.where == "tokens":
             with self.span("recover"):
                 tokens = self.recoverer(tokens, kept, wanted, **more)  # (B, f, S, C)
-            poses = self.head(tokens)
-        else:
-            poses = self.head(tokens)
-            with self.span("recover"):
-                poses = self.recoverer(poses, kept, wanted, **more)  # (B, f, J, 3)
-        return Lifted(poses, wanted.expand(len(poses), -1), kept_per_stage)
+            return self.head(tokens, frames, kept_per_stage)
+        lifted = self.head(tokens, kept, kept_per_stage)
+        with self.span("recover"):
+            poses = self.recoverer(lifted.poses, kept, wanted, **more)  # (B, f, J, 3)
+        return lifted._replace(poses=poses, frames=frames)
 
-    def head(self, tokens: Tensor) -> Tensor:
-        """Poses (B, f, J, 3) of tokens (B, f, S, C), in the precision of the parameters."""
+    def head(self, tokens: Tensor, frames: Tensor, kept: tuple[Tensor, ...]) -> Lifted:
+        """What is said of tokens (B, f, S, C) of `frames` (B, f), in the parameters' precision."""
+        backbone, leave = self.backbone, self.conventions.leave
         with self.span("head"):
-            weight = next(self.backbone.parameters(), tokens)
-            return self.backbone.head(tokens.to(weight.dtype))
+            tokens = tokens.to(next(backbone.parameters(), tokens).dtype)
+            said = backbone.auxiliary(tokens) if self.training else None
+            auxiliary = None if said is None else Lifted(leave(said), frames, kept)
+            if backbone.one_pose:
+                centre = frames.new_full((len(frames), 1), self.centre)
+                return Lifted(leave(backbone.head(tokens, frames)), centre, kept, auxiliary)
+            return Lifted(leave(backbone.head(tokens)), frames, kept, auxiliary)
 
     def view(
         self,

@@ -17,11 +17,11 @@ from rich.console import Group
 from rich.table import Column, Table
 
 from htpbench.network.attention import readable
+from htpbench.network.refusals import WHOLLY, refusals
 from htpbench.outside.fitting import Fitting
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
 
-WHOLLY = "any use"
 BRIEF = {"works": "+", "refused": "-", "not built": "."}  # where a terminal is narrow
 
 
@@ -54,22 +54,16 @@ def cell(backbone: str, pruner: str, recoverer: str | None, variant: str | None 
     card = BACKBONES.card(backbone)
     if not isinstance(card, BackboneCard):
         return Cell(True, {WHOLLY: f"{backbone} needs a class attribute `card`: a BackboneCard"})
-    cls, refusals = BACKBONES.load(backbone), {}
-    if cls.dense:
-        refusals["f < F" if recoverer else WHOLLY] = f"{backbone} must return all F frames"
-    elif recoverer is None:
-        refusals["seq2seq"] = "it needs a recoverer"
-    for b in range(card.first):
-        refusals[f"b = {b}"] = f"{backbone} can be pruned from b = {card.first} on"
-    if "attention" in PRUNERS.load(pruner).needs:
+    found = refusals(backbone, pruner, recoverer)
+    if "attention" in PRUNERS.load(pruner).needs and WHOLLY not in found:
         blocks = blind(backbone, variant or card.default)
         for b in blocks:
-            refusals[f"b = {b}"] = f"{pruner} reads attention, which this block of {backbone} lacks"
+            found[f"b = {b}"] = f"{pruner} reads attention, which this block of {backbone} lacks"
         if len(blocks) == card.variants[variant or card.default].blocks:
-            refusals[WHOLLY] = f"{pruner} reads attention, which {backbone} lacks"
-    if cls.per_length:
-        refusals["any schedule"] = f"weights of {backbone} serve the schedule they were trained for"
-    return Cell(True, refusals)
+            found[WHOLLY] = f"{pruner} reads attention, which {backbone} lacks"
+    for b in range(card.first):
+        found[f"b = {b}"] = f"{backbone} can be pruned from b = {card.first} on"
+    return Cell(True, {WHOLLY: found[WHOLLY]} if WHOLLY in found else found)
 
 
 @cache
@@ -77,7 +71,8 @@ def blind(backbone: str, variant: str) -> list[int]:
     """The blocks that can be pruned before, and that have no temporal attention to read."""
     card = BACKBONES.card(backbone)
     assert isinstance(card, BackboneCard)
-    size, frames = card.variants[variant], 3 * card.multiple_of
+    size = card.variants[variant]
+    frames = size.frames or 3 * card.multiple_of
     with torch.device("meta"):
         built = BACKBONES.load(backbone)(
             frames=frames, lengths=[frames] * size.blocks, **size.parameters()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +24,7 @@ class Card(BaseModel):
     summary: str
     citation: str
     source: str | None = None  # where the official code lives
+    licence: str | None = None  # of the official code; "none": it carries none
     implementation: str | None = None  # "module:attribute"; None: not built yet
     options: dict[str, Scalar] = {}  # option -> default
     keys: list[tuple[str, str]] = []  # official checkpoint key -> ours: regular expression, text
@@ -34,11 +35,23 @@ class Variant(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    blocks: int = Field(ge=1)
+    blocks: int = Field(ge=0)
+    frames: int | None = Field(default=None, ge=1)  # the one F that it takes; None: any
 
-    def parameters(self) -> dict[str, Scalar]:
-        """All hyper-parameters, `blocks` included."""
-        return self.model_dump()
+    def parameters(self) -> dict[str, Any]:
+        """All hyper-parameters of the constructor, `blocks` included."""
+        return self.model_dump(exclude={"frames"})
+
+
+class Normalisation(BaseModel):
+    """Of a backbone's input and output: one line a joint, in its order; screen units and metres."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean_2d: list[tuple[float, float]]
+    std_2d: list[tuple[float, float]]
+    mean_3d: list[tuple[float, float, float]]
+    std_3d: list[tuple[float, float, float]]
 
 
 class Official(BaseModel):
@@ -57,10 +70,13 @@ class BackboneCard(Card):
     pipeline: Literal["seq2seq", "seq2frame"]  # what the original is used for
     default: str  # the variant that is not written
     variants: dict[str, Variant]
+    one_pose: bool = False  # its head contracts the frames; as the class says
     first: int = 0  # lowest block index before which one can prune
     multiple_of: int = 1  # frame numbers that the original allows
     unit: Literal["m"] = "m"  # of the poses that come out
     joints: Literal["demo", "midpoint"] = "demo"  # how its demo makes 17 joints of a detector's
+    order: list[int] = []  # our number of each of its joints, where its order is not ours
+    normalisation: Normalisation | None = None
     official: dict[str, Official] = {}  # by the layout of data, where it is not what all do
 
 

@@ -71,17 +71,22 @@ class Combination:
         return lengths
 
     def pipeline(self, asked: str | None = None) -> str:
-        """seq2seq or seq2frame: what was asked, else f < F, else a recoverer, else the card."""
+        """seq2seq or seq2frame: what was asked, else f < F, else a recoverer, else the card.
+
+        A backbone of one pose is never seq2seq.
+        """
         if asked is not None:
             if asked not in ("seq2seq", "seq2frame"):
                 raise unknown("pipeline", asked, ["seq2seq", "seq2frame"])
+            if asked == "seq2seq" and self.card.one_pose:
+                raise BenchError(f"{self}: {self.backbone} gives one pose a clip, not seq2seq")
             if asked == "seq2seq" and self.pruner and not self.recoverer:
                 raise BenchError(f"{self}: seq2seq needs a recoverer; add +tri or +tra")
             return asked
         if self.recovered is not None:
             return "seq2frame"
         if self.recoverer is not None:
-            return "seq2seq"
+            return "seq2frame" if self.card.one_pose else "seq2seq"
         return "seq2frame" if self.pruner else self.card.pipeline
 
     def systems(self) -> list[tuple[Registry, str]]:
@@ -132,7 +137,11 @@ def parse_backbone(text: str, head: str) -> Combination:
         raise wrong(text, "F = 0", "at least one frame")
     if frames % card.multiple_of:
         raise wrong(text, f"F = {frames}", f"for {name} a multiple of {card.multiple_of}")
-    return Combination(name, variant or card.default, frames)
+    variant = variant or card.default
+    only = card.variants[variant].frames
+    if only not in (None, frames):
+        raise wrong(text, f"F = {frames}", f"F = {only}, for which {name}.{variant} is built")
+    return Combination(name, variant, frames)
 
 
 def with_pruner(text: str, combination: Combination, part: str) -> Combination:
@@ -143,6 +152,8 @@ def with_pruner(text: str, combination: Combination, part: str) -> Combination:
         raise wrong(text, f"{named} has no schedule", f"{named}:r@b, for example {named}:81@3")
     schedule: list[tuple[int, int]] = []
     blocks = combination.card.variants[combination.variant].blocks
+    if not blocks:
+        raise wrong(text, f"{named} has no place", f"{combination}: {combination.backbone} alone")
     for stage in stages.split(","):
         kept, at, before = stage.partition("@")
         if not at:

@@ -197,7 +197,8 @@ def describe(cls: type, kind: str = "") -> cards.Card:
             title=title,
             summary=first_line,
             citation="",
-            pipeline="seq2seq",
+            pipeline="seq2frame" if getattr(cls, "one_pose", False) else "seq2seq",
+            one_pose=getattr(cls, "one_pose", False),
             default="usual",
             variants={"usual": size},
         )

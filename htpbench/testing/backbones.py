@@ -13,12 +13,15 @@ from htpbench.network.contracts import Backbone, Block
 from htpbench.network.lifter import Lifter
 from htpbench.network.token_state import chosen
 from htpbench.pruners.tps import TPS
+from htpbench.recoverers.trc import TRC
 from htpbench.testing.drawn import BATCH, close, noise, some
 
 
 class BackboneContract:
     """A backbone that can be pruned before any block from `first` on. Set `backbone`, `variant`.
 
+    What the class declares is tested: one that makes one pose of all frames, that needs them all at
+    its head (frames are then recovered), that mixes neighbours (nothing is masked), without blocks.
     idle: names of parameters that rightly receive no gradient.
     """
 
@@ -48,7 +51,16 @@ class BackboneContract:
             lengths.append(present)
         torch.manual_seed(0)
         backbone = self.backbone(frames=self.frames, lengths=lengths, **self.variant)
-        return Lifter(backbone, self.frames, TPS(), schedule).eval()
+        recoverer = None
+        if schedule and backbone.dense and backbone.one_pose:
+            recoverer = TRC(self.frames, None, backbone.stacked, backbone.width, heads=1)
+        return Lifter(backbone, self.frames, TPS(), schedule, recoverer).eval()
+
+    def left(self, lifter: Lifter) -> int:
+        """How many poses come out."""
+        if lifter.backbone.one_pose:
+            return 1
+        return lifter.schedule[-1][0] if lifter.schedule else self.frames
 
     def places(self) -> range:
         """Every b at which one can prune."""
@@ -76,17 +88,19 @@ class BackboneContract:
             assert tokens.shape == expected, f"block {index} gave {tokens.shape}"
         summary = backbone.summary(tokens)
         assert summary.ndim == 3 and summary.shape[:2] == expected[:2], f"summary {summary.shape}"
-        poses = backbone.head(tokens)
-        assert poses.shape == (BATCH, self.frames, backbone.joints, 3), f"head {poses.shape}"
+        every = torch.arange(self.frames).expand(BATCH, -1)
+        poses = backbone.head(*((tokens, every) if backbone.one_pose else (tokens,)))  # type: ignore
+        expected = (BATCH, self.left(self.build()), backbone.joints, 3)
+        assert poses.shape == expected, f"head {poses.shape}"
         assert poses.isfinite().all(), "poses are not finite"
 
     @torch.no_grad()
     def test_prunes_at_every_place(self) -> None:
-        """One pose a kept frame, before whichever block from `first` on frames are pruned."""
+        """One pose a kept frame, or one, before whichever block from `first` on it is pruned."""
         for lifter in self.pruned():
-            left = lifter.schedule[-1][0] if lifter.schedule else self.frames
             poses = lifter(*self.inputs()).poses
-            assert poses.shape[:2] == (BATCH, left), f"{lifter.schedule} gave {poses.shape}"
+            expected = BATCH, self.left(lifter)
+            assert poses.shape[:2] == expected, f"{lifter.schedule} gave {poses.shape}"
 
     @torch.no_grad()
     def test_runs_again_the_same(self) -> None:
@@ -108,9 +122,12 @@ class BackboneContract:
 
     def test_parameters_learn(self) -> None:
         """Every parameter but the idle ones gets a gradient that is not zero throughout."""
-        for lifter in (self.build(), self.build(((self.kept, self.places()[-1]),))):
-            poses = lifter(*self.inputs()).poses
-            (poses * noise(*poses.shape)).sum().backward()
+        last = [((self.kept, b),) for b in self.places()[-1:]]
+        for lifter in map(self.build, ((), *last)):
+            lifter.training = True  # a head for training speaks, and all layers are as they were
+            lifted = lifter(*self.inputs())
+            said = [lifted.poses] + ([lifted.auxiliary.poses] if lifted.auxiliary else [])
+            sum((poses * noise(*poses.shape)).sum() for poses in said).backward()  # type: ignore
             for name, parameter in lifter.backbone.named_parameters():
                 learns = parameter.grad is not None and bool(parameter.grad.any())
                 assert learns != (name in self.idle), f"{name}: gets a gradient is {learns}"
@@ -121,6 +138,7 @@ class BackboneContract:
 
         Blocks that serve one length: they are the same whatever the other frames hold.
         """
+        self.skip_where_neighbours_mix()
         backbone = self.build().backbone
         tokens = backbone.embed(*self.inputs())
         kept = some(self.frames, self.kept, seed=2)
@@ -138,6 +156,7 @@ class BackboneContract:
     @torch.no_grad()
     def test_each_frame_looks_where_it_may(self) -> None:
         """With `allowed` that let a frame look back alone, later frames change nothing."""
+        self.skip_where_neighbours_mix()
         backbone = self.build().backbone
         tokens = backbone.embed(*self.inputs())
         late = torch.arange(self.frames) >= self.frames // 2
@@ -146,6 +165,11 @@ class BackboneContract:
             other = torch.where(late[:, None, None], 9.0, tokens)
             found, changed = block(tokens, allowed), block(other, allowed)
             close(found[:, ~late], changed[:, ~late], f"block {index}")
+
+    def skip_where_neighbours_mix(self) -> None:
+        """Such a backbone declares that no mask holds."""
+        if self.backbone.mixes_frames:
+            pytest.skip("blocks mix neighbouring frames")
 
     @torch.no_grad()
     def test_received_attention_is_shared_out(self) -> None:
@@ -166,7 +190,7 @@ class BackboneContract:
     def test_costs_can_be_counted(self) -> None:
         """Builds and runs on `meta`."""
         with torch.device("meta"):
-            lifter = self.build(((self.kept, self.first),))
+            lifter = self.build(tuple((self.kept, b) for b in self.places()[:1]))
         with torch.no_grad():
             poses = lifter(*(part.to("meta") for part in self.inputs())).poses
-        assert poses.shape == (BATCH, self.kept, lifter.backbone.joints, 3)
+        assert poses.shape == (BATCH, self.left(lifter), lifter.backbone.joints, 3)

@@ -120,8 +120,10 @@ def advance(
     lifter = trainee.draw(rng, recipe.any_schedule).train()
     poses2d, targets = (x.to(device) for x in sampler.batch(rng, step, trainee.backbone.channels))
     lifted = forward(lifter, trainee.inputs(poses2d, targets), recipe.precision)
-    index = lifted.frames[:, :, None, None].expand(-1, -1, *targets.shape[2:])
-    loss = LOSSES[recipe.loss](lifted.poses.float(), targets.gather(1, index))
+    loss = LOSSES[recipe.loss](lifted.poses.float(), lifted.among(targets))
+    if lifted.auxiliary is not None:
+        said = lifted.auxiliary
+        loss = loss + LOSSES[recipe.loss](said.poses.float(), said.among(targets))
     if not torch.isfinite(loss):
         raise BenchError(
             f"the loss is not finite at step {step}; choose a lower --rate and another --out"

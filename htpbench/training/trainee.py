@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
+from htpbench.network.refusals import WHOLLY, refusals
 from htpbench.systems.combination import Combination, Part
 from htpbench.training.recipes import LEAST, built
 
@@ -36,7 +38,8 @@ class Trainee(nn.Module):
         self.first = combination.card.first
         names = drawn["recoverer"] if any_schedule else []
         self.recoverer = nn.ModuleDict()
-        for name in names:
+        refused = partial(refusals, combination.backbone, "tps")
+        for name in (name for name in names if WHOLLY not in refused(name)):
             part = build_recoverer(Part(name), combination.frames, None, self.backbone)
             self.recoverer[name] = part
         if combination.recoverer and self.lifter[0].recoverer:
