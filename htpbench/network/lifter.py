@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from htpbench.errors import BenchError
 from htpbench.network.attention import check_attention
 from htpbench.network.checks import check, tried
-from htpbench.network.contracts import Backbone, Lifted, Pruner, Recoverer, Shapes, View
+from htpbench.network.contracts import Backbone, Lifted, OnePose, Pruner, Recoverer, Shapes, View
 from htpbench.network.conventions import Conventions
 from htpbench.network.positions import even_positions, with_kept
 from htpbench.network.token_state import Present, chosen, gathered, itself, masked, unmasked
@@ -185,7 +185,7 @@ class Lifter(nn.Module):
             tokens = tokens.to(next(backbone.parameters(), tokens).dtype)
             said = backbone.auxiliary(tokens) if self.training else None
             auxiliary = None if said is None else Lifted(leave(said), frames, kept)
-            if backbone.one_pose:
+            if isinstance(backbone, OnePose):
                 centre = frames.new_full((len(frames), 1), self.centre)
                 return Lifted(leave(backbone.head(tokens, frames)), centre, kept, auxiliary)
             return Lifted(leave(backbone.head(tokens)), frames, kept, auxiliary)
