@@ -3,7 +3,8 @@
 One clip, one thread, random weights. Times are seconds of that thread (not of the clock, so that
 other work on the machine disturbs less): medians of rounds that run whole and pruned in turn, and
 the median of the rounds' ratios. Memory is what a pass needs at its peak beyond the loaded network,
-in a process of its own.
+in a process of its own. The cost of one output frame is that of a pass over the frames that come out:
+all F in the seq2seq rows, one in the seq2frame rows.
 """
 
 import statistics
@@ -16,14 +17,21 @@ import torch
 
 from htpbench.measuring.counting import everything_counter, freeze
 from htpbench.network.build import build
+from htpbench.systems.combination import parse
 
 ROUNDS = 5
-NETWORKS = {  # pruned as in the H2OT paper; ktpformer, which it does not prune, like mixste
+NETWORKS = {  # pruned as in the H2OT paper; those that it does not prune, like those that it does
     "mixste-243": "+tps:121@0,81@3+tri",
     "motionbert-243": "+tps:121@0,81@1+tri",
     "motionagformer-243": "+tps:121@0,81@7+tri",
     "mhformer-351": "+tps:175@0,117@1",
     "ktpformer-243": "+tps:121@1,81@3+tri",
+    "stcformer-243": "+tps:121@0,81@3+tri",
+    "poseformer-81": "+tps:40@0,27@1",
+    "strided-351": "+tps:175@0,117@1",
+    "pstmo-243": "+tps:121@0,81@1",
+    "uplift-71": "+tps:35@0,24@1+trc",
+    "hdformer-96": "",  # no place to prune
 }
 
 
@@ -83,20 +91,35 @@ def flops(text):
     return counter.get_total_flops()
 
 
+def a_frame(text):
+    """GFLOP of one output frame."""
+    combination = parse(text)
+    poses = combination.frames if combination.pipeline() == "seq2seq" else 1
+    return f"{flops(text) / poses / 1e9:.3g}"
+
+
+def line(whole, schedule):
+    """The cells of one network; a dash where it is not pruned."""
+    texts = [whole, whole + schedule] if schedule else [whole]
+    rounds = times(texts)
+    seconds = [f"{statistics.median(column):.3g}" for column in zip(*rounds, strict=True)]
+    weights, most = memory(whole)
+    costs = [a_frame(text) for text in texts]
+    if not schedule:
+        return whole, weights, "-", seconds[0], "-", "-", "-", costs[0], "-", most, "-"
+    left = statistics.median(after / before for before, after in rounds)
+    share, (_, least) = flops(texts[1]) / flops(whole), memory(texts[1])
+    cells = f"`{schedule[1:]}`", *seconds, f"{left:.1%}", f"{share:.1%}", *costs
+    return whole, weights, *cells, most, least
+
+
 def main():
     heads = "network", "weights, MB", "pruned", "s", "pruned, s", "time left", "FLOPs left"
-    print("|", " | ".join((*heads, "MB", "pruned, MB")), "|")
-    print("|", " | ".join(["---"] * (len(heads) + 2)), "|")
+    heads += "GFLOP a frame", "pruned", "MB", "pruned, MB"
+    print("|", " | ".join(heads), "|")
+    print("|", " | ".join(["---"] * len(heads)), "|")
     for whole, schedule in NETWORKS.items():
-        pruned = whole + schedule
-        rounds = times((whole, pruned))
-        seconds = [statistics.median(column) for column in zip(*rounds, strict=True)]
-        left = statistics.median(after / before for before, after in rounds)
-        weights, most = memory(whole)
-        _, least = memory(pruned)
-        cells = whole, f"{weights}", f"`{schedule[1:]}`", *(f"{one:.2f}" for one in seconds)
-        shares = f"{left:.1%}", f"{flops(pruned) / flops(whole):.1%}"
-        print("|", " | ".join((*cells, *shares, f"{most}", f"{least}")), "|", flush=True)
+        print("|", " | ".join(map(str, line(whole, schedule))), "|", flush=True)
 
 
 if __name__ == "__main__":

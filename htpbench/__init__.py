@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from htpbench.motion.clip import Clip, Take
     from htpbench.motion.dataset import Dataset, Motion
     from htpbench.motion.views import Views
-    from htpbench.network.contracts import Backbone, Block, Lifted, Pruner, Recoverer, Shapes, View
+    from htpbench.network.contracts import (
+        Backbone,
+        Block,
+        Lifted,
+        OnePose,
+        Pruner,
+        Recoverer,
+        Shapes,
+        View,
+    )
     from htpbench.network.load import load
     from htpbench.records.measurement import Measurement
     from htpbench.systems.cards import BackboneCard
@@ -48,6 +57,7 @@ __all__ = [
     "Meter",
     "Metric",
     "Motion",
+    "OnePose",
     "PoseMetric",
     "Pruner",
     "Recoverer",
@@ -68,6 +78,7 @@ PLACES = {
         "Backbone",
         "Block",
         "Lifted",
+        "OnePose",
         "Pruner",
         "Recoverer",
         "Shapes",

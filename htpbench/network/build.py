@@ -31,6 +31,8 @@ def build(
     pruner = build_pruner(combination.pruner) if combination.pruner else None
     refuse(combination, pruner, pipeline, any_schedule, masked)
     cls, card = BACKBONES.load(combination.backbone), combination.card
+    if cls.one_pose != card.one_pose:
+        raise BenchError(f"{combination.backbone}: one_pose of its card is not that of its class")
     variant = card.variants[combination.variant].parameters()
     backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
     if combination.pruner and "attention" in PRUNERS.load(combination.pruner.name).needs:

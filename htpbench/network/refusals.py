@@ -22,10 +22,11 @@ def refusals(
     cls: type[Backbone] = BACKBONES.load(backbone)
     card = BACKBONES.card(backbone)
     found = {}
+    if isinstance(card, BackboneCard) and not any(one.blocks for one in card.variants.values()):
+        nowhere = f"{backbone} has no block before which frames can be pruned"
+        found = {WHOLLY: nowhere, "any schedule": nowhere}
     if pruner:
         where = RECOVERERS.load(recoverer).where if recoverer else ""
-        if isinstance(card, BackboneCard) and not any(one.blocks for one in card.variants.values()):
-            found[WHOLLY] = f"{backbone} has no block before which frames can be pruned"
         if cls.dense:
             found["f < F" if recoverer else WHOLLY] = f"{backbone} needs all F frames at its head"
         if cls.one_pose and where == "poses":
