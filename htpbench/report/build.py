@@ -279,11 +279,13 @@ def published_figures(
 
     printed = printed_frames(table)
     ours, scored = measured_frames(printed, everything)
-    what = (
-        "Cost of a pass / F in the seq2seq rows, which give all F poses; of a pass in the seq2frame"
-        " rows, which need one for each pose"
+    caption = (
+        "A pass of a seq2seq row gives all F poses: its printed cost / F; a seq2frame row needs a"
+        " pass for each pose"
     )
-    measured = f"errors were measured otherwise: {', '.join(one['text'] for one in unlike)}"
-    caption = "; ".join(filter(None, [what, measured if unlike else "", beside(scored)]))
-    name = f"{study.name}-frame"
-    yield name, partial(frame, printed, ours, folder, name, study.title, caption)
+    if unlike:
+        told = "; ".join(one["text"] for one in unlike)
+        caption += f". Whiskers end at the cost at which the error was measured: {told}"
+    caption = ". ".join(filter(None, [caption, beside(scored)]))
+    name, title = f"{study.name}-frame", f"{study.title}, by the cost of one output frame"
+    yield name, partial(frame, printed, ours, folder, name, title, caption)

@@ -28,7 +28,7 @@ def beside(rows: Iterable[Row]) -> str:
     windows = " / ".join(dict.fromkeys(str(card["windows"]) for card in cards))
     protocols = " / ".join(dict.fromkeys(card.get("protocol", "once") for card in cards))
     detected = f"{cards[-1]['detections']} detections, protocol {protocols}"
-    return f"ours: {data(cards[-1])}, {windows} windows), {detected}"
+    return f"Ours: {data(cards[-1])}, {windows} windows), {detected}"
 
 
 def chosen(rows: Iterable[Row]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pandas
@@ -19,6 +20,7 @@ from htpbench.report.published import scale_of
 
 MARKERS = {"seq2seq": "o", "seq2frame": "s"}  # told apart without colours
 ALONE = (0.35, 0.35, 0.35)  # networks of which the table has no pruned one
+WHISKER: dict[str, Any] = {"linewidth": 0.8, "marker": "|", "markersize": 6}
 GIGA = scale_of("G")
 
 
@@ -60,7 +62,8 @@ def _draw(printed: pandas.DataFrame, ours: pandas.DataFrame, title: str, subtitl
         axes.plot(*zip(places[row], place, strict=True), color=colours[row], lw=0.6, ls=":")
     legend_below(figure, _handles(printed, bool(mine)))
     canvas.draw()  # the layout must stand before labels can avoid one another
-    label(axes, canvas, [*printed["name"]], [*places.values()], colours.values(), lines + mine)
+    names, known = [*printed["name"]], [*places.values()]
+    label(axes, canvas, names, known, colours.values(), avoid=lines + mine, far=True)
     return figure
 
 
@@ -77,7 +80,7 @@ def _lines(
     for row, flop in printed["evaluated"].dropna().items():
         end = flop / GIGA, places[row][1]
         x, y = zip(places[row], end, strict=True)
-        axes.plot(x, y, color=colours[row], lw=0.8, marker="|", markersize=6, markevery=[1])
+        axes.plot(x, y, color=colours[row], markevery=[1], **WHISKER)
         covered += _along(places[row], end)
     return covered
 
@@ -109,10 +112,13 @@ def _handles(printed: pandas.DataFrame, mine: bool) -> list[Line2D]:
         for pipeline in printed["pipeline"].unique()
     ]
     if (printed["whole"] > 0).any():
-        found.append(Line2D([], [], label="to the same network pruned", lw=0.8, **grey))
+        found.append(
+            Line2D(
+                [], [], label="the same network pruned", lw=0.8, marker="<", markersize=4, **grey
+            )
+        )
     if printed["evaluated"].notna().any():
-        whisker = {"lw": 0.8, "marker": "|", "markersize": 6, "markevery": [1]}
-        found.append(Line2D([], [], label="cost as the error was measured", **whisker, **grey))
+        found.append(Line2D([], [], label="cost when the error was measured", **WHISKER, **grey))
     if mine:
         hollow = {**_mark("seq2seq"), "fillstyle": "none"}
         found.append(Line2D([], [], label="hollow: ours", **hollow, **grey))

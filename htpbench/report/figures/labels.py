@@ -13,8 +13,9 @@ from htpbench.report.figures.style import SMALL
 
 Place = tuple[float, float]
 # Where a label may stand, (right, up) in points, the best first; any farther and it would seem to
-# belong to another point.
+# belong to another point, but for a line that leads to its own.
 SPOTS = [(5, 4), (5, -4), (6, 0), (-5, 4), (-5, -4), (-6, 0), (0, 6), (0, -6)]
+FAR = [(right, up) for up in (14, -14, 24, -24, 34, -34) for right in (8, -8, 24, -24)]
 
 
 def label(
@@ -24,11 +25,13 @@ def label(
     places: Sequence[Place],
     colours: Iterable[Sequence[float]],
     avoid: Sequence[Place] = (),
+    far: bool = False,
 ) -> None:
     """Write each text beside its place, the first ones first; no room, no label.
 
-    `places` and `avoid`, which no label covers either, are in the units of the axes. The canvas
-    must have been drawn, for a layout that still moves has no places.
+    With `far` a text without room there stands farther away, at the end of a line. `places` and
+    `avoid`, which no label covers either, are in the units of the axes. The canvas must have been
+    drawn, for a layout that still moves has no places.
     """
     pixel = axes.figure.dpi / 72  # pixels a point
     corners = axes.transData.transform([*places, *avoid])  # (n, 2) pixels
@@ -36,7 +39,7 @@ def label(
     frame = axes.get_window_extent()
     sizes = {text: _size(axes, canvas, text) for text in dict.fromkeys(texts)}
     for text, colour, place, corner in zip(texts, colours, places, corners, strict=False):
-        for right, up in SPOTS:
+        for right, up in SPOTS + FAR if far else SPOTS:
             at = corner + pixel * numpy.array([right, up])
             low = at - sizes[text] * numpy.array([(1 - numpy.sign(one)) / 2 for one in (right, up)])
             high = low + sizes[text]
@@ -60,6 +63,7 @@ def _write(
 ) -> None:
     """A label some points right of and above a place."""
     right, up = spot
+    line = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
     axes.annotate(
         text,
         place,
@@ -70,5 +74,6 @@ def _write(
         ha="left" if right > 0 else "right" if right < 0 else "center",
         va="bottom" if up > 0 else "top" if up < 0 else "center",
         path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        arrowprops=None if spot in SPOTS else line,
         in_layout=False,
     )
