@@ -57,7 +57,7 @@ def drawn(monkeypatch, tmp_path):
 
         monkeypatch.setattr(frame, "save", save)
         printed = printed_frames(7)
-        ours, _ = measured_frames(printed, rows)
+        ours = measured_frames(printed, rows)
         frame.frame(printed, ours, tmp_path, "f", "title", "subtitle")
         return made[0]
 
@@ -83,18 +83,17 @@ def named(figure):
 
 
 def test_a_frame_of_a_clip_costs_its_share_and_a_pose_the_whole_pass():
-    lines = printed_frames(7)
-    assert [*lines.index] == [*range(1, 21)]
-    assert lines.loc[11, "cost"] == pytest.approx(277.25e9 / 243)
-    assert lines.loc[8, "cost"] == 14.15e9
-    assert lines.loc[5, "cost"] == pytest.approx(0.0123e9, rel=1e-3)
-    assert lines["error"].tolist()[:3] == [44.3, 43.7, 42.8]
-    assert lines.loc[19, "name"] == "HoT w. MotionAGFormer" and lines.loc[15, "name"][-1] == "*"
+    lines = {one.row: one for one in printed_frames(7)}
+    assert [*lines] == [*range(1, 21)]
+    assert lines[11].cost == pytest.approx(277.25e9 / 243)
+    assert lines[8].cost == 14.15e9
+    assert lines[5].cost == pytest.approx(0.0123e9, rel=1e-3)
+    assert [lines[row].error for row in (1, 2, 20)] == [44.3, 43.7, 38.5]
+    assert (lines[19].name, lines[15].name) == ("HoT w. MotionAGFormer", "MotionBERT*")
 
 
 def test_pruned_networks_are_of_the_unpruned_one_whose_numbers_belong_together():
-    whole = printed_frames(7)["whole"]
-    assert whole[whole > 0].to_dict() == {
+    assert {one.row: one.whole for one in printed_frames(7) if one.whole} == {
         **{9: 8, 10: 8},
         **{12: 11, 13: 11},
         **{16: 15, 17: 15},  # 14 is the wider network's error
@@ -103,8 +102,15 @@ def test_pruned_networks_are_of_the_unpruned_one_whose_numbers_belong_together()
 
 
 def test_the_cost_at_which_errors_were_measured():
-    told = printed_frames(7)["evaluated"].dropna() / 1e9
-    assert told.to_dict() == pytest.approx({5: 1.18 / 5, 6: 156.22, 14: 348.81 / 243})
+    told = {one.row: one.evaluated / 1e9 for one in printed_frames(7) if one.evaluated}
+    assert told == pytest.approx({5: 1.18 / 5, 6: 156.22, 14: 348.81 / 243})
+
+
+def test_a_network_that_is_used_both_ways_is_pruned_from_its_own_use():
+    assert [one.whole for one in printed_frames(3)] == [
+        *[None, 1, 1, None, 4, 4],
+        *[None, 7, 7, None, 10, 10],
+    ]
 
 
 def test_what_is_said_of_rows_is_of_rows_that_are_printed():
@@ -117,11 +123,11 @@ def test_what_is_said_of_rows_is_of_rows_that_are_printed():
 def test_every_printed_row_is_a_point_with_its_name_and_nothing_is_ours(drawn):
     figure, lines = drawn(), printed_frames(7)
     marks = {"seq2seq": "o", "seq2frame": "s"}
-    expected = [(marks[one.pipeline], one.cost / 1e9, one.error) for one in lines.itertuples()]
+    expected = [(marks[one.pipeline], one.cost / 1e9, one.error) for one in lines]
     assert sorted(points(figure, filled=True)) == sorted(expected)
     assert points(figure, filled=False) == []
     labels, legend = named(figure)
-    assert sorted(labels) == sorted(lines["name"])
+    assert sorted(labels) == sorted(one.name for one in lines)
     assert len(legend) == 4 and not any("ours" in entry for entry in legend)
 
 
@@ -130,6 +136,7 @@ def test_labels_cover_neither_each_other_nor_a_point(drawn):
     figure.canvas.draw()
     axes = figure.axes[0]
     texts = axes.findobj(lambda one: isinstance(one, Annotation) and one.get_text())
+    assert len(texts) == 20  # those without room stand farther away
     boxes = [text.get_window_extent() for text in texts]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     marked = [place for filled in (True, False) for _, *place in points(figure, filled)]
@@ -156,15 +163,17 @@ def test_ours_is_hollow_and_only_where_cost_and_error_were_measured(drawn):
 )
 def test_what_does_not_belong_beside_the_paper_is_not_drawn(other):
     rows = [cost(MIXSTE, 243e9), cost(MHFORMER, 14e9), error(MHFORMER, 43.5), other]
-    ours, scored = measured_frames(printed_frames(7), rows)
-    assert ours.to_dict("index") == {8: {"cost": 14e9, "error": 43.5}}
-    assert captions.beside(scored).startswith("Ours: h36m (test subjects, 9 of 9 windows), cpn")
+    (ours,) = measured_frames(printed_frames(7), rows)
+    assert (ours.printed.row, ours.cost, ours.error.value) == (8, 14e9, 43.5)
+    assert captions.beside([ours.error]).startswith(
+        "Ours: h36m (test subjects, 9 of 9 windows), cpn"
+    )
 
 
 def test_the_same_network_measured_again_is_drawn_once():
     again = error(MIXSTE, 40.5, weights="better", at="2026-01-02T00:00:00Z")
-    ours, _ = measured_frames(printed_frames(7), [again, *OURS])
-    assert ours["error"].to_dict() == {8: 43.5, 11: 40.5}
+    ours = measured_frames(printed_frames(7), [again, *OURS])
+    assert {one.printed.row: one.error.value for one in ours} == {8: 43.5, 11: 40.5}
 
 
 def test_the_report_of_table_7_draws_it_and_says_what_ours_was_measured_on(tmp_path):

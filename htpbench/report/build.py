@@ -278,7 +278,7 @@ def published_figures(
     from htpbench.report.figures.frame import frame
 
     printed = printed_frames(table)
-    ours, scored = measured_frames(printed, everything)
+    ours = measured_frames(printed, everything)
     caption = (
         "A pass of a seq2seq row gives all F poses: its printed cost / F; a seq2frame row needs a"
         " pass for each pose"
@@ -286,6 +286,6 @@ def published_figures(
     if unlike:
         told = "; ".join(one["text"] for one in unlike)
         caption += f". Whiskers end at the cost at which the error was measured: {told}"
-    caption = ". ".join(filter(None, [caption, beside(scored)]))
+    caption = ". ".join(filter(None, [caption, beside(one.error for one in ours)]))
     name, title = f"{study.name}-frame", f"{study.title}, by the cost of one output frame"
     yield name, partial(frame, printed, ours, folder, name, title, caption)

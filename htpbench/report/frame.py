@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import pandas
 
 from htpbench.outside import files
 from htpbench.records.pairing import MPJPE
@@ -19,6 +19,30 @@ from htpbench.systems.shipped import data_folder
 SAME = ("data", "fingerprint", "split", "detections", "frame_rate")
 
 
+@dataclass(frozen=True)
+class Printed:
+    """A row of a published table; costs are FLOP of one output frame, in the papers' convention."""
+
+    row: int  # its number in the paper
+    name: str  # the method without its venue
+    combination: str
+    pipeline: str
+    poses: int  # that a pass gives
+    cost: float
+    error: float  # MPJPE, mm
+    evaluated: float | None  # the cost at which the error was measured, where that is another
+    whole: int | None  # the row of the same network unpruned, if this one prunes
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Ours of what a paper prints: FLOP of one output frame, and MPJPE."""
+
+    printed: Printed
+    cost: float
+    error: Row
+
+
 def evaluated(table: int) -> list[dict[str, Any]] | None:
     """The rows whose error was measured at another cost than is printed; None: no such figure.
 
@@ -29,63 +53,62 @@ def evaluated(table: int) -> list[dict[str, Any]] | None:
     return known.get(table)
 
 
-def printed_frames(table: int) -> pandas.DataFrame:
-    """One line per row of a published table; the index is the row's number in the paper.
-
-    Columns name (the method without its venue), combination, pipeline, poses (that a pass gives),
-    cost (FLOP of one output frame, papers' convention), error (mm), evaluated (FLOP a frame as the
-    error was measured, NaN where that is `cost`) and whole (the row of the network unpruned, 0 for
-    none).
-    """
-    cells = published(table).set_index("row")
-    flops, errors = (cells[cells["metric"] == metric] for metric in ("flops", "mpjpe"))
-    passes = flops["value"] * flops["unit"].map(scale_of)  # FLOP of one pass
-    lines = flops[["combination", "pipeline"]].assign(
-        name=flops["method"].str.replace(r" \(.*?\)", "", regex=True),
-        poses=flops["frames"].where(flops["pipeline"] == "seq2seq", 1),
-        error=errors["value"],
-        evaluated=float("nan"),
-    )
-    lines["cost"] = passes / lines["poses"]
-    for one in evaluated(table) or []:
-        row = one["row"]
-        flop = one["flops"] * scale_of("G") if "flops" in one else passes[row]
-        lines.loc[row, "evaluated"] = flop / one.get("stride", lines.loc[row, "poses"])
+def printed_frames(table: int) -> list[Printed]:
+    """The rows of a published table that has FLOPs and MPJPE, in its order."""
+    cells = published(table).to_dict("records")
+    value = {(one["row"], one["metric"]): one["value"] * scale_of(one["unit"]) for one in cells}
+    rows = {one["row"]: one for one in cells}
     # Of rows that name one network the last is the one whose printed numbers belong together.
-    rows = {name: row for row, name in lines["combination"].items()}
-    names = lines["combination"]
-    lines["whole"] = [rows.get(name.partition("+")[0], 0) if "+" in name else 0 for name in names]
-    return lines
+    whole = {(one["combination"], one["pipeline"]): row for row, one in rows.items()}
+    unlike = {one["row"]: one for one in evaluated(table) or []}
+    found = []
+    for row, one in rows.items():
+        flop, poses = value[row, "flops"], one["frames"] if one["pipeline"] == "seq2seq" else 1
+        network, pruned, _ = one["combination"].partition("+")
+        other = unlike.get(row)
+        printed = Printed(
+            row=row,
+            name=re.sub(r" \(.*?\)", "", one["method"]),
+            combination=one["combination"],
+            pipeline=one["pipeline"],
+            poses=poses,
+            cost=flop / poses,
+            error=value[row, "mpjpe"],
+            evaluated=_cost(other, flop, poses) if other else None,
+            whole=whole.get((network, one["pipeline"])) if pruned else None,
+        )
+        found.append(printed)
+    return found
 
 
-def measured_frames(
-    printed: pandas.DataFrame, rows: Iterable[Row]
-) -> tuple[pandas.DataFrame, list[Row]]:
-    """Ours of the combinations of `printed_frames` whose cost and MPJPE were both measured.
+def _cost(measured: dict[str, Any], flop: float, poses: int) -> float:
+    """FLOP a frame when an error was measured: of a pass every `stride` frames."""
+    flop = measured["flops"] * scale_of("G") if "flops" in measured else flop
+    return flop / measured.get("stride", poses)
 
-    Columns cost and error as there, by the same index; and the rows of MPJPE. All are of the data
-    of the newest of them. Networks with random weights have no error to set beside the paper's.
+
+def measured_frames(printed: Sequence[Printed], rows: Iterable[Row]) -> list[Measured]:
+    """Ours of the printed networks whose cost and MPJPE were both measured, once each.
+
+    All are of the data of the newest of them. Networks with random weights have no error to set
+    beside the paper's.
     """
     cells = Results.of(rows).cells
-    found: list[tuple[int, float, Row]] = []
-    for one in printed.drop_duplicates("combination", keep="last").itertuples():
-        name, pipeline = str(one.combination), str(one.pipeline)
-        cost = closest(cells.get((name, COUNTED["flops"]), []), pipeline)
+    found: dict[tuple[str, str], list[Measured]] = {}
+    for one in printed:
+        cost = closest(cells.get((one.combination, COUNTED["flops"]), []), one.pipeline)
         if cost is not None and cost.status == "ok":
-            a_frame = cost.value / one.poses  # type: ignore[operator]  # cells hold numbers
-            scored = in_time(cells.get((name, MPJPE), []))
-            found += [(one.Index, a_frame, row) for row in scored if _fits(row, pipeline)]  # type: ignore[misc]
-    newest = max((row for _, _, row in found), key=lambda row: row.at, default=None)
-    ours = {
-        index: (cost, row)
-        for index, cost, row in found
-        if newest is not None and _of(row) == _of(newest)
-    }
-    lines = [
-        {"row": index, "cost": cost, "error": row.value} for index, (cost, row) in ours.items()
-    ]
-    table = pandas.DataFrame(lines, columns=["row", "cost", "error"]).set_index("row")
-    return table, [row for _, row in ours.values()]
+            flop = cost.value / one.poses  # type: ignore[operator]  # ok rows of cells hold a number
+            scored = in_time(cells.get((one.combination, MPJPE), []))
+            found[one.combination, one.pipeline] = [
+                Measured(one, flop, row) for row in scored if _fits(row, one.pipeline)
+            ]
+    every = [one for rivals in found.values() for one in rivals]
+    if not every:
+        return []
+    newest = max(every, key=lambda one: one.error.at)
+    alike = {one.printed.row: one for one in every if _of(one.error) == _of(newest.error)}
+    return [*alike.values()]
 
 
 def _fits(row: Row, pipeline: str) -> bool:

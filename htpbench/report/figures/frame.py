@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy
-import pandas
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,8 +16,10 @@ from matplotlib.ticker import FuncFormatter
 
 from htpbench.report.figures.labels import Place, label
 from htpbench.report.figures.style import legend_below, save, titled
+from htpbench.report.frame import Measured, Printed
 from htpbench.report.published import scale_of
 
+Colour = tuple[float, float, float]
 MARKERS = {"seq2seq": "o", "seq2frame": "s"}  # told apart without colours
 ALONE = (0.35, 0.35, 0.35)  # networks of which the table has no pruned one
 WHISKER: dict[str, Any] = {"linewidth": 0.8, "marker": "|", "markersize": 6}
@@ -25,8 +27,8 @@ GIGA = scale_of("G")
 
 
 def frame(
-    printed: pandas.DataFrame,
-    ours: pandas.DataFrame,
+    printed: Sequence[Printed],
+    ours: Sequence[Measured],
     folder: Path,
     name: str,
     title: str,
@@ -40,7 +42,9 @@ def frame(
     return save(lambda: _draw(printed, ours, title, subtitle), folder, name)
 
 
-def _draw(printed: pandas.DataFrame, ours: pandas.DataFrame, title: str, subtitle: str) -> Figure:
+def _draw(
+    printed: Sequence[Printed], ours: Sequence[Measured], title: str, subtitle: str
+) -> Figure:
     figure = titled(4.6, title, subtitle)
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -49,39 +53,48 @@ def _draw(printed: pandas.DataFrame, ours: pandas.DataFrame, title: str, subtitl
     axes.set_xlabel("FLOPs of one output frame, papers' convention (G)")
     axes.set_ylabel("MPJPE (mm)")
     axes.margins(y=0.08)
-    places = {one.Index: (one.cost / GIGA, one.error) for one in printed.itertuples()}
+    places = {one.row: (one.cost / GIGA, one.error) for one in printed}
     colours = _colours(printed)
     lines = _lines(axes, printed, places, colours)
-    for pipeline, members in printed.groupby("pipeline", sort=False):
-        for row in members.index:
-            axes.plot(*places[row], color=colours[row], **_mark(str(pipeline)))
-    mine = [(one.cost / GIGA, one.error) for one in ours.itertuples()]
-    for row, place in zip(ours.index, mine, strict=True):
-        look = _mark(printed.loc[row, "pipeline"])
-        axes.plot(*place, color=colours[row], fillstyle="none", **look)
-        axes.plot(*zip(places[row], place, strict=True), color=colours[row], lw=0.6, ls=":")
+    for one in printed:
+        axes.plot(*places[one.row], color=colours[one.row], **_mark(one.pipeline))
+    mine = [_hollow(axes, one, places[one.printed.row], colours[one.printed.row]) for one in ours]
     legend_below(figure, _handles(printed, bool(mine)))
     canvas.draw()  # the layout must stand before labels can avoid one another
-    names, known = [*printed["name"]], [*places.values()]
-    label(axes, canvas, names, known, colours.values(), avoid=lines + mine, far=True)
+    names = [one.name for one in printed]
+    label(axes, canvas, names, [*places.values()], colours.values(), avoid=lines + mine, far=True)
     return figure
 
 
+def _hollow(axes: Axes, ours: Measured, printed: Place, colour: Colour) -> Place:
+    """Draw ours and a line from where it is printed; ours' place."""
+    place = ours.cost / GIGA, float(ours.error.value)  # type: ignore[arg-type]  # cells: numbers
+    axes.plot(*place, color=colour, fillstyle="none", **_mark(ours.printed.pipeline))
+    x, y = zip(printed, place, strict=True)
+    axes.plot(x, y, color=colour, linewidth=0.6, linestyle=":")
+    return place
+
+
 def _lines(
-    axes: Axes, printed: pandas.DataFrame, places: dict[int, Place], colours: dict[int, tuple]
+    axes: Axes,
+    printed: Sequence[Printed],
+    places: Mapping[int, Place],
+    colours: Mapping[int, Colour],
 ) -> list[Place]:
     """Draw arrows and whiskers; the places along them, where no label should stand."""
     covered = []
-    for row, whole in printed.loc[printed["whole"] > 0, "whole"].items():
-        arrow = {"arrowstyle": "-|>", "color": colours[row], "lw": 0.8, "mutation_scale": 7}
-        ends = {"xy": places[row], "xytext": places[whole]}
-        axes.annotate("", **ends, arrowprops={**arrow, "shrinkA": 3, "shrinkB": 3}, zorder=1)
-        covered += _along(places[whole], places[row])
-    for row, flop in printed["evaluated"].dropna().items():
-        end = flop / GIGA, places[row][1]
-        x, y = zip(places[row], end, strict=True)
-        axes.plot(x, y, color=colours[row], markevery=[1], **WHISKER)
-        covered += _along(places[row], end)
+    for one in printed:
+        place, colour = places[one.row], colours[one.row]
+        if one.whole is not None:
+            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 0.8, "mutation_scale": 7}
+            arrow |= {"shrinkA": 3, "shrinkB": 3}  # points, from the middle of the markers
+            axes.annotate("", xy=place, xytext=places[one.whole], arrowprops=arrow, zorder=1)
+            covered += _along(places[one.whole], place)
+        if one.evaluated is not None:
+            end = one.evaluated / GIGA, one.error
+            x, y = zip(place, end, strict=True)
+            axes.plot(x, y, color=colour, markevery=[1], **WHISKER)
+            covered += _along(place, end)
     return covered
 
 
@@ -91,33 +104,30 @@ def _along(start: Place, end: Place) -> list[Place]:
     return [*zip(x, numpy.linspace(start[1], end[1], 20), strict=True)]
 
 
-def _colours(printed: pandas.DataFrame) -> dict[int, tuple]:
+def _colours(printed: Sequence[Printed]) -> dict[int, Colour]:
     """Row -> its colour: one for each network that is pruned somewhere in the table."""
-    networks = printed["combination"].str.partition("+")[0]
-    pruned = dict.fromkeys(networks[printed["whole"] > 0])
+    networks = {one.row: one.combination.partition("+")[0] for one in printed}
+    pruned = dict.fromkeys(networks[one.row] for one in printed if one.whole is not None)
     found = dict(zip(pruned, seaborn.color_palette("colorblind", len(pruned)), strict=True))
     return {row: found.get(network, ALONE) for row, network in networks.items()}
 
 
-def _mark(pipeline: str) -> dict:
+def _mark(pipeline: str) -> dict[str, Any]:
     """How a point of a pipeline looks."""
     return {"marker": MARKERS[pipeline], "markersize": 5, "linestyle": "none", "zorder": 3}
 
 
-def _handles(printed: pandas.DataFrame, mine: bool) -> list[Line2D]:
+def _handles(printed: Sequence[Printed], mine: bool) -> list[Line2D]:
     """The legend's entries, of what is drawn."""
-    grey = {"color": ALONE}
+    grey: dict[str, Any] = {"color": ALONE}
     found = [
         Line2D([], [], label=f"{pipeline}, as printed", **grey, **_mark(pipeline))
-        for pipeline in printed["pipeline"].unique()
+        for pipeline in dict.fromkeys(one.pipeline for one in printed)
     ]
-    if (printed["whole"] > 0).any():
-        found.append(
-            Line2D(
-                [], [], label="the same network pruned", lw=0.8, marker="<", markersize=4, **grey
-            )
-        )
-    if printed["evaluated"].notna().any():
+    if any(one.whole is not None for one in printed):
+        arrow = {"linewidth": 0.8, "marker": "<", "markersize": 4}
+        found.append(Line2D([], [], label="the same network pruned", **arrow, **grey))
+    if any(one.evaluated is not None for one in printed):
         found.append(Line2D([], [], label="cost when the error was measured", **WHISKER, **grey))
     if mine:
         hollow = {**_mark("seq2seq"), "fillstyle": "none"}
