@@ -34,7 +34,7 @@ def committed():
 
 @pytest.mark.parametrize("name", committed())
 def test_committed_reports_are_what_their_rows_say(name, tmp_path, monkeypatch):
-    for figures in ("figures", "regime_figures"):
+    for figures in ("figures", "regime_figures", "published_figures"):
         monkeypatch.setattr(build, figures, lambda *_: [])
     build.report_study(loading.load(name), small.committed(), tmp_path)
     written = sorted((tmp_path / name).iterdir())

@@ -16,7 +16,7 @@ from htpbench.records.pairing import BY_CLIP, FRAMES, comparable, difference
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.actions import action_table
-from htpbench.report.captions import chosen, linked, timed
+from htpbench.report.captions import beside, chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
 from htpbench.report.certainty import briefly, certainty
 from htpbench.report.claims import claims_table
@@ -24,6 +24,7 @@ from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.current import current, in_order
 from htpbench.report.drawn import Drawn, Figure, drawn
 from htpbench.report.finding import finding
+from htpbench.report.frame import evaluated, measured_frames, printed_frames
 from htpbench.report.latex import write_latex
 from htpbench.report.origin import (
     published_origins,
@@ -75,7 +76,7 @@ def report_study(study: Study, everything: Results, reports: Path) -> Report:
     results = everything.only(current(study, everything))
     folder = reports / study.name
     if study.table is not None:
-        return published_report(study, results, folder)
+        return published_report(study, results, everything, folder)
     if not results.rows:
         raise BenchError(
             f"no rows of {study.name}; measure it with `htpbench sweep {study.name}`, or name "
@@ -250,15 +251,41 @@ def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> 
     return table
 
 
-def published_report(study: Study, rows: Results, folder: Path) -> Report:
-    """Write ours beside the paper's table."""
+def published_report(study: Study, rows: Results, everything: Results, folder: Path) -> Report:
+    """Write ours beside the paper's table; `everything`: the rows of other studies too."""
     assert study.table is not None
     comparison, remarks = published_table(study.table, rows, built), remarks_shown(study.table)
-    files = [*write(comparison, folder, study.name, published_text(comparison, remarks))]
+    done = [said for said in comparison["equal"] if said]
+    report = Report(
+        [*write(comparison, folder, study.name, published_text(comparison, remarks))],
+        shown=[f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"],
+    )
     origins = published_origins(study.table, rows)
     parts, captions = texts([*side_by_side(comparison), remarks]), summary(rows)
-    files.append(write_latex(parts, folder, study.name))
-    files.append(write_page(parts, folder, study.name, study.title, captions, origins))
-    done = [said for said in comparison["equal"] if said]
-    shown = f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"
-    return Report(files, shown=[shown])
+    report.files.append(write_latex(parts, folder, study.name))
+    page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
+    report.draw(page, published_figures(study, study.table, everything, folder))
+    return report
+
+
+def published_figures(
+    study: Study, table: int, everything: Results, folder: Path
+) -> Iterator[Figure]:
+    """The figure of a table of costs of unlike things; ours is what any study measured."""
+    unlike = evaluated(table)
+    if unlike is None:
+        return
+    from htpbench.report.figures.frame import frame
+
+    printed = printed_frames(table)
+    ours = measured_frames(printed, everything)
+    caption = (
+        "A pass of a seq2seq row gives all F poses: its printed cost / F; a seq2frame row needs a"
+        " pass for each pose"
+    )
+    if unlike:
+        told = "; ".join(one["text"] for one in unlike)
+        caption += f". Whiskers end at the cost at which the error was measured: {told}"
+    caption = ". ".join(filter(None, [caption, beside(one.error for one in ours)]))
+    name, title = f"{study.name}-frame", f"{study.title}, by the cost of one output frame"
+    yield name, partial(frame, printed, ours, folder, name, title, caption)

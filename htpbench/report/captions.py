@@ -20,6 +20,17 @@ def scored(rows: Iterable[Row]) -> str:
     return f"{data(card)}, {card['windows']} windows), {source(card)}"
 
 
+def beside(rows: Iterable[Row]) -> str:
+    """What ours was measured on that stands beside printed errors; "" where none does."""
+    cards = [row.conditions for row in rows]
+    if not cards:
+        return ""
+    windows = " / ".join(dict.fromkeys(str(card["windows"]) for card in cards))
+    protocols = " / ".join(dict.fromkeys(card.get("protocol", "once") for card in cards))
+    detected = f"{cards[-1]['detections']} detections, protocol {protocols}"
+    return f"Ours: {data(cards[-1])}, {windows} windows), {detected}"
+
+
 def chosen(rows: Iterable[Row]) -> str:
     """Which windows frames were kept of; "" where the rows do not tell them one by one."""
     card = last(rows, "selection.windows", *SOURCE, "windows", "stride")

@@ -17,8 +17,8 @@ from htpbench.systems.shipped import data_folder
 def published(table: int) -> pandas.DataFrame:
     """One line per printed number of a table of the H2OT paper (baselines/published/h2ot.csv).
 
-    Columns row, method, combination, pipeline, metric, value, printed (the text), unit. Texts are
-    "" where the paper gives none. Raises BenchError for a table that has no numbers.
+    Columns row, method, combination, pipeline, frames (F), metric, value, printed (the text), unit.
+    Texts are "" where the paper gives none. Raises BenchError for a table that has no numbers.
     """
     path = data_folder() / "baselines" / "published" / "h2ot.csv"
     numbers = pandas.read_csv(path, dtype=str, keep_default_na=False)
@@ -29,7 +29,9 @@ def published(table: int) -> pandas.DataFrame:
     return pandas.DataFrame(
         {
             "row": chosen["row"].astype(int),
-            **{name: chosen[name] for name in ("method", "combination", "pipeline", "metric")},
+            **{name: chosen[name] for name in ("method", "combination", "pipeline")},
+            "frames": chosen["frames"].astype(int),
+            "metric": chosen["metric"],
             "value": chosen["value"].astype(float),
             "printed": chosen["value"],
             "unit": chosen["unit"],

@@ -7,22 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy
 import pandas
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from htpbench.records.rows import Row, latest
-from htpbench.report.figures.style import SMALL
+from htpbench.report.figures.labels import label
 
 MARKERS = "osD^vPX<>phd"  # they differ where a print has no colours
 UNPRUNED = "unpruned"
-# Where a label may stand, (right, up) in points, the best first; any farther and it would seem to
-# belong to another point.
-SPOTS = [(5, 4), (5, -4), (6, 0), (-5, 4), (-5, -4), (-6, 0), (0, 6), (0, -6)]
 
 
 def newest(rows: Iterable[Row], metric: str) -> dict[str, Row]:
@@ -82,57 +77,13 @@ def kept(combination: str) -> str:
     return ", ".join(stage.partition("@")[0] for stage in schedule.split(",") if stage)
 
 
-def label(
+def label_kept(
     axes: Axes,
     canvas: FigureCanvasAgg,
     table: pandas.DataFrame,
     places: list[tuple[float, float]],
     looks: dict[str, dict],
 ) -> None:
-    """Write each line's kept frames beside its place, the first lines first; no room, no label.
-
-    The canvas must have been drawn, for a layout that still moves has no places.
-    """
-    pixel = axes.figure.dpi / 72  # pixels a point
-    corners = axes.transData.transform(places)  # (n, 2) pixels
-    taken = numpy.hstack([corners - 4, corners + 4])  # (boxes, 4): left, bottom, right, top
-    frame = axes.get_window_extent()
+    """Write each line's kept frames beside its place, the first lines first, as `label` does."""
     texts = [kept(combination) for combination in table["combination"]]
-    sizes = {text: _size(axes, canvas, text) for text in dict.fromkeys(texts)}
-    for text, family, place, corner in zip(texts, families(table), places, corners, strict=True):
-        for right, up in SPOTS:
-            at = corner + pixel * numpy.array([right, up])
-            low = at - sizes[text] * numpy.array([(1 - numpy.sign(one)) / 2 for one in (right, up)])
-            high = low + sizes[text]
-            apart = (taken[:, :2] > high).any(axis=1) | (taken[:, 2:] < low).any(axis=1)
-            if apart.all() and frame.contains(*low) and frame.contains(*high):
-                taken = numpy.vstack([taken, [*low, *high]])
-                _write(axes, text, place, (right, up), looks[family]["color"])
-                break
-
-
-def _size(axes: Axes, canvas: FigureCanvasAgg, text: str) -> numpy.ndarray:
-    """(2,) pixels: width and height of a label."""
-    drawn = axes.text(0, 0, text, fontsize=SMALL)
-    size = numpy.array(drawn.get_window_extent(canvas.get_renderer()).size)
-    drawn.remove()
-    return size
-
-
-def _write(
-    axes: Axes, text: str, place: tuple[float, float], spot: tuple[int, int], colour: tuple
-) -> None:
-    """A label some points right of and above a place."""
-    right, up = spot
-    axes.annotate(
-        text,
-        place,
-        spot,
-        textcoords="offset points",
-        fontsize=SMALL,
-        color=[0.7 * channel for channel in colour],
-        ha="left" if right > 0 else "right" if right < 0 else "center",
-        va="bottom" if up > 0 else "top" if up < 0 else "center",
-        path_effects=[withStroke(linewidth=1.5, foreground="white")],
-        in_layout=False,
-    )
+    label(axes, canvas, texts, places, [looks[family]["color"] for family in families(table)])

@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from htpbench.records.front import front
 from htpbench.report.current import CONTROL
-from htpbench.report.figures.combinations import UNPRUNED, families, handles, label, styles
+from htpbench.report.figures.combinations import UNPRUNED, families, handles, label_kept, styles
 from htpbench.report.figures.style import legend_below, save, titled
 from htpbench.report.tables import axes_of
 from htpbench.systems.catalogue import metric as metric_of
@@ -80,7 +80,7 @@ def _draw(table: pandas.DataFrame, controls: pandas.DataFrame, title: str, subti
         order = pandas.Series(leading(present, x), index=present.index)
         present = present.loc[order.sort_values(ascending=False, kind="stable").index]
         places = list(zip(present[x] / metric_of(x).scale, present[ERROR], strict=True))
-        label(axes, canvas, present, places, looks)
+        label_kept(axes, canvas, present, places, looks)
     return figure
 
 

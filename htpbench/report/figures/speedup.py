@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from htpbench.report.figures.combinations import families, handles, label, styles
+from htpbench.report.figures.combinations import families, handles, label_kept, styles
 from htpbench.report.figures.pareto import interval
 from htpbench.report.figures.style import legend_below, save, titled
 from htpbench.report.tables import axes_of
@@ -55,7 +55,7 @@ def _draw(table: pandas.DataFrame, measured: str, title: str, subtitle: str) -> 
     legend_below(figure, handles(looks), lines)
     canvas.draw()  # the layout must stand before labels can avoid one another
     places = list(zip(table["promised"], table[measured], strict=True))
-    label(axes, canvas, table, places, looks)
+    label_kept(axes, canvas, table, places, looks)
     return figure
 
 
