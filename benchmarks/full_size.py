@@ -3,8 +3,8 @@
 One clip, one thread, random weights. Times are seconds of that thread (not of the clock, so that
 other work on the machine disturbs less): medians of rounds that run whole and pruned in turn, and
 the median of the rounds' ratios. Memory is what a pass needs at its peak beyond the loaded network,
-in a process of its own. The cost of one output frame is that of a pass over the frames that come out:
-all F in the seq2seq rows, one in the seq2frame rows.
+in a process of its own. The cost of one output frame is that of a pass over the poses that come
+out: F in the seq2seq rows, one in the seq2frame rows.
 """
 
 import statistics
