@@ -30,6 +30,10 @@ CASES = {
     "motionbert-eps": ("motionbert.golden-18", STREAMS),
     "motionagformer-eps": ("motionagformer.golden-18", {**STREAMS, "neighbours": 2}),
     "mhformer-eps": ("mhformer.golden-18", {"blocks": 3, "width": 32, **MHFORMER, **DROPS}),
+    "stcformer-eps": (
+        "stcformer.golden-18",
+        {"blocks": 3, "width": 32, "heads": 8, "dropout": 0.0, "part_dropout": 0.0},
+    ),
 }
 TINY = "mixste-eps"
 

@@ -89,18 +89,20 @@ def test_ls_lists_all_there_is(call):
     assert "demo" in out and "table4" in out
 
 
+@pytest.mark.usefixtures("unbuilt")
 def test_plan_says_what_each_block_sees_and_what_is_missing(call):
     hot = "mixste-243+tpc:81@3"
     code, out, _ = call("plan", "mixste-243+tps:121@0,81@3+tri", hot, small.UNBUILT)
     first, second, third = [line for line in out.splitlines() if "-2" in line]
     assert code == 0
     assert "seq2seq" in first and "121 121 121 81 81 81 81 81" in first and "ready" in first
-    assert "seq2frame" in second and "not built: stcformer" in third
+    assert "seq2frame" in second and "not built: sketch" in third
     code, out, _ = call("plan", "--study", "table4", "mixste-243+tps:81@3+tri:243")
     names = [line.split()[0] for line in out.splitlines() if "mixste-" in line]
     assert len(names) == len(set(names)) == 19, "one spelling, each once"
 
 
+@pytest.mark.usefixtures("unbuilt")
 def test_cost_in_json_is_plain_numbers_and_pure(call):
     code, out, err = call("cost", small.NETWORK, small.PRUNED, small.UNBUILT, "--format", "json")
     rows = json.loads(out)
@@ -132,6 +134,7 @@ def test_cost_in_the_other_formats(call, monkeypatch):
     assert call("cost", small.PRUNED)[1] == out, "a table is the default"
 
 
+@pytest.mark.usefixtures("unbuilt")
 def test_cost_of_a_study_keeps_rows_and_counts_once(call, tmp_path, monkeypatch):
     study, counts = small.study(tmp_path, combinations=(small.NETWORK, small.UNBUILT)), []
     measure = counting.measure

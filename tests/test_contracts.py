@@ -15,6 +15,7 @@ from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
+from htpbench.backbones.stcformer import STCFormer
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
@@ -83,6 +84,14 @@ class TestMHFormer(BackboneContract):
 
 class TestMHFormerOfLongClips(TestMHFormer):
     frames = 36
+
+
+CRISS_CROSS = dict(blocks=3, width=16, heads=2, dropout=0.1, part_dropout=0.5)
+
+
+class TestSTCFormer(BackboneContract):
+    backbone = STCFormer
+    variant = CRISS_CROSS
 
 
 class TestTPS(PrunerContract):

@@ -11,6 +11,7 @@ from torch import nn
 
 from htpbench.backbones.mixste import MixSTE
 from htpbench.measuring.counting import (
+    ConvolutionsAsProducts,
     count_fvcore,
     count_ptflops,
     disagreement,
@@ -87,6 +88,9 @@ OFFICIAL = {
     "mhformer-351+tps:175@0,117@1": 6.007468,
     "mhformer-351+tps:175@0,117@2": 6.737277,
     "ktpformer-243": 277.2648,
+    "stcformer-243": 156.214988,
+    "stcformer.repository-243": 39.122487,
+    "stcformer-243+tps:121@0,81@3": 64.932763,
 }
 
 
@@ -113,6 +117,8 @@ def test_published_flops_of_the_official_code(text, expected):
         ("mhformer-9", 19090233),
         ("mhformer-351+tpc:117@1", 31516125),
         ("ktpformer-243", 35213430),
+        ("stcformer-243", 18933184),
+        ("stcformer.repository-243", 4748000),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
@@ -133,6 +139,8 @@ def test_parameters_of_the_official_code(text, expected):
         ("motionagformer-243+tpc:81@7+tra", 69.4551),
         ("mhformer-351", 16.4360),
         ("mhformer-351+tpc:117@1", 9.1649),
+        ("stcformer-243", 162.7886),
+        ("stcformer.repository-243", 42.4093),
         # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
         ("ktpformer-243", 305.6448),
     ],
@@ -152,6 +160,7 @@ def test_everything_that_the_official_code_multiplies(text, everything):
         ("motionagformer-243+tpc:81@1+tra", 2),
         ("mhformer-351+tpc:117@1", 3),
         ("ktpformer-243", 8),
+        ("stcformer-243+tps:81@1", 2),
     ],
 )
 def test_all_counters_agree(monkeypatch, text, blocks):
@@ -297,6 +306,22 @@ def test_hooks_on_convolutions_and_norms():
     lifter = freeze(Lifter(Toy(Convolved(6)), 10))
     values = 17 * 6 * 10
     assert flops_published(lifter) == 2 * values * (2 + 3 * 3 + (6 * 5 + 1))
+
+
+@pytest.mark.parametrize(
+    ("convolution", "shape"),
+    [
+        (nn.Conv1d(4, 6, 5, stride=3, padding=2, dilation=2, groups=2), (2, 4, 30)),
+        (nn.Conv2d(4, 8, (9, 3), stride=(2, 1), padding=(4, 1), groups=2), (2, 4, 16, 17)),
+        (nn.Conv2d(4, 4, (3, 17), padding=(1, 0), dilation=(2, 1)), (1, 4, 9, 17)),
+    ],
+)
+def test_convolutions_as_products_are_convolutions(convolution, shape):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = convolution(x)
+        with ConvolutionsAsProducts():
+            torch.testing.assert_close(convolution(x), expected)
 
 
 class Normed(Block):

@@ -244,6 +244,7 @@ def test_lifting_says_at_once_that_it_cannot_write(tmp_path, monkeypatch, capsys
     assert "cannot write" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("unbuilt")
 def test_what_takes_no_time_is_no_condition_of_time(tmp_path):
     study = load(
         str(small.study(tmp_path, combinations=(NETWORK, PRUNED), meters=("cost", "sampling")))

@@ -97,6 +97,7 @@ def fail_pruned(monkeypatch):
     monkeypatch.setattr(counting, "measure", measure)
 
 
+@pytest.mark.usefixtures("unbuilt")
 @pytest.mark.parametrize(
     ("verb", "code", "command"), CASES, ids=lambda value: value if isinstance(value, str) else None
 )

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from htpbench.errors import BenchError, NotBuilt
@@ -194,9 +195,10 @@ def test_the_pose_of_one_frame():
     assert lifted.at(frame).equal(lifted.poses[:, 3])
 
 
+@pytest.mark.usefixtures("unbuilt")
 def test_what_is_not_built_is_named():
-    with pytest.raises(NotBuilt, match=r"stcformer not built yet"):
-        build("stcformer-243+tps:117@1")
+    with pytest.raises(NotBuilt, match=r"sketch not built yet"):
+        build(f"{small.UNBUILT}+tps:9@1")
 
 
 class Attentive(TPS):

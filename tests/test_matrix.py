@@ -38,6 +38,12 @@ REFUSED = {
     # BatchNorm over frames: each length has parameters of its own.
     ("motionagformer", "*", "*", "any schedule"): "motionagformer cannot serve any schedule",
     ("motionagformer", "*", "*", "masked"): "motionagformer cannot be masked",
+    # Its 3 x 3 convolutions see whichever frames lie beside each other.
+    ("stcformer", "*", "*", "masked"): "stcformer cannot be masked",
+    **{
+        ("stcformer", name, "*", "edges"): "blocks of stcformer mix neighbouring frames"
+        for name in ("htp", "tcep")
+    },
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",

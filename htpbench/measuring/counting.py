@@ -162,12 +162,13 @@ class ConvolutionsAsProducts(TorchFunctionMode):
     ) -> Any:
         if func not in (torch.conv1d, torch.conv2d):
             return func(*args, **(kwargs or {}))
-        x, weight, bias, *how, groups = args  # as nn.Conv1d and nn.Conv2d call them
+        # as nn.Conv1d and nn.Conv2d call them
+        x, weight, bias, strides, paddings, dilations, groups = args
         axes = range(2, weight.ndim)
-        for axis, stride, padding, dilation in zip(axes, *how, strict=True):
-            around = (0, 0) * (weight.ndim - 1 - axis) + (padding, padding)
+        x = functional.pad(x, [one for padding in reversed(paddings) for one in (padding, padding)])
+        for axis, stride, dilation in zip(axes, strides, dilations, strict=True):
             reach = dilation * (weight.shape[axis] - 1) + 1
-            x = functional.pad(x, around).unfold(axis, reach, stride)[..., ::dilation]
+            x = x.unfold(axis, reach, stride)[..., ::dilation]
         grouped = x.unflatten(1, (groups, -1)), weight.unflatten(0, (groups, -1))
         places, window = "lm"[: len(axes)], "kq"[: len(axes)]
         out = torch.einsum(f"ngi{places}{window},goi{window}->ngo{places}", *grouped).flatten(1, 2)

@@ -11,6 +11,11 @@ def close(ours, theirs, tolerance=TOLERANCE):
     torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
 
 
+def allowed(case, output="output"):
+    """How far from the official float32 is near enough: 10 times its own distance from float64."""
+    return max(TOLERANCE, 10 * case["fp64_max_abs_diff"][output])
+
+
 def clustering(case):
     """The case's pruner, and whether it forces the centre frame."""
     selection, frames = case["selection"], case["args"].get("frames") or case["args"]["maxlen"]
