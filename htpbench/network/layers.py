@@ -35,11 +35,19 @@ class Attention(nn.Module):
     def received(self, x: Tensor) -> Tensor:
         """(N, L, C) -> (N, L): attention each position receives, mean over heads and queries."""
         q, k, _ = self.split(x)
-        precise = torch.promote_types(q.dtype, torch.float32)
-        with exactly(x.device):
-            q = q.to(precise) * q.shape[-1] ** -0.5
-            attention = (q @ k.to(precise).transpose(-2, -1)).softmax(dim=-1)  # (N, heads, L, L)
-            return attention.mean(dim=2).mean(dim=1)  # twice as fast as both at once
+        return received_attention(q, k)
+
+
+def received_attention(queries: Tensor, keys: Tensor) -> Tensor:
+    """Twice (N, heads, L, C / heads) -> (N, L): what each key receives, summing to 1.
+
+    Mean over heads and queries, in float32 or better.
+    """
+    precise = torch.promote_types(queries.dtype, torch.float32)
+    with exactly(queries.device):
+        queries = queries.to(precise) * queries.shape[-1] ** -0.5
+        products = queries @ keys.to(precise).transpose(-2, -1)  # (N, heads, L, L)
+        return products.softmax(dim=-1).mean(dim=2).mean(dim=1)  # twice as fast as both at once
 
 
 class CrossAttention(nn.Module):
