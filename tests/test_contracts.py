@@ -15,7 +15,9 @@ from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
+from htpbench.backbones.pstmo import PSTMO
 from htpbench.backbones.stcformer import STCFormer
+from htpbench.backbones.strided import Strided
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
@@ -92,6 +94,23 @@ CRISS_CROSS = dict(blocks=3, width=16, heads=2, dropout=0.1, part_dropout=0.5)
 class TestSTCFormer(BackboneContract):
     backbone = STCFormer
     variant = CRISS_CROSS
+
+
+ONE_POSE = dict(blocks=3, width=16, heads=2, hidden=32, dropout=0.1, embedding_dropout=0.1)
+
+
+class TestStrided(BackboneContract):
+    backbone = Strided
+    variant = ONE_POSE
+
+
+class TestStridedOfMoreStrides(TestStrided):
+    frames = 28  # to 10, 4, 2 and 1
+
+
+class TestPSTMO(BackboneContract):
+    backbone = PSTMO
+    variant = ONE_POSE
 
 
 class TestTPS(PrunerContract):

@@ -44,6 +44,11 @@ REFUSED = {
         ("stcformer", name, "*", "edges"): "blocks of stcformer mix neighbouring frames"
         for name in ("htp", "tcep")
     },
+    # Their heads contract the frames, so that there is one pose a clip.
+    ("strided", "*", "*", "seq2seq"): "strided gives one pose a clip, not seq2seq",
+    ("strided", "*", "tri", "any use"): "tri recovers poses, and strided gives one a clip",
+    ("pstmo", "*", "*", "seq2seq"): "pstmo gives one pose a clip, not seq2seq",
+    ("pstmo", "*", "tri", "any use"): "tri recovers poses, and pstmo gives one a clip",
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",

@@ -21,7 +21,15 @@ from htpbench.report.published import published, same_digit
 from htpbench.systems.combination import parse
 from htpbench.training.trainee import Trainee
 
-ATTENTIVE = ["ktpformer", "mhformer", "mixste", "motionagformer", "motionbert"]
+ATTENTIVE = [
+    "ktpformer",
+    "mhformer",
+    "mixste",
+    "motionagformer",
+    "motionbert",
+    "pstmo",
+    "strided",
+]
 
 
 def seen(tokens=None, poses2d=None, kept=None, keep=None, attention=None):
