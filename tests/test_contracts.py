@@ -15,6 +15,7 @@ from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
+from htpbench.backbones.poseformer import PoseFormer
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
@@ -70,6 +71,12 @@ class TestKTPFormer(BackboneContract):
     backbone = KTPFormer
     variant = SMALL
     first = 1
+
+
+class TestPoseFormer(BackboneContract):
+    backbone = PoseFormer
+    variant = SMALL
+    idle = frozenset({"weighted_mean.bias"})  # the norm behind it takes it away
 
 
 HYPOTHESES = dict(blocks=3, width=16, heads=2, hidden=32, encoder_depth=2, encoder_heads=9)

@@ -87,6 +87,7 @@ OFFICIAL = {
     "mhformer-351+tps:175@0,117@1": 6.007468,
     "mhformer-351+tps:175@0,117@2": 6.737277,
     "ktpformer-243": 277.2648,
+    "poseformer-81": 1.624696,
 }
 
 
@@ -113,6 +114,7 @@ def test_published_flops_of_the_official_code(text, expected):
         ("mhformer-9", 19090233),
         ("mhformer-351+tpc:117@1", 31516125),
         ("ktpformer-243", 35213430),
+        ("poseformer-81", 9602885),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
@@ -135,6 +137,7 @@ def test_parameters_of_the_official_code(text, expected):
         ("mhformer-351+tpc:117@1", 9.1649),
         # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
         ("ktpformer-243", 305.6448),
+        ("poseformer-81", 1.6938),
     ],
 )
 def test_everything_that_the_official_code_multiplies(text, everything):

@@ -38,6 +38,9 @@ REFUSED = {
     # BatchNorm over frames: each length has parameters of its own.
     ("motionagformer", "*", "*", "any schedule"): "motionagformer cannot serve any schedule",
     ("motionagformer", "*", "*", "masked"): "motionagformer cannot be masked",
+    # Its head makes one pose of all frames.
+    ("poseformer", "*", "*", "seq2seq"): "poseformer gives one pose a clip, not seq2seq",
+    ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",
