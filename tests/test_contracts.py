@@ -15,6 +15,7 @@ from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
+from htpbench.backbones.poseformer import PoseFormer
 from htpbench.backbones.pstmo import PSTMO
 from htpbench.backbones.stcformer import STCFormer
 from htpbench.backbones.strided import Strided
@@ -73,6 +74,12 @@ class TestKTPFormer(BackboneContract):
     backbone = KTPFormer
     variant = SMALL
     first = 1
+
+
+class TestPoseFormer(BackboneContract):
+    backbone = PoseFormer
+    variant = SMALL
+    idle = frozenset({"weighted_mean.bias"})  # the norm behind it takes it away
 
 
 HYPOTHESES = dict(blocks=3, width=16, heads=2, hidden=32, encoder_depth=2, encoder_heads=9)

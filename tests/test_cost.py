@@ -91,6 +91,7 @@ OFFICIAL = {
     "stcformer-243": 156.214988,
     "stcformer.repository-243": 39.122487,
     "stcformer-243+tps:121@0,81@3": 64.932763,
+    "poseformer-81": 1.624696,
 }
 
 
@@ -119,6 +120,7 @@ def test_published_flops_of_the_official_code(text, expected):
         ("ktpformer-243", 35213430),
         ("stcformer-243", 18933184),
         ("stcformer.repository-243", 4748000),
+        ("poseformer-81", 9602885),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
@@ -143,6 +145,7 @@ def test_parameters_of_the_official_code(text, expected):
         ("stcformer.repository-243", 42.4093),
         # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
         ("ktpformer-243", 305.6448),
+        ("poseformer-81", 1.6938),
     ],
 )
 def test_everything_that_the_official_code_multiplies(text, everything):

@@ -49,6 +49,9 @@ REFUSED = {
     ("strided", "*", "tri", "any use"): "tri recovers poses, and strided gives one a clip",
     ("pstmo", "*", "*", "seq2seq"): "pstmo gives one pose a clip, not seq2seq",
     ("pstmo", "*", "tri", "any use"): "tri recovers poses, and pstmo gives one a clip",
+    # Its head makes one pose of all frames.
+    ("poseformer", "*", "*", "seq2seq"): "poseformer gives one pose a clip, not seq2seq",
+    ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",
