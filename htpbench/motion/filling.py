@@ -28,10 +28,11 @@ class Filling(NamedTuple):
 
 
 def filling(lifted: np.ndarray, views: Views, step: int) -> Filling:
-    """What poses of some rows (n,), ascending, say of their views: of every `step`-th frame's alone.
+    """Of which rows poses are known, where those of `lifted` (n,), ascending, were lifted.
 
-    Between two such that are both there it is linear; behind the last one of a view it is held.
-    Where one of two is missing, as where windows are thinned, nothing is said of what lies between.
+    Only poses of each view's frames 0, step, 2 step, ... are used: between two such it is linear,
+    behind the last one of the view it is held. Where one of two was not lifted, as where windows
+    are thinned, no pose between them is known.
     """
     start, stop = (ends[views.view_of(lifted)] for ends in (views.start, views.stop))
     chosen = np.flatnonzero((lifted - start) % step == 0)  # (c,) numbers among the lifted

@@ -31,9 +31,9 @@ class Protocol:
     of a frame's errors ("errors"). joins: velocities are taken from one window to the next too.
     share: windows are F / share apart, or `step` frames. evenly: poses of several windows count
     alike in the blend, not by how near they are to the middle. centred: one window a frame whatever
-    the pipeline. apart, inside: of the frames of centred windows, as in `Windows`. filled: only
-    frames of a view whose number it divides are lifted; poses between two are interpolated
-    linearly, and behind the last one it is held.
+    the pipeline. apart, inside: of the frames of centred windows, as in `Windows`. filled: of every
+    `filled`-th frame the pose is lifted; between two it is interpolated linearly, behind the last
+    one it is held.
     """
 
     cut: Callable[[Views, int, str, int], Windows]

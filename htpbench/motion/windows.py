@@ -40,8 +40,8 @@ class Windows:
         arrays = (self.view, self.start, self.stop, self.first, self.low, self.high)
         spread = None if self.stretched is None else self.stretched[chosen]
         view, start, stop, first, low, high = (each[chosen] for each in arrays)
-        held = Windows(self.frames, view, start, stop, first, low, high, spread)
-        return replace(held, apart=self.apart, inside=self.inside)
+        ends = {"start": start, "stop": stop, "first": first, "low": low, "high": high}
+        return replace(self, view=view, **ends, stretched=spread)
 
     @property
     def index(self) -> np.ndarray:
@@ -73,8 +73,7 @@ class Windows:
     def spread(self, apart: int, inside: bool = False) -> Windows:
         """The same with frames `apart` from each other round the middle one, which alone is scored.
 
-        The middle of F is frame (F - 1) // 2; those of windows of this class lie in their view, or
-        not further out than half a window. Windows whose frames follow each other stay as they are.
+        The middle is frame (F - 1) // 2 of the window. With `apart` 1 windows stay as they are.
         """
         if apart == 1:
             return self
