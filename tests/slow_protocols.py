@@ -51,6 +51,56 @@ def per_frame(lifter, clip, frames, flip):
         yield t, say(lifter, clip["x"][rows], flip)[half]
 
 
+APART = {"stcformer": 3, "pstmo": 2, "uplift": 5, "uplift-81": 2}
+
+
+def spaced(lifter, clip, frames, flip, protocol):
+    """One window a frame; what it shows lies `APART` frames from each other.
+
+    STCFormer and P-STMO pad a clip by its first and last frame before they take every n-th;
+    uplift takes every n-th first, and pads by the first and last of those.
+    """
+    length, half, apart = len(clip["x"]), (frames - 1) // 2, APART[protocol]
+    for t in range(length):
+        wanted = [t + (k - half) * apart for k in range(frames)]
+        ends = [0, length - 1]
+        if protocol.startswith("uplift"):
+            ends = [frame for frame in wanted if 0 <= frame < length]
+        rows = []
+        for frame in wanted:
+            if frame < 0:
+                frame = ends[0]
+            elif frame >= length:
+                frame = ends[-1]
+            rows.append(frame)
+        yield t, say(lifter, clip["x"][rows], flip)[half]
+
+
+def interpolated(said, apart):
+    """Poses between two multiples of `apart` are replaced; behind the last one they are its own."""
+    poses = [pose for _, pose in said]
+    for t in range(len(poses)):
+        before, part = t - t % apart, t % apart
+        if part == 0:
+            yield t, poses[t]
+        elif before + apart < len(poses):
+            rest = apart - part
+            yield t, (poses[before] * rest + poses[before + apart] * part) / apart
+        else:
+            yield t, poses[before]
+
+
+def averaged(lifter, clip, frames, flip):
+    """0, 5, 10 ... as long as windows are full; a frame is the mean of all that show it."""
+    length, of_frame = len(clip["x"]), {}
+    for first in range(0, length - frames + 1, 5):
+        rows = list(range(first, first + frames))
+        for k, pose in say(lifter, clip["x"][rows], flip).items():
+            of_frame.setdefault(rows[k], []).append(pose.astype(np.float64))
+    for t, poses in sorted(of_frame.items()):
+        yield t, sum(poses) / len(poses)
+
+
 def in_a_row(lifter, clip, frames, flip):
     """0, F, 2F ...; the last window is the last F frames; short clips repeat their last frame."""
     rows = list(range(len(clip["x"])))
@@ -98,10 +148,16 @@ def errors(lifter, clips, protocol, pipeline, frames, flip=True):
     found = []
     for number, clip in enumerate(clips):
         one_frame = pipeline == "seq2frame" or protocol in ("videopose3d", "3dhp-centre")
-        if one_frame:
+        if protocol in APART:
+            said = spaced(lifter, clip, frames, flip, protocol)
+            if protocol.startswith("uplift"):
+                said = interpolated(said, APART[protocol])
+        elif one_frame:
             said = per_frame(lifter, clip, frames, flip)
         elif protocol in ("mixste", "d3dp", "3dhp"):
             said = in_a_row(lifter, clip, frames, flip)
+        elif protocol == "hdformer":
+            said = averaged(lifter, clip, frames, flip)
         elif protocol == "hot":
             said = padded(lifter, clip, frames, flip)
         else:
@@ -111,7 +167,9 @@ def errors(lifter, clips, protocol, pipeline, frames, flip=True):
             if not clip["valid"][t]:
                 continue
             pose = pose.astype(np.float64)
-            if protocol not in ("videopose3d", "mixste"):
+            if protocol.startswith("uplift"):
+                pose = pose - pose[0]
+            elif protocol not in ("videopose3d", "mixste"):
                 pose[0] = 0
             if protocol == "motionbert":
                 error = of_25d(pose, clip, t)

@@ -16,12 +16,13 @@ import torch
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.measuring.evaluation import prepare
-from htpbench.measuring.official import in_unit, official, usual_protocol
-from htpbench.motion.protocols import PROTOCOLS
+from htpbench.measuring.official import USUAL, in_unit, official, usual_protocol
+from htpbench.motion.protocols import PROTOCOLS, cut
 from htpbench.motion.skeleton import MIRROR
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.systems import cards
+from htpbench.systems.cards import Official
 from htpbench.systems.combination import parse
 from htpbench.training.held_out import held_out, typical
 from htpbench.training.recipes import Recipe
@@ -164,6 +165,55 @@ def test_an_epoch_shows_each_window_and_its_mirror_image_once(h36m):
     one_frame = parse("mixste.tiny-5+tpc:3@1")
     centred = Sampler(replace(recipe, combination=str(one_frame)), one_frame)
     assert len(centred.windows[0]) == 2 * 4 * 12  # one a frame
+
+
+@pytest.mark.parametrize(("protocol", "apart"), [("stcformer", 3), ("uplift", 5)])
+def test_frames_of_training_lie_as_far_apart_as_those_that_are_scored(
+    h36m, monkeypatch, protocol, apart
+):
+    row, one_frame = parse("motionbert.tiny-5"), parse("motionbert.tiny-5+tpc:3@1")
+    recipe = Recipe.of(str(row), (h36m,), batch=4, steps=1, detections="gt")
+    plain = Sampler(recipe, row).windows[0].index
+    monkeypatch.setitem(USUAL, "h36m", Official(protocol=protocol))
+    sampler = Sampler(recipe, row)
+    spread = sampler.windows[0].index
+    assert spread.shape == plain.shape and np.array_equal(spread[:, 2], plain[:, 2])
+    steps = np.diff(spread[:, 1:4], axis=1)
+    assert {0, apart} <= {*steps.ravel()}  # 0 where edges repeat
+    assert ({0, apart} == {*steps.ravel()}) == (protocol == "uplift")  # which repeats its own
+    each = Sampler(recipe, one_frame)
+    views = each.sets[0].views("train", "gt", "all")
+    expected = cut(views, 5, "seq2frame", 1, protocol).index
+    assert np.array_equal(each.windows[0].index, expected)
+    poses2d, targets = each.batch(np.random.default_rng(0), 0, 2)
+    drawn = expected[each.next(0) % len(expected)]
+    plainly = each.next(0) < len(expected)
+    assert plainly.any()
+    assert np.array_equal(poses2d.numpy()[plainly], views.poses2d[drawn][plainly][..., :2])
+    assert np.allclose(targets.numpy()[plainly], views.truth[drawn][plainly] / 1000)
+
+
+def test_what_is_trained_with_frames_apart_is_scored_so_on_the_way(
+    tmp_path, h36m, run, monkeypatch
+):
+    monkeypatch.setitem(USUAL, "h36m", Official(protocol="stcformer"))
+    options = ("--data", h36m, "--steps", 2, "--batch", 2, "--out", "h")
+    assert run("train", "motionbert.tiny-5", *options)[0] == 0
+    card = json.loads((tmp_path / "h" / "weights.json").read_text())
+    assert card["scores"][0]["conditions"]["protocol"] == "stcformer"
+    checked = card["checked_on"]
+    assert checked["protocol"] == "stcformer" and checked["stride"] == 1
+    assert card["last"]["mpjpe"] == pytest.approx(card["history"][-1][1])
+
+
+def test_anybody_is_scored_by_a_protocol_that_is_named(tmp_path, run):
+    common = ("--weights", drawn_weights(tmp_path), "--data", small.motion_file(tmp_path))
+    for protocol in ("stcformer", "uplift", "hdformer"):
+        how = (*common, "--meter", "accuracy", "--protocol", protocol, "--results", protocol)
+        code, out, _ = run("run", small.NETWORK, *how)
+        assert code == 0 and "actions" in out
+        [found] = rows(tmp_path / protocol, "accuracy.mpjpe")
+        assert found["conditions"]["protocol"] == protocol and found["value"] > 0
 
 
 def test_targets_of_25d_data_are_screen_units(motionbert):

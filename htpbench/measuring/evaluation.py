@@ -10,6 +10,7 @@ import numpy as np
 
 from htpbench.measuring.official import in_unit
 from htpbench.motion.dataset import Dataset
+from htpbench.motion.filling import filling
 from htpbench.motion.protocols import ONCE, Protocol, cut, named
 from htpbench.motion.views import Views, downsample
 from htpbench.motion.windows import Windows
@@ -44,8 +45,10 @@ class Evaluation:
         if self.protocol.counts == "windows":
             rows = self.windows.each_scored()
             return rows[self.views.valid[rows]]
-        scored = self.windows.rows_scored(len(self.views.poses2d))
-        return np.flatnonzero(scored & self.views.valid)
+        rows = np.flatnonzero(self.windows.rows_scored(len(self.views.poses2d)))
+        if self.protocol.filled > 1:
+            rows = filling(rows, self.views, self.protocol.filled).rows
+        return rows[self.views.valid[rows]]
 
     def following(self, rows: np.ndarray, order: int) -> np.ndarray:
         """(n - order,) bool: whether `order` + 1 of the rows follow each other in one view.

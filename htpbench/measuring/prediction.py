@@ -14,6 +14,7 @@ from htpbench.diffusion.sampler import HypothesisSampler, Sampling, denoises
 from htpbench.measuring.context import Context
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.ruled import Ruled
+from htpbench.motion.filling import filling
 from htpbench.motion.protocols import ONCE, Protocol
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views
@@ -110,14 +111,16 @@ def predict(
     """Poses of the frames that the windows score, as far as the lifter returns them.
 
     A row that several windows score is the mean of what they say, weighted by how near it is to
-    their middle, unless the protocol counts each. `watch` gets valid rows and their poses as soon
-    as they are final, and may raise; `tell` the windows that are done, and all. A lifter that
-    denoises is sampled from; the noise of a window goes by its first row.
+    their middle or evenly, unless the protocol counts each; a protocol may fill in what lies
+    between. `watch` gets valid rows and their poses as soon as they are final, and may raise;
+    `tell` the windows that are done, and all. A lifter that denoises is sampled from; the noise of
+    a window goes by its first row.
     """
     lifter = lifter.eval().to(device)
     sampling = sampling or Sampling()
     whole = HypothesisSampler(lifter, sampling, augment) if denoises(lifter) else None
-    overlap, once = windows.overlap, protocol.counts == "frames"
+    mixes = protocol.mixes(windows)
+    final = protocol.counts == "windows" or not (mixes or windows.overlap)
     ruled = Ruled.of(views, sampling.rule) if whole else None
     rows, poses, weights, trails = [], [], [], []
     for first in range(0, len(windows), BATCH):
@@ -135,19 +138,23 @@ def predict(
         if views.scale is not None:
             here = here * views.scale[rows[-1]].reshape(-1, *[1] * (here.ndim - 1))
         poses.append(ruled.settle(here, rows[-1]) if ruled else here)
-        weights.append(nearness(frames[scored], windows.frames))
+        near = nearness(frames[scored], windows.frames)
+        weights.append(np.ones_like(near) if protocol.evenly else near)
         trails.append([kept.cpu().numpy().astype(np.int32) for kept in found[2]])
-        if watch and (protocol.counts == "windows" or not overlap):
+        if watch and final:
             valid = views.valid[rows[-1]]
             watch(rows[-1][valid], poses[-1][valid])
         tell(min(first + BATCH, len(windows)), len(windows))
     stages = tuple(np.concatenate(stage) for stage in zip(*trails, strict=True))
     given = [np.concatenate(each) for each in (rows, poses, weights)]
-    errors = ruled.errors(given[0]) if ruled and not (once and overlap) else {}
-    if not once:
+    errors = ruled.errors(given[0]) if ruled and not mixes else {}
+    if protocol.counts != "frames":
         return Prediction(given[0], given[1], stages, errors)
     kept, settled = blend(*given)
-    if watch and overlap:
+    if protocol.filled > 1:
+        between = filling(kept, views, protocol.filled)
+        kept, settled = between.rows, between.poses(settled)
+    if watch and mixes:
         watch(kept[views.valid[kept]], settled[views.valid[kept]])
     order = np.argsort(given[0])
     return Prediction(kept, settled, stages, {rule: each[order] for rule, each in errors.items()})

@@ -29,6 +29,10 @@ def error(name: str, counts: str = FRAMES, **more: Any) -> Metric:
 # Other instruction sets and threads moved errors by 3e-6 mm at most, where no kept frame changed;
 # elsewhere a pruner that looks at its input may keep another.
 TOLERANCE = (1e-4, 0.05)  # mm
+OF_H36M = (
+    *("videopose3d", "mixste", "d3dp", "hot", "motionbert"),
+    *("stcformer", "pstmo", "uplift", "uplift-81", "hdformer"),
+)
 OF_3DHP = ("3dhp", "3dhp-centre")
 SINGLE = (
     error(
@@ -68,7 +72,7 @@ ACTION_MEAN = error(
     "mpjpe_action_mean",
     head="MPJPE, mean of actions",
     brief="mean of\nactions",
-    official=("videopose3d", "mixste", "d3dp", "hot", "motionbert"),
+    official=OF_H36M,
     paired_by=("accuracy.mpjpe_by_clip", FRAMES, ACTIONS),
 )
 DELTA = Metric(
@@ -122,8 +126,8 @@ class Accuracy(Meter):
         seq2frame = context.pipeline(combination) == "seq2frame"
         every = seq2frame or combination.recovered is None
         _ = evaluation.views.truth  # BenchError without, before anything is lifted
-        blended = evaluation.protocol.counts == "frames" and evaluation.windows.overlap
-        drawn = context.sampled(combination) and not blended
+        mixed = evaluation.protocol.mixes(evaluation.windows)
+        drawn = context.sampled(combination) and not mixed
         left_out = set() if drawn else names_of(RULED)
         if evaluation.views.cameras is None:
             left_out |= names_of(BY_CAMERAS)

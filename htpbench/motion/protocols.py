@@ -29,7 +29,11 @@ class Protocol:
     error counts ("own"). counts: frames once each, their poses blended where several windows say
     one ("frames"); each time that a window scores them, padded ones too ("windows"); or the mean
     of a frame's errors ("errors"). joins: velocities are taken from one window to the next too.
-    share: windows are F / share apart. centred: one window a frame whatever the pipeline.
+    share: windows are F / share apart, or `step` frames. evenly: poses of several windows count
+    alike in the blend, not by how near they are to the middle. centred: one window a frame whatever
+    the pipeline. apart, inside: of the frames of centred windows, as in `Windows`. filled: of every
+    `filled`-th frame the pose is lifted; between two it is interpolated linearly, behind the last
+    one it is held.
     """
 
     cut: Callable[[Views, int, str, int], Windows]
@@ -37,12 +41,23 @@ class Protocol:
     counts: Literal["frames", "windows", "errors"] = "frames"
     joins: bool = False
     share: int = 1
+    step: int = 0
+    evenly: bool = False
     centred: bool = False
+    apart: int = 1
+    inside: bool = False
+    filled: int = 1
 
     def stride(self, frames: int, pipeline: str) -> int:
         """From one window to the next, where nothing else is said."""
         one_frame = self.centred or pipeline == "seq2frame"
-        return 1 if one_frame else -(-frames // self.share)
+        if one_frame:
+            return self.filled
+        return self.step or -(-frames // self.share)
+
+    def mixes(self, windows: Windows) -> bool:
+        """Whether the pose of a frame may be made of more than one that was lifted."""
+        return self.counts == "frames" and (self.filled > 1 or windows.overlap)
 
 
 def cut(
@@ -60,7 +75,7 @@ def cut(
         stride = how.stride(frames, pipeline)
     if frames < 1 or stride < 1:
         raise BenchError(f"frames is {frames} and stride is {stride}; both must be at least 1")
-    return how.cut(views, frames, pipeline, stride)
+    return how.cut(views, frames, pipeline, stride).spread(how.apart, how.inside)
 
 
 def named(protocol: str) -> Protocol:
@@ -172,6 +187,25 @@ def full(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
     return replace(windows, first=first, low=first, high=high, stretched=spread)
 
 
+def complete(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
+    """Full windows from frame 0 on; what remains, and views shorter than a window, are not scored.
+
+    HDFormer.
+    """
+    if pipeline == "seq2frame":
+        return centred(views, frames, pipeline, stride)
+    length = views.stop - views.start
+    if (length < frames).all():
+        raise BenchError(
+            f"the longest clip has {length.max()} frames, and this protocol scores full windows of "
+            f"F = {frames} alone; take a longer one, or --protocol once"
+        )
+    count = np.where(length < frames, 0, surplus(views, frames) // stride + 1)
+    windows, number = laid(views, frames, count)
+    first = number * stride
+    return replace(windows, first=first, low=first, high=first + frames)
+
+
 def last_wins(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
     """Windows in a row, each frame scored once: by the last window that shows it. D3DP on 3DHP."""
     if pipeline == "seq2frame":
@@ -181,6 +215,12 @@ def last_wins(views: Views, frames: int, pipeline: str, stride: int) -> Windows:
     follows = windows.view[1:] == windows.view[:-1]
     high[:-1][follows] = np.minimum(high[:-1], windows.first[1:])[follows]
     return replace(windows, high=high)
+
+
+def uplift(apart: int) -> Protocol:
+    """Einfalt et al.: tokens `apart` frames from each other, and as far from pose to pose."""
+    how = Protocol(centred, root="subtracted", centred=True)
+    return replace(how, apart=apart, inside=True, filled=apart)
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -193,5 +233,10 @@ PROTOCOLS: dict[str, Protocol] = {
     "motionbert": Protocol(full, counts="errors"),
     "3dhp": Protocol(last_wins),
     "3dhp-centre": Protocol(centred, centred=True),
+    "stcformer": Protocol(centred, centred=True, apart=3),
+    "pstmo": Protocol(centred, centred=True, apart=2),
+    "uplift": uplift(5),  # of 71 tokens, "351 frames"
+    "uplift-81": uplift(2),  # of 41 tokens
+    "hdformer": Protocol(complete, step=5, evenly=True),
 }
 ONCE = PROTOCOLS["once"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,8 @@ class Windows:
     scores its frames low:high (W,). All are int64. Frames before and behind the view repeat its
     first and its last one; where low:high holds such, they are scored as if they were frames.
     `stretched` (W,) bool: those that spread a view of less than F frames over F; None: none.
+    `apart`: from one frame of a window to the next, in frames of the view. `inside`: what repeats
+    beyond the view's ends is the first and the last frame that the window itself shows of it.
     """
 
     frames: int
@@ -27,6 +29,8 @@ class Windows:
     low: np.ndarray
     high: np.ndarray
     stretched: np.ndarray | None = None
+    apart: int = 1
+    inside: bool = False
 
     def __len__(self) -> int:
         return len(self.view)
@@ -36,7 +40,8 @@ class Windows:
         arrays = (self.view, self.start, self.stop, self.first, self.low, self.high)
         spread = None if self.stretched is None else self.stretched[chosen]
         view, start, stop, first, low, high = (each[chosen] for each in arrays)
-        return Windows(self.frames, view, start, stop, first, low, high, spread)
+        ends = {"start": start, "stop": stop, "first": first, "low": low, "high": high}
+        return replace(self, view=view, **ends, stretched=spread)
 
     @property
     def index(self) -> np.ndarray:
@@ -51,15 +56,31 @@ class Windows:
 
     def rows(self, frames: np.ndarray) -> np.ndarray:
         """(W, f) rows of Views of the windows' frames (W, f), numbered from 0."""
-        last = (self.stop - self.start)[:, None] - 1
-        return self.start[:, None] + np.clip(self.places(frames), 0, last)
+        low, last = np.zeros_like(self.start), self.stop - self.start - 1
+        if self.inside:
+            low = self.first % self.apart
+            last = last - (last - low) % self.apart
+        shown = np.clip(self.places(frames), low[:, None], last[:, None])
+        return self.start[:, None] + shown
 
     def places(self, frames: np.ndarray) -> np.ndarray:
         """(W, f) frames of the views, below 0 and beyond their ends too, of the windows' frames."""
         if self.stretched is not None:
             length = (self.stop - self.start)[:, None]
             frames = np.where(self.stretched[:, None], frames * length // self.frames, frames)
-        return self.first[:, None] + frames
+        return self.first[:, None] + frames * self.apart
+
+    def spread(self, apart: int, inside: bool = False) -> Windows:
+        """The same with frames `apart` from each other round the middle one, which alone is scored.
+
+        The middle is frame (F - 1) // 2 of the window. With `apart` 1 windows stay as they are.
+        """
+        if apart == 1:
+            return self
+        half = (self.frames - 1) // 2
+        middle = self.first + half
+        first = middle - half * apart
+        return replace(self, first=first, low=middle, high=middle + 1, apart=apart, inside=inside)
 
     def rows_scored(self, total: int) -> np.ndarray:
         """(total,) bool: which of so many rows any window scores."""

@@ -13,6 +13,7 @@ from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.official import official
 from htpbench.measuring.prediction import predict
 from htpbench.motion.dataset import Dataset
+from htpbench.motion.protocols import named
 from htpbench.network import weights
 from htpbench.outside import files
 from htpbench.systems.combination import parse
@@ -45,6 +46,9 @@ class History:
         self, recipe: Recipe, data: Dataset, steps: int, out: Path, card: dict[str, Any]
     ) -> None:
         combination = parse(recipe.combination)
+        how = official(data.layout, combination.card)
+        # Windows of frames that lie apart are those that the network learns.
+        protocol = how.protocol if named(how.protocol).apart > 1 else "once"
         self.evaluation = prepare(
             held_out(data, recipe.held_out) if recipe.held_out else data,
             combination.frames,
@@ -52,7 +56,8 @@ class History:
             recipe.detections,
             limit=WINDOWS,
             every=recipe.every,
-            unit=official(data.layout, combination.card).unit,
+            protocol=protocol,
+            unit=how.unit,
         )
         self.note = HELD_OUT.format(recipe.held_out) if recipe.held_out else NOTE
         self.steps = steps
@@ -67,8 +72,9 @@ class History:
 
     def check(self, done: int, trainee: Trainee, device: str) -> None:
         """Score the parameters, in float32; write them where no earlier score was as good."""
-        views = self.evaluation.views
-        found = predict(trainee.lifter[0], views, self.evaluation.windows, device=device)
+        views, how = self.evaluation.views, self.evaluation.protocol
+        own = views, self.evaluation.windows
+        found = predict(trainee.lifter[0], *own, device=device, protocol=how)
         poses, targets = (torch.from_numpy(x) for x in (found.poses, views.truth[found.rows]))
         self.points.append((done, metrics.mpjpe(poses, targets).mean(dtype=torch.float64).item()))
         if self.best == self.points[-1]:

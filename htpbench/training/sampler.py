@@ -10,7 +10,7 @@ from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.measuring.official import in_unit, official
 from htpbench.motion.filmed import Filmed
-from htpbench.motion.protocols import cut
+from htpbench.motion.protocols import cut, named
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views, downsample
 from htpbench.motion.windows import Windows
@@ -91,13 +91,15 @@ def windows(views: Views, combination: Combination, layout: str) -> Windows:
 
     Human3.6M and MPI-INF-3DHP: windows in a row, padded on both sides, or one a frame (seq2frame);
     MotionBERT: a third of F apart. Without a layout: a quarter of F apart, all within their view.
+    Where frames of the official windows lie apart, so do these, round the same middle.
     """
     frames, pipeline = combination.frames, combination.pipeline()
     if not layout:
         return cut(views, frames, stride=max(frames // 4, 1))
     if layout == "motionbert" and pipeline == "seq2seq":
         return cut(views, frames, stride=max(frames // 3, 1), protocol="motionbert")
-    return cut(views, frames, pipeline, protocol="hot")
+    how = named(official(layout, combination.card).protocol)
+    return cut(views, frames, pipeline, protocol="hot").spread(how.apart, how.inside)
 
 
 def with_mirror(poses: np.ndarray) -> np.ndarray:
