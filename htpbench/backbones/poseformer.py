@@ -48,7 +48,7 @@ class WeightedMean(nn.Conv1d):
 
 
 class PoseFormer(OnePose):
-    """A transformer over the joints of each frame, then one over frames, S = 1; b counts the latter.
+    """A transformer over the joints of each frame, then one over frames, whose layers b counts.
 
     width: that of a joint; a frame's token is its joints side by side. Pruned without a recoverer,
     the mean over frames takes the weights of those that are left: the norm behind it removes what

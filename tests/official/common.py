@@ -11,11 +11,7 @@ def close(ours, theirs, tolerance=TOLERANCE):
     torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
 
 
-def allowed(case, output="output"):
-    """How far from the official float32 is near enough: 10 times its own distance from float64."""
-
-
-def tolerance(case, output):
+def tolerance(case, output="output"):
     """1e-5, or more where the official code itself is farther from its run in float64."""
     return max(TOLERANCE, 10 * case["fp64_max_abs_diff"][output])
 

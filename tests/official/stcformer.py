@@ -4,7 +4,7 @@ from htpbench.backbones.stcformer import STCFormer
 from htpbench.network import weights
 from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import parse
-from official.common import allowed, close
+from official.common import tolerance, close
 
 
 def run_stcformer(case, tensors, state):
@@ -21,7 +21,7 @@ def run_stcformer(case, tensors, state):
     )
     lifter = Lifter(backbone, frames).eval()
     weights.load_official(lifter, parse("stcformer-243"), state)
-    close(lifter(tensors["input"]).poses, tensors["output"], allowed(case))
+    close(lifter(tensors["input"]).poses, tensors["output"], tolerance(case))
 
 
 RUNNERS = {"stcformer": run_stcformer}
