@@ -4,7 +4,7 @@ from htpbench.backbones.stcformer import STCFormer
 from htpbench.network import weights
 from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import parse
-from official.common import tolerance, close
+from official.common import close, tolerance
 
 
 def run_stcformer(case, tensors, state):
