@@ -19,11 +19,7 @@ class Unknown(BenchError):
     """A name that nobody knows here; an import may bring it in."""
 
 
-class NotBuilt(BenchError):
-    """A system that is known (it has a card) but has no code yet."""
-
-
-class OtherLengths(NotBuilt):
+class OtherLengths(BenchError):
     """Weights whose shapes depend on the schedule, and that were made for another one."""
 
 

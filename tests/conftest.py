@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from htpbench.datasets import synthetic
 from htpbench.motion import dataset
-from htpbench.systems import cards
 from htpbench.systems.registry import (
     BACKBONES,
     DATASETS,
@@ -55,15 +54,6 @@ def registries_as_before(monkeypatch):
     for name in set(sys.modules) - before:
         if name.startswith(IMPORTED):
             del sys.modules[name]
-
-
-@pytest.fixture
-def unbuilt(monkeypatch):
-    """small.UNBUILT is known: the card of a backbone without code."""
-    name, known = small.UNBUILT.partition("-")[0], cards.shipped("backbone")
-    card = known["mixste"].model_copy(update={"implementation": None})
-    monkeypatch.setitem(known, name, card)
-    monkeypatch.setitem(BACKBONES.shipped, name, None)
 
 
 @pytest.fixture(autouse=True)

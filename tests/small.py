@@ -38,7 +38,6 @@ from htpbench.systems.registry import BACKBONES
 
 NETWORK = "mixste.tiny-9"
 PRUNED = "mixste.tiny-9+tps:3@1+tri"
-UNBUILT = "sketch-27"  # known, and without code, where a test asks for the fixture `unbuilt`
 RUNNING = []  # the processes that this test has started
 OBJECTIVES = {
     "cost": ("cost.flops", "cost.params"),

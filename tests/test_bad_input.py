@@ -323,7 +323,6 @@ def test_files_to_import(refused, tmp_path, name, content, words):
 TRAIN = ["--data", "motion.npz"]
 
 
-@pytest.mark.usefixtures("unbuilt")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -334,7 +333,6 @@ TRAIN = ["--data", "motion.npz"]
         (["mixste.tiny-9", "--rate", "-1"], ["--rate -1", "above 0"]),
         (["mixste.tiny-9", "--rate", "nan"], ["--rate nan", "above 0"]),
         (["mixste.tiny-9", "--seed", "-3"], ["--seed -3", "0 or more"]),
-        ([small.UNBUILT], ["sketch", "not built"]),
         (["mixste.tiny-9", "--device", "gpu"], ["device 'gpu'", "try cpu"]),
     ],
     ids=lambda value: " ".join(value) if value[0].startswith("m") else None,

@@ -6,7 +6,6 @@ import sys
 import time
 
 import pytest
-import small
 
 from htpbench.errors import BenchError
 from htpbench.systems.cards import shipped
@@ -192,10 +191,7 @@ def test_lengths_are_the_frames_that_each_block_sees(text, lengths):
     assert parse(text).lengths() == lengths
 
 
-@pytest.mark.usefixtures("unbuilt")
-def test_what_is_not_built_is_named_in_order():
-    assert parse("mixste-243+tps:81@3+tri").missing() == []
-    assert parse(f"{small.UNBUILT}+tps:9@3+tra").missing() == ["sketch"]
+def test_a_combination_unpruned():
     assert str(parse("mixste.tiny-27+tps:9@2+tri").unpruned) == "mixste.tiny-27"
 
 

@@ -42,16 +42,14 @@ COMPARE = ["compare", small.NETWORK, small.PRUNED, "--metric"]
 CASES = [
     ("ls", 0, ["ls"]),
     ("ls", 2, ["ls", "--matrx"]),
-    ("plan", 0, ["plan", small.NETWORK, small.UNBUILT]),
+    ("plan", 0, ["plan", small.NETWORK]),
     ("plan", 2, ["plan", "mixtse-9"]),
-    ("cost", 0, ["cost", small.NETWORK, small.UNBUILT]),
-    ("cost", 1, ["cost", small.UNBUILT]),
+    ("cost", 0, ["cost", small.NETWORK, FAILING]),
     ("cost", 1, ["cost", FAILING]),
     ("cost", 1, ["cost", "--study", "failing.toml"]),
     ("cost", 2, ["cost", small.NETWORK, "--results", "r"]),
     ("run", 0, ["run", small.NETWORK, FAILING, "--meter", "cost"]),
     ("run", 1, ["run", FAILING, "--meter", "cost"]),
-    ("run", 1, ["run", small.UNBUILT, "--meter", "cost"]),
     ("run", 2, ["run", small.NETWORK, "--device", "cpu:1"]),
     ("sweep", 0, ["sweep", "small.toml"]),
     ("sweep", 1, ["sweep", "failing.toml"]),
@@ -97,7 +95,6 @@ def fail_pruned(monkeypatch):
     monkeypatch.setattr(counting, "measure", measure)
 
 
-@pytest.mark.usefixtures("unbuilt")
 @pytest.mark.parametrize(
     ("verb", "code", "command"), CASES, ids=lambda value: value if isinstance(value, str) else None
 )

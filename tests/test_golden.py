@@ -11,7 +11,6 @@ from paths import GOLDEN, SHARED, golden, needs_shared
 
 from htpbench.diffusion.hypotheses import sample
 from htpbench.diffusion.schedule import cosine, times
-from htpbench.errors import NotBuilt
 from htpbench.systems.registry import BACKBONES
 
 LIMIT = 3_000_000  # bytes of tests/golden
@@ -24,8 +23,7 @@ def family_of(name):
 def cases():
     for name, path in golden().items():
         family = family_of(name)
-        missing = pytest.mark.xfail(strict=True, raises=NotBuilt)
-        yield pytest.param(path, family, id=name, marks=() if family in RUNNERS else missing)
+        yield pytest.param(path, family, id=name)
 
 
 @pytest.mark.parametrize(("path", "family"), list(cases()))
@@ -33,18 +31,16 @@ def test_equals_the_official_code(path, family):
     case = json.loads(path.read_text())
     tensors = packed.tensors(path)
     state = {k.removeprefix("weights/"): v for k, v in tensors.items() if k.startswith("weights/")}
-    runner = RUNNERS.get(family)
-    if runner is None:
-        expect_built(family)
     with torch.inference_mode():
-        runner(case, tensors, state)
+        RUNNERS[family](case, tensors, state)
 
 
-def test_every_family_that_is_built_has_a_committed_case():
+def test_every_family_has_a_committed_case():
     committed = {family_of(path.stem) for path in GOLDEN.glob("*.json")}
     assert set(RUNNERS) <= committed
-    built = {name for name in BACKBONES.shipped if BACKBONES.built(name)}
-    assert built <= {word for family in committed & set(RUNNERS) for word in family.split("_")}
+    assert set(BACKBONES.shipped) <= {
+        word for family in committed & set(RUNNERS) for word in family.split("_")
+    }
     assert sum(path.stat().st_size for path in GOLDEN.iterdir()) <= LIMIT
 
 
@@ -56,13 +52,6 @@ def test_what_is_committed_is_what_the_official_code_gave():
                 assert theirs.read_bytes() == path.read_bytes(), path.stem
                 ours = packed.unpack(path.with_suffix(".xz").read_bytes())
                 assert packed.digest(ours) == packed.digest(packed.beside(theirs)), path.stem
-
-
-def expect_built(family):
-    """Raise NotBuilt for a family of a system without code."""
-    for name in ("motionbert", "motionagformer", "mhformer", "ktpformer", "d3dp", "diffpose"):
-        if name in family:
-            BACKBONES.load(name)
 
 
 @pytest.mark.parametrize("steps", [1, 5])

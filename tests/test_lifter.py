@@ -4,10 +4,9 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import small
 import torch
 
-from htpbench.errors import BenchError, NotBuilt
+from htpbench.errors import BenchError
 from htpbench.network.build import build
 from htpbench.network.contracts import Backbone, Block
 from htpbench.network.lifter import Lifter
@@ -193,12 +192,6 @@ def test_the_pose_of_one_frame():
     lifted = lifter(*lifter.example(batch=2))
     frame = int(lifted.frames[0, 3])
     assert lifted.at(frame).equal(lifted.poses[:, 3])
-
-
-@pytest.mark.usefixtures("unbuilt")
-def test_what_is_not_built_is_named():
-    with pytest.raises(NotBuilt, match=r"sketch not built yet"):
-        build(f"{small.UNBUILT}+tps:9@1")
 
 
 class Attentive(TPS):

@@ -197,10 +197,10 @@ def test_the_whole_grid_is_told(monkeypatch, capsys):
 
 
 def test_states_are_counted():
-    part = Cell(True, {"seq2seq": "it needs a recoverer"})
-    cells = [Cell(False, {}), Cell(True, {}), Cell(True, {}), part, Cell(True, {"any use": "x"})]
-    assert counted(cells) == (
-        "5 cells: 3 work (1 of them not in every use: see the notes), 1 refused, 1 not built"
+    part = Cell({"seq2seq": "it needs a recoverer"})
+    cells = [Cell({}), Cell({}), part, Cell({"any use": "x"})]
+    assert (
+        counted(cells) == "4 cells: 3 work (1 of them not in every use: see the notes), 1 refused"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from paths import ROOT
 
-from htpbench.errors import BenchError, NotBuilt
+from htpbench.errors import BenchError
 from htpbench.network.build import build, build_pruner
 from htpbench.network.contracts import Backbone, Pruner, Recoverer
 from htpbench.systems import cards
@@ -241,10 +241,6 @@ SHIPPED = [(registry, name) for registry in REGISTRIES for name in cards.shipped
 def test_every_card_says_what_its_class_does(registry, name):
     card = registry.card(name)
     assert card.title and card.summary and card.citation
-    if not registry.built(name):
-        with pytest.raises(NotBuilt, match=f"'{name}'.*is known but not built yet"):
-            registry.load(name)
-        return
     cls = registry.load(name)
     base = {"backbone": Backbone, "pruner": Pruner, "recoverer": Recoverer}[registry.kind]
     assert issubclass(cls, base)

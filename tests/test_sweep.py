@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from htpbench.bench.controls import EVERY_THIRD, MEAN_POSE, SMOOTHED
 from htpbench.bench.devices import TimedOut, deadline, device_lock
 from htpbench.bench.runner import Runner
-from htpbench.errors import BenchError, NotBuilt
+from htpbench.errors import BenchError, OtherLengths
 from htpbench.measuring import context, prediction
 from htpbench.motion.dataset import Motion
 from htpbench.records.rows import Store
@@ -200,16 +200,16 @@ def test_a_failure_becomes_a_row_and_is_measured_again(tmp_path, monkeypatch):
     assert len(added) == len(small.metrics("accuracy")), "what was ok is not written again"
 
 
-def test_a_system_that_is_not_built_is_a_row_once(tmp_path, monkeypatch):
+def test_weights_of_other_lengths_are_a_row_once(tmp_path, monkeypatch):
     def build(combination, *arguments):
-        raise NotBuilt(f"{combination} is not built")
+        raise OtherLengths(f"{combination} has other lengths")
 
     monkeypatch.setattr(context, "build", build)
     path = small.study(tmp_path, combinations=[small.NETWORK])
     for _ in range(2):
         rows = sweep(bench(path, tmp_path / "r"))
         assert {(row.status, row.reason) for row in rows} == {
-            ("unsupported", f"{small.NETWORK} is not built")
+            ("unsupported", f"{small.NETWORK} has other lengths")
         }
     assert len(Store(tmp_path / "r").read()) == len(small.metrics("cost"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from htpbench.bench.job import Job
-from htpbench.errors import BenchError, Faulty, NotBuilt, Pruned, TimedOut, interruption
+from htpbench.errors import BenchError, Faulty, OtherLengths, Pruned, TimedOut, interruption
 from htpbench.records.measurement import Measurement
 from htpbench.records.row import MOST_VALUES
 from htpbench.systems.catalogue import declared, metric
@@ -55,7 +55,7 @@ def checked(wanted: Job, found: Any) -> dict[str, Measurement]:
 
 def failure(error: Exception | SystemExit) -> Outcome:
     """What a failed measurement is written as; raises what is not about one combination alone."""
-    if isinstance(error, NotBuilt):
+    if isinstance(error, OtherLengths):
         return {}, "unsupported", str(error)
     if isinstance(error, Faulty):
         return {}, "failed", str(error)

@@ -20,13 +20,12 @@ def listing() -> list[Table]:
     """One table a kind of thing."""
     tables = []
     for registry in (BACKBONES, PRUNERS, RECOVERERS):
-        table = Table(f"{registry.kind}s", "", "state", box=SIMPLE_HEAD)
+        table = Table(f"{registry.kind}s", "", box=SIMPLE_HEAD)
         for name in registry.names():
             card = registry.card(name)
             variants = card.variants if isinstance(card, BackboneCard) else {}
             sizes = f"{name}.{{{','.join(variants)}}}" if len(variants) > 1 else name
-            state = "built" if registry.built(name) else "not built"
-            table.add_row(sizes, f"{card.title}: {card.summary}", state)
+            table.add_row(sizes, f"{card.title}: {card.summary}")
         tables.append(table)
     table = Table("meters", "", "metrics", box=SIMPLE_HEAD)
     for name in catalogue.meters():
@@ -55,14 +54,12 @@ def listing() -> list[Table]:
 
 
 def plan_table(combinations: list[Combination]) -> Table:
-    """Pipeline, frames that each block sees, and what is missing."""
-    heads = ("pipeline", "frames in each block", "state")
+    """Pipeline, and frames that each block sees."""
+    heads = ("pipeline", "frames in each block")
     table = Table(Column("combination", no_wrap=True), *heads, box=SIMPLE_HEAD)
     for combination in combinations:
-        missing = combination.missing()
-        state = f"not built: {', '.join(missing)}" if missing else "ready"
         lengths = " ".join(str(length) for length in combination.lengths())
-        table.add_row(str(combination), combination.pipeline(), lengths, state)
+        table.add_row(str(combination), combination.pipeline(), lengths)
     return table
 
 

@@ -165,8 +165,6 @@ class Context:
 
     def sampled(self, combination: Combination) -> dict[str, Any]:
         """How a combination's poses are drawn; {} where one pass gives them."""
-        if not BACKBONES.built(combination.backbone):
-            return {}
         drawn = "noisy3d" in BACKBONES.load(combination.backbone).inputs
         sampling = asdict(self.sampling)
         del sampling["rows"]  # no number depends on them

@@ -74,7 +74,7 @@ class Meter(ABC):
     ) -> list[Measurement]:
         """All metrics that apply to one combination.
 
-        Raises NotBuilt or Faulty, which fail that combination; BenchError, which ends the run.
+        Raises OtherLengths or Faulty, which fail that combination; BenchError, which ends the run.
         """
 
     def together(

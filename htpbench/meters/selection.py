@@ -53,8 +53,7 @@ class Selection(Meter):
         left_out = set() if context.study.evaluation.spread == "consecutive" else {WINDOWS}
         if not context.evaluation(combination).views.projects:
             left_out |= {metric.name for metric in OF_NOISE}
-        pruner = combination.pruner.name
-        if not (PRUNERS.built(pruner) and has_graph(PRUNERS.load(pruner))):
+        if not has_graph(PRUNERS.load(combination.pruner.name)):
             left_out |= {STAGES, LINKS}
         return tuple(metric for metric in self.metrics if metric.name not in left_out)
 

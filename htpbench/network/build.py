@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from htpbench.errors import BenchError, NotBuilt
+from htpbench.errors import BenchError
 from htpbench.network.attention import check_attention
 from htpbench.network.contracts import Backbone, Pruner, Recoverer
 from htpbench.network.conventions import Conventions
@@ -21,13 +21,10 @@ def build(
     """Assemble a combination with fresh weights, drawn from torch's global generator.
 
     any_schedule: the recoverer's parameters do not depend on the schedule. masked: see Lifter.
-    BenchError where the parts refuse each other, NotBuilt where one has no code, Faulty where the
-    pruner does not keep its contract.
+    BenchError where the parts refuse each other, Faulty where the pruner breaks its contract.
     """
     if isinstance(combination, str):
         combination = parse(combination)
-    if combination.missing():
-        raise NotBuilt(f"{combination}: {', '.join(combination.missing())} not built yet")
     pruner = build_pruner(combination.pruner) if combination.pruner else None
     refuse(combination, pruner, pipeline, any_schedule, masked)
     cls, card = BACKBONES.load(combination.backbone), combination.card

@@ -22,20 +22,17 @@ from htpbench.outside.fitting import Fitting
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
 
-BRIEF = {"works": "+", "refused": "-", "not built": "."}  # where a terminal is narrow
+BRIEF = {"works": "+", "refused": "-"}  # where a terminal is narrow
 
 
 class Cell(NamedTuple):
     """What becomes of one backbone with one pruner and one recoverer, or with none."""
 
-    built: bool
     refusals: dict[str, str]  # use -> reason; uses are "b = 0", "seq2seq", "f < F", ...
 
     @property
     def state(self) -> str:
-        """works, refused or not built; a cell that works may refuse some uses."""
-        if not self.built:
-            return "not built"
+        """works or refused; a cell that works may refuse some uses."""
         return "refused" if WHOLLY in self.refusals else "works"
 
 
@@ -47,13 +44,9 @@ def grid() -> dict[tuple[str, str, str | None], Cell]:
 
 def cell(backbone: str, pruner: str, recoverer: str | None, variant: str | None = None) -> Cell:
     """One cell, for the default variant unless another is named."""
-    systems = [(BACKBONES, backbone), (PRUNERS, pruner)]
-    systems += [(RECOVERERS, recoverer)] if recoverer else []
-    if not all(registry.built(name) for registry, name in systems):
-        return Cell(False, {})
     card = BACKBONES.card(backbone)
     if not isinstance(card, BackboneCard):
-        return Cell(True, {WHOLLY: f"{backbone} needs a class attribute `card`: a BackboneCard"})
+        return Cell({WHOLLY: f"{backbone} needs a class attribute `card`: a BackboneCard"})
     found = refusals(backbone, pruner, recoverer)
     if "attention" in PRUNERS.load(pruner).needs and WHOLLY not in found:
         blocks = blind(backbone, variant or card.default)
@@ -63,7 +56,7 @@ def cell(backbone: str, pruner: str, recoverer: str | None, variant: str | None 
             found[WHOLLY] = f"{pruner} reads attention, which {backbone} lacks"
     for b in range(card.first):
         found[f"b = {b}"] = f"{backbone} can be pruned from b = {card.first} on"
-    return Cell(True, {WHOLLY: found[WHOLLY]} if WHOLLY in found else found)
+    return Cell({WHOLLY: found[WHOLLY]} if WHOLLY in found else found)
 
 
 @cache
@@ -120,5 +113,5 @@ def counted(cells: list[Cell]) -> str:
     partly = sum(cell.state == "works" and bool(cell.refusals) for cell in cells)
     return (
         f"{len(cells)} cells: {states['works']} work ({partly} of them not in every use: see the "
-        f"notes), {states['refused']} refused, {states['not built']} not built"
+        f"notes), {states['refused']} refused"
     )

@@ -34,7 +34,7 @@ from htpbench.report.origin import (
 )
 from htpbench.report.page import write_page
 from htpbench.report.paper import published_table, published_text, side_by_side
-from htpbench.report.published import built, remarks_shown
+from htpbench.report.published import remarks_shown
 from htpbench.report.regimes import (
     agreement_table,
     failure_table,
@@ -254,7 +254,7 @@ def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> 
 def published_report(study: Study, rows: Results, everything: Results, folder: Path) -> Report:
     """Write ours beside the paper's table; `everything`: the rows of other studies too."""
     assert study.table is not None
-    comparison, remarks = published_table(study.table, rows, built), remarks_shown(study.table)
+    comparison, remarks = published_table(study.table, rows), remarks_shown(study.table)
     done = [said for said in comparison["equal"] if said]
     report = Report(
         [*write(comparison, folder, study.name, published_text(comparison, remarks))],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pandas
 
@@ -30,14 +30,12 @@ ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
 }
 
 
-def published_table(
-    table: int, rows: Iterable[Row], built: Callable[[str], bool] = lambda combination: True
-) -> pandas.DataFrame:
+def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
     """One line per printed number of the paper's table, with ours, both in `unit`.
 
     Columns row, method, combination, pipeline, metric, unit, printed (text), ours (NaN if none),
     equal ("yes" or "no" at the printed digit, "" if none) and why (there is none, or it is not
-    equal, where that is known). `built` says of a combination whether its system can be run.
+    equal, where that is known).
     """
     measured, known = Results.of(rows).cells, explained(table)
     lines = []
@@ -45,7 +43,7 @@ def published_table(
         found = measured.get((cell["combination"], COUNTED.get(cell["metric"], "")), [])
         row = closest(found, cell["pipeline"])
         if row is None or row.status != "ok":
-            lines.append({**cell, "equal": "", "why": _why(table, cell, row, built)})
+            lines.append({**cell, "equal": "", "why": _why(table, cell, row)})
             continue
         value = float(row.value)  # type: ignore[arg-type]  # ok rows of cells hold one number
         equal = "yes" if same_digit(value, cell["printed"], cell["unit"]) else "no"
@@ -108,7 +106,7 @@ def closest(found: list[Row], pipeline: str) -> Row | None:
     )
 
 
-def _why(table: int, cell: dict, row: Row | None, built: Callable[[str], bool]) -> str:
+def _why(table: int, cell: dict, row: Row | None) -> str:
     if cell["metric"] in ON_THEIR_GPU:
         return f"{ON_THEIR_GPU[cell['metric']]} on the paper's RTX 3090; needs that GPU"
     if cell["metric"] not in COUNTED:
@@ -116,6 +114,4 @@ def _why(table: int, cell: dict, row: Row | None, built: Callable[[str], bool]) 
         return f"needs {dataset} and weights trained on it"
     if row is not None:
         return f"{row.status}: {row.reason}"
-    if not built(cell["combination"]):
-        return "not built"
     return f"not measured: run `htpbench cost --study table{table}`"

@@ -10,7 +10,6 @@ import pandas
 
 from htpbench.errors import BenchError
 from htpbench.outside import files
-from htpbench.systems.combination import parse
 from htpbench.systems.shipped import data_folder
 
 
@@ -37,14 +36,6 @@ def published(table: int) -> pandas.DataFrame:
             "unit": chosen["unit"],
         }
     ).reset_index(drop=True)
-
-
-def built(combination: str) -> bool:
-    """Whether a printed combination can be run; some systems are known by their numbers alone."""
-    try:
-        return not parse(combination).missing()
-    except BenchError:  # no card
-        return False
 
 
 def remarks(table: int) -> list[dict[str, Any]]:

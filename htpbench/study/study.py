@@ -67,7 +67,6 @@ class Search(Strict):
             for name in names:
                 if name not in registry.names():
                     raise unknown(registry.kind, name, registry.names())
-                registry.load(name)  # NotBuilt: a search would only collect failures
             if len(set(names)) < len(names):
                 raise BenchError(f"search: {registry.kind}s {names}: expected each once")
         if (self.sampler == "brute") == (self.trials is not None):

@@ -25,7 +25,7 @@ class Card(BaseModel):
     citation: str
     source: str | None = None  # where the official code lives
     licence: str | None = None  # of the official code; "none": it carries none
-    implementation: str | None = None  # "module:attribute"; None: not built yet
+    implementation: str | None = None  # "module:attribute" of what comes with htpbench
     options: dict[str, Scalar] = {}  # option -> default
     keys: list[tuple[str, str]] = []  # official checkpoint key -> ours: regular expression, text
 

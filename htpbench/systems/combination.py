@@ -96,10 +96,6 @@ class Combination:
         parts += [(RECOVERERS, self.recoverer.name)] if self.recoverer else []
         return parts
 
-    def missing(self) -> list[str]:
-        """The systems of this combination that are known but not built."""
-        return [name for registry, name in self.systems() if not registry.built(name)]
-
 
 def parse(text: str) -> Combination:
     """Read a combination; BenchError says what was wrong and what was expected."""

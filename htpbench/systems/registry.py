@@ -16,7 +16,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Generic, TypeVar
 
-from htpbench.errors import BenchError, NotBuilt, unknown
+from htpbench.errors import BenchError, unknown
 from htpbench.systems import cards
 
 T = TypeVar("T")
@@ -36,11 +36,12 @@ class Registry(Generic[T]):
         self.registered: dict[str, type[T]] = {}
 
     @cached_property
-    def shipped(self) -> Mapping[str, str | None]:
-        """Name -> "module:attribute" of what comes with htpbench; None: not built yet."""
+    def shipped(self) -> Mapping[str, str]:
+        """Name -> "module:attribute" of what comes with htpbench."""
         if self.kind not in cards.FOLDERS:
             return {}
-        return {name: card.implementation for name, card in cards.shipped(self.kind).items()}
+        found = cards.shipped(self.kind).items()
+        return {name: card.implementation for name, card in found if card.implementation}
 
     def checked(self, name: str, cls: type[T]) -> type[T]:
         """The class; BenchError where it does not say what is read of it before it is used."""
@@ -79,7 +80,7 @@ class Registry(Generic[T]):
         return found
 
     def names(self) -> list[str]:
-        """All known names, built or not."""
+        """All known names."""
         known = [*self.shipped, *self.entry_points, *self.registered]
         return list(dict.fromkeys(known))
 
@@ -100,23 +101,15 @@ class Registry(Generic[T]):
         card = getattr(cls, "card", None)
         return card if card is not None else describe(cls, self.kind)
 
-    def built(self, name: str) -> bool:
-        """Whether there is code behind a known name."""
-        return self.shipped.get(name, "") is not None
-
     def load(self, name: str) -> type[T]:
-        """The class behind a name; NotBuilt for a card without code, BenchError if unknown."""
+        """The class behind a name; BenchError if nobody knows it."""
         if name in self.registered:
             return self.registered[name]
         if name in self.entry_points:
             return self.brought(self.entry_points[name])
         if name not in self.shipped:
             raise unknown(self.kind, name, self.names())
-        place = self.shipped[name]
-        if place is None:
-            title = self.card(name).title
-            raise NotBuilt(f"the {self.kind} {name!r} ({title}) is known but not built yet")
-        module, _, attribute = place.partition(":")
+        module, _, attribute = self.shipped[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
     def brought(self, point: EntryPoint) -> type[T]:
@@ -159,7 +152,7 @@ class Modules(Declared[T]):
     """
 
     @cached_property
-    def shipped(self) -> Mapping[str, str | None]:
+    def shipped(self) -> Mapping[str, str]:
         """See Registry."""
         files = (Path(__file__).parents[1] / f"{self.kind}s").glob("[a-z]*.py")
         stems = sorted(path.stem for path in files)
