@@ -13,7 +13,6 @@ from htpbench.report.build import report_study
 from htpbench.report.paper import published_table
 from htpbench.report.published import (
     as_printed,
-    built,
     explained,
     published,
     remarks,
@@ -22,20 +21,21 @@ from htpbench.report.published import (
 )
 from htpbench.study import loading
 from htpbench.systems import cards
-from htpbench.systems.combination import parse
 
 TABLES = (2, 3, 4, 5, 6, 7)
-# Printed cells of systems that are built here: (equal to the printed digit, all).
-CELLS = {2: (12, 12), 3: (24, 24), 4: (48, 48), 5: (22, 22), 6: (10, 10), 7: (24, 28)}
+# Printed cells: (equal to the printed digit, all).
+CELLS = {2: (12, 12), 3: (24, 24), 4: (48, 48), 5: (22, 22), 6: (10, 10), 7: (32, 40)}
 # (table, row, metric): ours in the printed unit, and why it is not what is printed.
 SLIPS = {
+    (7, 1, "flops"): ("1.62", "a counter's that counts norms as well"),
+    (7, 4, "params"): ("10.40", "the official network has them, and no part of it has 10.36"),
+    (7, 5, "params"): ("3.72", "a counter's total, blind to the learned graphs"),
+    (7, 6, "flops"): ("156.21", "156.2150, printed after it was rounded twice"),
     (7, 7, "params"): ("35.21", "a counter's total, blind to graph weights and position codes"),
     (7, 7, "flops"): ("277.26", "277.2648, printed after it was rounded twice"),
     (7, 10, "flops"): ("6.01", "6.74 is what pruning before block 2, not 1, costs"),
     (7, 17, "flops"): ("47.98", "a slip: Table 3 prints 47.98 for the same network"),
 }
-# Known by their numbers alone.
-QUOTED = {"poseformer", "strided", "pstmo", "uplift", "hdformer", "stcformer"}
 
 
 @cache
@@ -51,9 +51,9 @@ def counted(text, count=small.counted):
 
 
 def cells(table):
-    """The printed cells that can be counted here."""
+    """The printed cells of what is counted here."""
     every = published(table)
-    return every[every["metric"].isin(["params", "flops"]) & every["combination"].map(built)]
+    return every[every["metric"].isin(["params", "flops"])]
 
 
 def unlike(mine, count=counted):
@@ -118,13 +118,11 @@ def test_the_pruning_that_the_printed_cost_belongs_to():
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_studies_hold_all_that_is_built_in_the_order_of_the_table(table):
-    listed = loading.load(f"table{table}").parsed()
-    printed = published(table)["combination"].drop_duplicates()
-    known = [text for text in printed if text.partition("-")[0] not in QUOTED]
-    assert [str(one) for one in listed] == known
-    assert all(str(parse(text)) == text for text in known)
-    assert not any(built(text) for text in printed if text not in known)
+def test_studies_begin_with_what_is_printed_in_the_order_of_the_table(table):
+    listed = [str(one) for one in loading.load(f"table{table}").parsed()]
+    printed = [*published(table)["combination"].drop_duplicates()]
+    assert listed[: len(printed)] == printed
+    assert all("+" in extra for extra in listed[len(printed) :])
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -141,7 +139,7 @@ def test_the_committed_report_is_what_the_committed_rows_say(table, tmp_path):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_committed_rows_are_what_is_counted_now(table):
-    comparison = published_table(table, stored(), built)
+    comparison = published_table(table, stored())
     measured = comparison[comparison["equal"] != ""]
     assert len(measured) == CELLS[table][1]
     scale = {"M": 1e6, "G": 1e9}
@@ -150,11 +148,8 @@ def test_the_committed_rows_are_what_is_counted_now(table):
         assert one.ours == pytest.approx(now / scale[one.unit], rel=1e-12), one.combination
 
 
-def test_systems_that_are_not_built_stand_in_the_table():
-    comparison = published_table(7, [], built).set_index(["row", "metric"])
-    for row in range(1, 7):
-        for metric in ("params", "flops"):
-            assert comparison.loc[(row, metric), "why"] == "not built"
+def test_what_has_no_row_names_the_command():
+    comparison = published_table(7, []).set_index(["row", "metric"])
     assert "htpbench cost --study table7" in comparison.loc[(7, "params"), "why"]
 
 
