@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -136,7 +138,7 @@ class Strided(OnePose):
         hidden: int,
         dropout: float,
         embedding_dropout: float,
-        strides: tuple[int, ...] = (),
+        strides: Sequence[int],
     ) -> None:
         super().__init__()
         self.width = width
