@@ -21,7 +21,8 @@ MIXSTE = {"heads": 8, "mlp_ratio": 2.0, "drop_path": 0.0}
 STREAMS = {"blocks": 2, "width": 32, "heads": 8, "mlp_ratio": 4.0, "representation": 64}
 MHFORMER = {"heads": 8, "hidden": 64, "encoder_depth": 4, "encoder_heads": 9}
 DROPS = {"drop_path": 0.0, "dropout": 0.0, "embedding_dropout": 0.0}
-STRIDED = {"blocks": 2, "width": 16, "heads": 8, "dropout": 0.0, "embedding_dropout": 0.0}
+STRIDED = {"blocks": 2, "width": 16, "heads": 8, "strides": []}
+UNDROPPED = {"dropout": 0.0, "embedding_dropout": 0.0}
 # golden case: the combination that it is, and its size
 CASES = {
     "mixste-eps": ("mixste.golden-18", {"blocks": 3, "width": 32, **MIXSTE}),
@@ -30,8 +31,8 @@ CASES = {
     "d3dp_denoiser-a": ("d3dp.golden-9", {"blocks": 3, "width": 32, **MIXSTE}),
     "motionbert-eps": ("motionbert.golden-18", STREAMS),
     "motionagformer-eps": ("motionagformer.golden-18", {**STREAMS, "neighbours": 2}),
-    "strided-eps": ("strided.golden-27", {**STRIDED, "hidden": 32}),
-    "pstmo-eps": ("pstmo.golden-27", {**STRIDED, "hidden": 24}),
+    "strided-eps": ("strided.golden-27", {**STRIDED, **UNDROPPED, "hidden": 32}),
+    "pstmo-eps": ("pstmo.golden-27", {**STRIDED, **UNDROPPED, "hidden": 24}),
     "mhformer-eps": ("mhformer.golden-18", {"blocks": 3, "width": 32, **MHFORMER, **DROPS}),
     "stcformer-eps": (
         "stcformer.golden-18",

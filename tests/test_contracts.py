@@ -103,12 +103,13 @@ class TestSTCFormer(BackboneContract):
     variant = CRISS_CROSS
 
 
-ONE_POSE = dict(blocks=3, width=16, heads=2, hidden=32, dropout=0.1, embedding_dropout=0.1)
+DROPPED_TWICE = dict(dropout=0.1, embedding_dropout=0.1)
+STRIDED = dict(blocks=3, width=16, heads=2, hidden=32, strides=(), **DROPPED_TWICE)
 
 
 class TestStrided(BackboneContract):
     backbone = Strided
-    variant = ONE_POSE
+    variant = STRIDED
 
 
 class TestStridedOfMoreStrides(TestStrided):
@@ -117,7 +118,7 @@ class TestStridedOfMoreStrides(TestStrided):
 
 class TestPSTMO(BackboneContract):
     backbone = PSTMO
-    variant = ONE_POSE
+    variant = STRIDED
 
 
 class TestTPS(PrunerContract):

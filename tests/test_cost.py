@@ -92,6 +92,8 @@ OFFICIAL = {
     "stcformer.repository-243": 39.122487,
     "stcformer-243+tps:121@0,81@3": 64.932763,
     "poseformer-81": 1.624696,
+    "strided-351": 1.602244,  # with the head for training alone
+    "pstmo-243": 1.737004,  # the same
 }
 
 
@@ -121,6 +123,10 @@ def test_published_flops_of_the_official_code(text, expected):
         ("stcformer-243", 18933184),
         ("stcformer.repository-243", 4748000),
         ("poseformer-81", 9602885),
+        # The last norms of both encoders are never used: 4 x 256 parameters more there, which
+        # makes 4,346,214 and 7,009,382. The printed digits are the same.
+        ("strided-351", 4346214 - 4 * 256),
+        ("pstmo-243", 7009382 - 4 * 256),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
@@ -146,6 +152,9 @@ def test_parameters_of_the_official_code(text, expected):
         # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
         ("ktpformer-243", 305.6448),
         ("poseformer-81", 1.6938),
+        # Nor is the head for training alone run here: 2.1196 and 2.0431 there, 2 x 256 x 51 F more.
+        ("strided-351", 2.1104),
+        ("pstmo-243", 2.0367),
     ],
 )
 def test_everything_that_the_official_code_multiplies(text, everything):
@@ -164,6 +173,8 @@ def test_everything_that_the_official_code_multiplies(text, everything):
         ("mhformer-351+tpc:117@1", 3),
         ("ktpformer-243", 8),
         ("stcformer-243+tps:81@1", 2),
+        ("strided-351", 3),
+        ("pstmo-243", 4),
     ],
 )
 def test_all_counters_agree(monkeypatch, text, blocks):

@@ -3,6 +3,7 @@
 Rightly without a gradient is a number whose change leaves the output as it is: the bias of keys (a
 softmax does not see what is added to all), a bias before a batch norm, the code of a frame that is
 pruned before anything looks at it, what feeds a ReLU that is off. All of them are moved at once.
+Where the head contracts the frames there are more: codes of ranks that are gone, rims of kernels.
 """
 
 import pytest
@@ -15,6 +16,7 @@ from htpbench.systems.cards import shipped
 from htpbench.training.trainee import built
 
 FRAMES = 27
+SHARE = {False: 0.03, True: 0.15}  # of all numbers, at most without a gradient; True: one pose
 SILENT = 1e-12  # of the largest gradient; in double precision, noise is below 1e-14
 STEP = 1e-4
 USES = ["", "+tra", "+tri"]
@@ -76,7 +78,8 @@ def test_what_gets_no_gradient_changes_nothing(backbone, recoverer):
     found = silent(lifter, inputs)
     assert all(one.grad is not None for one in lifter.parameters())
     everything = sum(one.numel() for one in lifter.parameters())
-    assert sum(int(one.sum()) for one in found.values()) < 0.03 * everything
+    most = SHARE[lifter.backbone.one_pose] * everything
+    assert sum(int(one.sum()) for one in found.values()) < most
     assert effect(lifter, inputs, found) < 1e-12
 
 

@@ -44,9 +44,9 @@ def test_official_keys_fit_one_by_one(model, text):
     with torch.device("meta"):
         ours = {key: list(tensor.shape) for key, tensor in build(combination).state_dict().items()}
     theirs = [
-        (ours, value["shape"])
+        (name, value["shape"])
         for key, value in official["state_dict"].items()
-        if (ours := weights.official_key(key, combination))  # the others are never used
+        if (name := weights.official_key(key, combination))  # the others are never used
     ]
     assert len(theirs) == len(ours)
     assert dict(theirs) == ours

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from htpbench.errors import BenchError
 from htpbench.network.contracts import Block, OnePose
 from htpbench.network.layers import received_attention
 
@@ -136,7 +139,7 @@ class Strided(OnePose):
         hidden: int,
         dropout: float,
         embedding_dropout: float,
-        strides: tuple[int, ...] = (),
+        strides: Sequence[int],
     ) -> None:
         super().__init__()
         self.width = width
@@ -167,7 +170,9 @@ class Strided(OnePose):
         return (x.transpose(1, 2) + self.frame_code)[:, :, None]  # (B, F, 1, C)
 
     def head(self, tokens: Tensor, kept: Tensor) -> Tensor:
-        """See OnePose."""
+        """See OnePose; BenchError where the norm of the last pose has one number while training."""
+        if self.training and len(tokens) == 1:
+            raise BenchError("its last batch norm sees one pose a clip; expected 2 clips or more")
         x = tokens.squeeze(2) + self.codes[0][0][kept]  # (B, f, C)
         for index, reduction in enumerate(self.reductions):
             if 0 < index < CODED:

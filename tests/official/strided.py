@@ -18,7 +18,7 @@ def run(cls, combination, case, tensors, state):
         hidden=args["d_hid"],
         dropout=0.1,
         embedding_dropout=0.1,
-        strides=tuple(args["stride_num"]),
+        strides=args["stride_num"],
     )
     lifter = Lifter(backbone, args["frames"]).eval()
     weights.load_official(lifter, parse(combination), state)
