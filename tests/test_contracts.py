@@ -10,6 +10,7 @@ import torch
 from paths import REAL_MOTION, needs_real_motion
 
 from htpbench.backbones.d3dp import D3DP
+from htpbench.backbones.hdformer import HDFormer
 from htpbench.backbones.ktpformer import KTPFormer
 from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
@@ -92,6 +93,15 @@ CRISS_CROSS = dict(blocks=3, width=16, heads=2, dropout=0.1, part_dropout=0.5)
 class TestSTCFormer(BackboneContract):
     backbone = STCFormer
     variant = CRISS_CROSS
+
+
+NO_BLOCKS = dict(blocks=0, widths=[8, 8, 16, 16, 16], heads=2, bones=4, dropout=0.1)
+
+
+class TestHDFormer(BackboneContract):
+    backbone = HDFormer
+    variant = NO_BLOCKS
+    frames = 16
 
 
 class TestTPS(PrunerContract):

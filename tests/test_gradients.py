@@ -2,7 +2,8 @@
 
 Rightly without a gradient is a number whose change leaves the output as it is: the bias of keys (a
 softmax does not see what is added to all), a bias before a batch norm, the code of a frame that is
-pruned before anything looks at it, what feeds a ReLU that is off. All of them are moved at once.
+pruned before anything looks at it, what feeds a ReLU that is off, a tap of a convolution that meets
+padding alone. All of them are moved at once.
 """
 
 import pytest
@@ -76,7 +77,7 @@ def test_what_gets_no_gradient_changes_nothing(backbone, recoverer):
     found = silent(lifter, inputs)
     assert all(one.grad is not None for one in lifter.parameters())
     everything = sum(one.numel() for one in lifter.parameters())
-    assert sum(int(one.sum()) for one in found.values()) < 0.03 * everything
+    assert sum(int(one.sum()) for one in found.values()) < 0.05 * everything
     assert effect(lifter, inputs, found) < 1e-12
 
 

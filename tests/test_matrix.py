@@ -44,6 +44,8 @@ REFUSED = {
         ("stcformer", name, "*", "edges"): "blocks of stcformer mix neighbouring frames"
         for name in ("htp", "tcep")
     },
+    # A U-net over time has no block whose frames are free.
+    ("hdformer", "*", "*", "any use"): "expected hdformer.tiny-32: hdformer alone",
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",
