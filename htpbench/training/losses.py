@@ -76,7 +76,7 @@ def motionbert_loss(poses: Tensor, targets: Tensor) -> Tensor:
 
 
 def norms(poses: Tensor, gap: int) -> Tensor:
-    """(B, f - gap, J, 3), square metres: a joint's position crossed with that `gap` frames later."""
+    """(B, f - gap, J, 3), square metres: positions crossed with those `gap` frames later."""
     return torch.linalg.cross(poses[:, :-gap], poses[:, gap:])
 
 
