@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from htpbench.motion.skeleton import PARENTS
+from htpbench.backbones.ktpformer import PARENTS
 from htpbench.network.contracts import Backbone
 from htpbench.network.layers import CrossAttention, mlp
 
