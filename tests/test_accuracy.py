@@ -119,6 +119,23 @@ def test_losses_of_known_motion():
     assert one.item() == pytest.approx(weighted.item(), 1e-5)
 
 
+def test_the_loss_of_norms_is_what_the_official_units_give():
+    """MPJPE + 0.1 of the norms' distance, both in millimetres; in metres, a thousandth of it."""
+    poses, targets = noise(2, 13, 17, 3), noise(2, 13, 17, 3, seed=1)
+    mine, theirs = (1000 * one.double().numpy() for one in (poses, targets))
+    apart = [
+        np.linalg.norm(
+            np.cross(mine[:, :-gap], mine[:, gap:]) - np.cross(theirs[:, :-gap], theirs[:, gap:]),
+            axis=-1,
+        ).mean()
+        for gap in (8, 12)  # 16 and 24 are longer than the clip
+    ]
+    expected = np.linalg.norm(mine - theirs, axis=-1).mean() + 0.1 * np.mean(apart)
+    assert losses.hdformer_loss(poses, targets).item() == pytest.approx(expected / 1000, rel=1e-5)
+    short = poses[:, :8], targets[:, :8]
+    assert losses.hdformer_loss(*short) == losses.mpjpe(*short)
+
+
 def test_metrics_and_losses_equal_the_official_code():
     case = tensors(golden()["losses-a"])
     poses, targets = case["prediction"], case["target"]

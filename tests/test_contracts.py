@@ -10,6 +10,7 @@ import torch
 from paths import REAL_MOTION, needs_real_motion
 
 from htpbench.backbones.d3dp import D3DP
+from htpbench.backbones.hdformer import HDFormer
 from htpbench.backbones.ktpformer import KTPFormer
 from htpbench.backbones.mhformer import MHFormer
 from htpbench.backbones.mixste import MixSTE, Pair
@@ -119,6 +120,15 @@ class TestStridedOfMoreStrides(TestStrided):
 class TestPSTMO(BackboneContract):
     backbone = PSTMO
     variant = STRIDED
+
+
+NO_BLOCKS = dict(blocks=0, widths=[8, 8, 16, 16, 16], heads=2, bones=4, dropout=0.1)
+
+
+class TestHDFormer(BackboneContract):
+    backbone = HDFormer
+    variant = NO_BLOCKS
+    frames = 16
 
 
 class TestTPS(PrunerContract):

@@ -88,6 +88,7 @@ OFFICIAL = {
     "mhformer-351+tps:175@0,117@1": 6.007468,
     "mhformer-351+tps:175@0,117@2": 6.737277,
     "ktpformer-243": 277.2648,
+    "hdformer-96": 1.180631,
     "stcformer-243": 156.214988,
     "stcformer.repository-243": 39.122487,
     "stcformer-243+tps:121@0,81@3": 64.932763,
@@ -120,6 +121,7 @@ def test_published_flops_of_the_official_code(text, expected):
         ("mhformer-9", 19090233),
         ("mhformer-351+tpc:117@1", 31516125),
         ("ktpformer-243", 35213430),
+        ("hdformer-96", 3718089),
         ("stcformer-243", 18933184),
         ("stcformer.repository-243", 4748000),
         ("poseformer-81", 9602885),
@@ -147,6 +149,7 @@ def test_parameters_of_the_official_code(text, expected):
         ("motionagformer-243+tpc:81@7+tra", 69.4551),
         ("mhformer-351", 16.4360),
         ("mhformer-351+tpc:117@1", 9.1649),
+        ("hdformer-96", 1.2264),
         ("stcformer-243", 162.7886),
         ("stcformer.repository-243", 42.4093),
         # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
@@ -175,6 +178,7 @@ def test_everything_that_the_official_code_multiplies(text, everything):
         ("stcformer-243+tps:81@1", 2),
         ("strided-351", 3),
         ("pstmo-243", 4),
+        ("hdformer-96", 0),
     ],
 )
 def test_all_counters_agree(monkeypatch, text, blocks):

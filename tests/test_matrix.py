@@ -52,6 +52,8 @@ REFUSED = {
     # Its head makes one pose of all frames.
     ("poseformer", "*", "*", "seq2seq"): "poseformer gives one pose a clip, not seq2seq",
     ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
+    # A U-net over time has no block whose frames are free.
+    ("hdformer", "*", "*", "any use"): "expected hdformer.tiny-32: hdformer alone",
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 # Joints far from the trunk weigh more; order of htpbench.motion.skeleton.JOINTS.
 JOINT_WEIGHTS = (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4)
+NORM_GAPS = (8, 12, 16, 24)  # frames between the two positions of a joint that span a plane
 
 
 @cache
@@ -74,8 +75,26 @@ def motionbert_loss(poses: Tensor, targets: Tensor) -> Tensor:
     return loss
 
 
+def norms(poses: Tensor, gap: int) -> Tensor:
+    """(B, f - gap, J, 3), square metres: positions crossed with those `gap` frames later."""
+    return torch.linalg.cross(poses[:, :-gap], poses[:, gap:])
+
+
+def hdformer_loss(poses: Tensor, targets: Tensor) -> Tensor:
+    """MPJPE + 100 times the mean distance of norms, over the gaps that fit (HDFormer).
+
+    In the official millimetres the factor is 0.1: norms are of squares of the unit.
+    """
+    loss = mpjpe(poses, targets)
+    gaps = [gap for gap in NORM_GAPS if gap < poses.shape[1]]
+    for gap in gaps:
+        loss = loss + 100 / len(gaps) * mpjpe(norms(poses, gap), norms(targets, gap))
+    return loss
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mixste": mixste_loss,
     "mpjpe": mpjpe,
     "motionbert": motionbert_loss,
+    "hdformer": hdformer_loss,
 }

@@ -22,7 +22,7 @@ Optimiser = Literal["adamw", "adam", "amsgrad"]
 LEAST = 3  # frames that training for any schedule keeps
 SCHEDULES = f"one in four unpruned, else 1 to 3 stages, r log-uniform from {LEAST}"
 LATER = ("draws", "every", "held_out")  # fields that recipes of before do not have
-LossName = Literal["mixste", "mpjpe", "motionbert"]
+LossName = Literal["mixste", "mpjpe", "motionbert", "hdformer"]
 Precision = Literal["float32", "bfloat16"]
 
 
