@@ -33,14 +33,14 @@ def no_gradients():
 def test_unpruned_is_embed_blocks_head():
     lifter = made("mixste.tiny-27")
     (clip,) = lifter.example(batch=2)
-    poses, frames, kept = lifter(clip)
+    poses, frames, kept, auxiliary = lifter.train()(clip)
     tokens = lifter.backbone.embed(clip)
     for block in lifter.backbone.blocks:
         tokens = block(tokens)
     assert poses.equal(lifter.backbone.head(tokens))
     assert poses.shape == (2, 27, 17, 3)
     assert frames.tolist() == [list(range(27))] * 2
-    assert kept == ()
+    assert kept == () and auxiliary is None
 
 
 def test_pruning_runs_before_its_block_on_the_present_frames():
