@@ -29,6 +29,7 @@ CASES = {
     "d3dp_denoiser-a": ("d3dp.golden-9", {"blocks": 3, "width": 32, **MIXSTE}),
     "motionbert-eps": ("motionbert.golden-18", STREAMS),
     "motionagformer-eps": ("motionagformer.golden-18", {**STREAMS, "neighbours": 2}),
+    "poseformer-eps": ("poseformer.golden-9", {"blocks": 2, "width": 4, **MIXSTE, "heads": 2}),
     "mhformer-eps": ("mhformer.golden-18", {"blocks": 3, "width": 32, **MHFORMER, **DROPS}),
 }
 TINY = "mixste-eps"

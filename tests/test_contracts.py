@@ -16,6 +16,7 @@ from htpbench.backbones.mixste import MixSTE, Pair
 from htpbench.backbones.motionagformer import MotionAGFormer
 from htpbench.backbones.motionbert import MotionBERT
 from htpbench.backbones.poseformer import PoseFormer
+from htpbench.backbones.uplift import Uplift
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
@@ -77,6 +78,16 @@ class TestPoseFormer(BackboneContract):
     backbone = PoseFormer
     variant = SMALL
     idle = frozenset({"weighted_mean.bias"})  # the norm behind it takes it away
+
+
+SPATIAL = dict(spatial_blocks=2, spatial_width=8)
+STRIDED = dict(strides=[3, 3], paddings=[(1, 1), (0, 0)], barred=1)
+
+
+class TestUplift(BackboneContract):
+    backbone = Uplift
+    variant = SMALL | SPATIAL | STRIDED
+    idle = frozenset({"token"})  # a lifter gives every token its 2D
 
 
 HYPOTHESES = dict(blocks=3, width=16, heads=2, hidden=32, encoder_depth=2, encoder_heads=9)

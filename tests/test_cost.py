@@ -88,6 +88,7 @@ OFFICIAL = {
     "mhformer-351+tps:175@0,117@2": 6.737277,
     "ktpformer-243": 277.2648,
     "poseformer-81": 1.624696,
+    "uplift-71": 1.001364,  # of the official network's shapes; it is in Keras, without hooks
 }
 
 
@@ -115,6 +116,7 @@ def test_published_flops_of_the_official_code(text, expected):
         ("mhformer-351+tpc:117@1", 31516125),
         ("ktpformer-243", 35213430),
         ("poseformer-81", 9602885),
+        ("uplift-71", 10404902),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
@@ -138,6 +140,8 @@ def test_parameters_of_the_official_code(text, expected):
         # Here too: 307.7726 there, 2 x 512 x 17 (2 x 243^2 + 17 x 243) more.
         ("ktpformer-243", 305.6448),
         ("poseformer-81", 1.6938),
+        # With its head for training, 1.0512: one more Linear over all tokens.
+        ("uplift-71", 1.0485),
     ],
 )
 def test_everything_that_the_official_code_multiplies(text, everything):

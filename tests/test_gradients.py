@@ -18,6 +18,7 @@ FRAMES = 27
 SILENT = 1e-12  # of the largest gradient; in double precision, noise is below 1e-14
 STEP = 1e-4
 USES = ["", "+tra", "+tri"]
+MOST, MOST_OF_RELU = 0.03, 0.3  # share of silent numbers; at first a ReLU is off for many a clip
 
 
 def network(backbone, recoverer):
@@ -76,7 +77,8 @@ def test_what_gets_no_gradient_changes_nothing(backbone, recoverer):
     found = silent(lifter, inputs)
     assert all(one.grad is not None for one in lifter.parameters())
     everything = sum(one.numel() for one in lifter.parameters())
-    assert sum(int(one.sum()) for one in found.values()) < 0.03 * everything
+    most = MOST_OF_RELU if any(isinstance(one, nn.ReLU) for one in lifter.modules()) else MOST
+    assert sum(int(one.sum()) for one in found.values()) < most * everything
     assert effect(lifter, inputs, found) < 1e-12
 
 

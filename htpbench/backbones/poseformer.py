@@ -44,11 +44,11 @@ class WeightedMean(nn.Conv1d):
     def forward(self, x: Tensor, kept: Tensor) -> Tensor:  # type: ignore[override]
         """(B, f, C) of the frames kept (B, f) -> (B, 1, C)."""
         weights = self.weight[0, :, 0][kept]  # (B, f)
-        return weights[:, None] @ x + self.bias
+        return weights[:, None] @ x + self.bias  # type: ignore[operator]
 
 
 class PoseFormer(OnePose):
-    """A transformer over the joints of each frame, then one over frames, S = 1; b counts the latter.
+    """A transformer over the joints of each frame, then one over frames, S = 1, which b counts.
 
     width: that of a joint; a frame's token is its joints side by side. Pruned without a recoverer,
     the mean over frames takes the weights of those that are left: the norm behind it removes what
