@@ -159,6 +159,8 @@ def test_everything_that_the_official_code_multiplies(text, everything):
         ("motionagformer-243+tpc:81@1+tra", 2),
         ("mhformer-351+tpc:117@1", 3),
         ("ktpformer-243", 8),
+        ("poseformer-81+tpc:27@1", 2),
+        ("uplift-71+tps:15@1+tra", 2),
     ],
 )
 def test_all_counters_agree(monkeypatch, text, blocks):
