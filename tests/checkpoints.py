@@ -33,6 +33,7 @@ CASES = {
     "motionagformer-eps": ("motionagformer.golden-18", {**STREAMS, "neighbours": 2}),
     "strided-eps": ("strided.golden-27", {**STRIDED, **UNDROPPED, "hidden": 32}),
     "pstmo-eps": ("pstmo.golden-27", {**STRIDED, **UNDROPPED, "hidden": 24}),
+    "poseformer-eps": ("poseformer.golden-9", {"blocks": 2, "width": 4, **MIXSTE, "heads": 2}),
     "mhformer-eps": ("mhformer.golden-18", {"blocks": 3, "width": 32, **MHFORMER, **DROPS}),
     "stcformer-eps": (
         "stcformer.golden-18",

@@ -20,6 +20,7 @@ from htpbench.backbones.poseformer import PoseFormer
 from htpbench.backbones.pstmo import PSTMO
 from htpbench.backbones.stcformer import STCFormer
 from htpbench.backbones.strided import Strided
+from htpbench.backbones.uplift import Uplift
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
@@ -81,6 +82,16 @@ class TestPoseFormer(BackboneContract):
     backbone = PoseFormer
     variant = SMALL
     idle = frozenset({"weighted_mean.bias"})  # the norm behind it takes it away
+
+
+SPATIAL = dict(spatial_blocks=2, spatial_width=8)
+STRIDED = dict(strides=[3, 3], paddings=[(1, 1), (0, 0)], barred=1)
+
+
+class TestUplift(BackboneContract):
+    backbone = Uplift
+    variant = SMALL | SPATIAL | STRIDED
+    idle = frozenset({"token"})  # a lifter gives every token its 2D
 
 
 HYPOTHESES = dict(blocks=3, width=16, heads=2, hidden=32, encoder_depth=2, encoder_heads=9)

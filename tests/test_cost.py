@@ -95,6 +95,7 @@ OFFICIAL = {
     "poseformer-81": 1.624696,
     "strided-351": 1.602244,  # with the head for training alone
     "pstmo-243": 1.737004,  # the same
+    "uplift-71": 1.001364,  # of the official network's shapes; it is in Keras, without hooks
 }
 
 
@@ -129,6 +130,7 @@ def test_published_flops_of_the_official_code(text, expected):
         # makes 4,346,214 and 7,009,382. The printed digits are the same.
         ("strided-351", 4346214 - 4 * 256),
         ("pstmo-243", 7009382 - 4 * 256),
+        ("uplift-71", 10404902),
     ],
 )
 def test_parameters_of_the_official_code(text, expected):
@@ -158,6 +160,8 @@ def test_parameters_of_the_official_code(text, expected):
         # Nor is the head for training alone run here: 2.1196 and 2.0431 there, 2 x 256 x 51 F more.
         ("strided-351", 2.1104),
         ("pstmo-243", 2.0367),
+        # With its head for training, 1.0512: one more Linear over all tokens.
+        ("uplift-71", 1.0485),
     ],
 )
 def test_everything_that_the_official_code_multiplies(text, everything):
@@ -179,6 +183,8 @@ def test_everything_that_the_official_code_multiplies(text, everything):
         ("strided-351", 3),
         ("pstmo-243", 4),
         ("hdformer-96", 0),
+        ("poseformer-81+tpc:27@1", 2),
+        ("uplift-71+tps:15@1+tra", 2),
     ],
 )
 def test_all_counters_agree(monkeypatch, text, blocks):

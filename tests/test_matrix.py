@@ -54,6 +54,15 @@ REFUSED = {
     ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
     # A U-net over time has no block whose frames are free.
     ("hdformer", "*", "*", "any use"): "expected hdformer.tiny-32: hdformer alone",
+    # Their heads make one pose of all frames.
+    ("poseformer", "*", "*", "seq2seq"): "poseformer gives one pose a clip, not seq2seq",
+    ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
+    ("uplift", "*", "*", "seq2seq"): "uplift gives one pose a clip, not seq2seq",
+    ("uplift", "*", "tri", "any use"): "tri recovers poses, and uplift gives one a clip",
+    # Its strided layers fit one length each.
+    ("uplift", "*", None, "any use"): "uplift needs all F frames at its head",
+    ("uplift", "*", "tra", "f < F"): "uplift needs all F frames at its head",
+    ("uplift", "*", "trc", "f < F"): "uplift needs all F frames at its head",
     # A denoiser is called again with what it returned.
     ("d3dp", "*", None, "any use"): "d3dp needs all F frames at its head",
     ("d3dp", "*", "tra", "f < F"): "d3dp needs all F frames at its head",

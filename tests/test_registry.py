@@ -250,8 +250,10 @@ def test_every_card_says_what_its_class_does(registry, name):
     if registry.kind == "backbone":
         assert card.default in card.variants
         for variant in card.variants.values():
+            frames = variant.frames or 27
+            lengths = [frames] * variant.blocks
             with torch.device("meta"):
-                backbone = cls(frames=27, lengths=[27] * variant.blocks, **variant.parameters())
+                backbone = cls(frames=frames, lengths=lengths, **variant.parameters())
             assert len(backbone.blocks) == variant.blocks
 
 

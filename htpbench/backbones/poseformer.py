@@ -44,7 +44,7 @@ class WeightedMean(nn.Conv1d):
     def forward(self, x: Tensor, kept: Tensor) -> Tensor:  # type: ignore[override]
         """(B, f, C) of the frames kept (B, f) -> (B, 1, C)."""
         weights = self.weight[0, :, 0][kept]  # (B, f)
-        return weights[:, None] @ x + self.bias
+        return weights[:, None] @ x + self.bias  # type: ignore[operator]
 
 
 class PoseFormer(OnePose):

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from htpbench.convert import archive, flat
+from htpbench.convert import archive, flat, keras
 from htpbench.convert.pickled import OPAQUE, Stored
 from htpbench.errors import BenchError
 
@@ -39,7 +39,7 @@ class Official:
 
 def reader(path: Path) -> ModuleType:
     """What reads a kind of file: `contents` and `tensors`."""
-    return flat if path.suffix == ".safetensors" else archive
+    return {".safetensors": flat, ".h5": keras}.get(path.suffix, archive)
 
 
 def read(path: Path) -> Official:
