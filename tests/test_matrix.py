@@ -23,6 +23,8 @@ KEPT = (13, 9, 5, 3)  # frames after each stage
 RECOVERERS = (None, *built("recoverer"))
 COLUMNS = [(pruner, recoverer) for pruner in built("pruner") for recoverer in RECOVERERS]
 
+ONE_POSE = ("poseformer", "strided", "pstmo", "uplift")
+
 # All that built systems refuse each other, with the words of the real refusal. "*": any of them;
 # recoverer None: no recoverer. A refusal that comes or goes must come or go here.
 REFUSED = {
@@ -44,21 +46,17 @@ REFUSED = {
         ("stcformer", name, "*", "edges"): "blocks of stcformer mix neighbouring frames"
         for name in ("htp", "tcep")
     },
-    # Their heads contract the frames, so that there is one pose a clip.
-    ("strided", "*", "*", "seq2seq"): "strided gives one pose a clip, not seq2seq",
-    ("strided", "*", "tri", "any use"): "tri recovers poses, and strided gives one a clip",
-    ("pstmo", "*", "*", "seq2seq"): "pstmo gives one pose a clip, not seq2seq",
-    ("pstmo", "*", "tri", "any use"): "tri recovers poses, and pstmo gives one a clip",
-    # Its head makes one pose of all frames.
-    ("poseformer", "*", "*", "seq2seq"): "poseformer gives one pose a clip, not seq2seq",
-    ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
     # A U-net over time has no block whose frames are free.
-    ("hdformer", "*", "*", "any use"): "expected hdformer.tiny-32: hdformer alone",
+    ("hdformer", "*", "*", "any use"): "hdformer has no block before which frames can be pruned",
     # Their heads make one pose of all frames.
-    ("poseformer", "*", "*", "seq2seq"): "poseformer gives one pose a clip, not seq2seq",
-    ("poseformer", "*", "tri", "any use"): "tri recovers poses, and poseformer gives one a clip",
-    ("uplift", "*", "*", "seq2seq"): "uplift gives one pose a clip, not seq2seq",
-    ("uplift", "*", "tri", "any use"): "tri recovers poses, and uplift gives one a clip",
+    **{
+        (name, "*", "*", "seq2seq"): f"{name} gives one pose a clip, not seq2seq"
+        for name in ONE_POSE
+    },
+    **{
+        (name, "*", "tri", "any use"): f"tri recovers poses, and {name} gives one a clip"
+        for name in ONE_POSE
+    },
     # Its strided layers fit one length each.
     ("uplift", "*", None, "any use"): "uplift needs all F frames at its head",
     ("uplift", "*", "tra", "f < F"): "uplift needs all F frames at its head",

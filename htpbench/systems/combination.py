@@ -149,7 +149,8 @@ def with_pruner(text: str, combination: Combination, part: str) -> Combination:
     schedule: list[tuple[int, int]] = []
     blocks = combination.card.variants[combination.variant].blocks
     if not blocks:
-        raise wrong(text, f"{named} has no place", f"{combination}: {combination.backbone} alone")
+        nowhere = f"{combination.backbone} has no block before which frames can be pruned"
+        raise wrong(text, nowhere, f"{combination} alone")
     for stage in stages.split(","):
         kept, at, before = stage.partition("@")
         if not at:
