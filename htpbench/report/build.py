@@ -48,6 +48,7 @@ from htpbench.report.standing import Standing, standing
 from htpbench.report.tables import axes_of, doubts, sweep_parts, sweep_table, sweep_text
 from htpbench.report.text import markdown, write, write_text
 from htpbench.report.throughput import at_size, throughput_table
+from htpbench.report.unprinted import unprinted
 from htpbench.study.study import Study
 
 Page = Callable[[list[Path]], Path]  # figures in, the written page out
@@ -255,13 +256,14 @@ def published_report(study: Study, rows: Results, everything: Results, folder: P
     """Write ours beside the paper's table; `everything`: the rows of other studies too."""
     assert study.table is not None
     comparison, remarks = published_table(study.table, rows), remarks_shown(study.table)
+    further = unprinted(study.parsed(), study.table, rows)
     done = [said for said in comparison["equal"] if said]
     report = Report(
-        [*write(comparison, folder, study.name, published_text(comparison, remarks))],
+        [*write(comparison, folder, study.name, published_text(comparison, further, remarks))],
         shown=[f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"],
     )
     origins = published_origins(study.table, rows)
-    parts, captions = texts([*side_by_side(comparison), remarks]), summary(rows)
+    parts, captions = texts([*side_by_side(comparison), further, remarks]), summary(rows)
     report.files.append(write_latex(parts, folder, study.name))
     page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
     report.draw(page, published_figures(study, study.table, everything, folder))
