@@ -32,7 +32,7 @@ from htpbench.records import clocks
 from htpbench.records.measurement import Measurement
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
-from htpbench.systems import catalogue
+from htpbench.systems import cards, catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import BACKBONES
 
@@ -47,6 +47,13 @@ OBJECTIVES = {
 
 
 @cache
+def tiny(backbone, frames=27):
+    """A backbone at its tiny size, and the F that it is built for, or the next that it takes."""
+    card = cards.shipped("backbone")[backbone]
+    step = card.multiple_of
+    return f"{backbone}.tiny-{card.variants['tiny'].frames or -(-frames // step) * step}"
+
+
 def drawn(seed=0):
     """The people of "synthetic", who take a second; their clips cannot be changed."""
     clips = people(seed)

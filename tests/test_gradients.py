@@ -8,6 +8,7 @@ codes of ranks that are gone, rims of kernels, ReLUs that see one token a clip.
 """
 
 import pytest
+import small
 import torch
 from torch import nn
 
@@ -16,7 +17,6 @@ from htpbench.network.refusals import WHOLLY, refusals
 from htpbench.systems.cards import shipped
 from htpbench.training.trainee import built
 
-FRAMES = 27
 SHARE = {False: 0.05, True: 0.25}  # of all numbers, by `one_pose`: the most that may be silent
 SILENT = 1e-12  # of the largest gradient; in double precision, noise is below 1e-14
 STEP = 1e-4
@@ -27,10 +27,9 @@ def network(backbone, recoverer):
     """In training mode and double precision, with weights on which no layer is almost silent."""
     card = shipped("backbone")[backbone]
     size = card.variants["tiny"]
-    frames = size.frames or -(-FRAMES // card.multiple_of) * card.multiple_of
     pruned = f"+tps:13@{card.first},9@{size.blocks - 1}{recoverer}" if recoverer else ""
     torch.manual_seed(0)
-    lifter = build(f"{backbone}.tiny-{frames}{pruned}").train().double()
+    lifter = build(f"{small.tiny(backbone)}{pruned}").train().double()
     with torch.no_grad():
         for parameter in lifter.parameters():
             parameter += 0.1 * torch.randn_like(parameter)

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from functools import partial
 
 import pytest
+import small
 import torch
 
 from htpbench.datasets import open_data
@@ -71,7 +72,7 @@ def uses():
 @pytest.mark.parametrize(("backbone", "recoverer"), [*uses()])
 def test_every_backbone_embeds_and_regresses_in_float32(backbone, recoverer):
     pruned = f"+tps:13@1,9@2{recoverer}" if recoverer else ""
-    lifter = build(f"{backbone}.tiny-27{pruned}").train()
+    lifter = build(f"{small.tiny(backbone)}{pruned}").train()
     entered, left, inside = [], [], set()
     embed, head = lifter.backbone.embed, lifter.backbone.head
     lifter.backbone.embed = lambda *x: entered.append(embed(*x)) or entered[-1]
@@ -81,4 +82,4 @@ def test_every_backbone_embeds_and_regresses_in_float32(backbone, recoverer):
             module.register_forward_hook(lambda module, x, out: inside.add(out.dtype))
     forward(lifter, lifter.example(2), "bfloat16").poses.mean().backward()
     assert {one.dtype for one in entered + left} == {torch.float32}
-    assert inside == {torch.bfloat16}
+    assert inside == ({torch.bfloat16} if len(lifter.backbone.blocks) else set())

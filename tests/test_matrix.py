@@ -18,7 +18,6 @@ from htpbench.systems.cards import BackboneCard
 from htpbench.systems.registry import BACKBONES, PRUNERS
 from htpbench.training.trainee import built
 
-FRAMES = 27
 KEPT = (13, 9, 5, 3)  # frames after each stage
 RECOVERERS = (None, *built("recoverer"))
 COLUMNS = [(pruner, recoverer) for pruner in built("pruner") for recoverer in RECOVERERS]
@@ -79,16 +78,10 @@ def listed(backbone, pruner, recoverer):
     return {"any use": found["any use"]} if "any use" in found else found
 
 
-def frames(backbone):
-    """F of the tiny size: what it is built for, or the next that it takes."""
-    card = BACKBONES.card(backbone)
-    return card.variants["tiny"].frames or -(-FRAMES // card.multiple_of) * card.multiple_of
-
-
 def spelled(backbone, pruner, recoverer, stages):
     """A combination of the tiny size; stages: (r, b)."""
     schedule = ",".join(f"{r}@{b}" for r, b in stages)
-    text = f"{backbone}.tiny-{frames(backbone)}+{pruner}:{schedule}"
+    text = f"{small.tiny(backbone)}+{pruner}:{schedule}"
     return text if recoverer is None else f"{text}+{recoverer}"
 
 

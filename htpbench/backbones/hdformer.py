@@ -90,12 +90,18 @@ class JointGraph(nn.Module):
 class Bones(nn.Module):
     """Joints look at bones, and at rows of up to `bones` of them, of their own frame."""
 
+    parents: Tensor  # (J - 1,), of each joint but the root
+    places: Tensor  # (bones of all rows,), row after row: which bone
+
     def __init__(self, width: int, heads: int, bones: int) -> None:
         super().__init__()
-        self.paths = PATHS[: bones - 1]
+        paths = PATHS[: bones - 1]
         self.rows = nn.ModuleList(
-            nn.ModuleList(nn.Linear(len(path) - 1, 1) for path in paths) for paths in self.paths
+            nn.ModuleList(nn.Linear(len(path) - 1, 1) for path in alike) for alike in paths
         )
+        places = [child - 1 for alike in paths for path in alike for child in path[1:]]
+        for name, held in (("parents", PARENTS[1:]), ("places", places)):
+            self.register_buffer(name, torch.tensor(held), persistent=False)
         self.attention = CrossAttention(width, heads)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
@@ -103,13 +109,12 @@ class Bones(nn.Module):
 
     def edges(self, joints: Tensor) -> Tensor:
         """(N, J, C) -> (N, edges, C): child less parent, and what each row makes of its bones."""
-        bones = joints[:, 1:] - joints[:, list(PARENTS[1:])]  # (N, J - 1, C), in order of the child
-        rows = [
-            linear(bones[:, [child - 1 for child in path[1:]]].transpose(1, 2))  # (N, C, 1)
-            for linears, paths in zip(self.rows, self.paths, strict=True)
-            for linear, path in zip(linears, paths, strict=True)  # type: ignore[arg-type]
-        ]
-        return torch.cat((bones, *(row.transpose(1, 2) for row in rows)), dim=1)
+        bones = joints[:, 1:] - joints[:, self.parents]  # (N, J - 1, C), in order of the child
+        linears = [linear for alike in self.rows for linear in alike]  # type: ignore[union-attr]
+        lengths = [linear.in_features for linear in linears]
+        bent = bones[:, self.places].transpose(1, 2).split(lengths, dim=2)  # each (N, C, k)
+        rows = [linear(path) for linear, path in zip(linears, bent, strict=True)]  # (N, C, 1)
+        return torch.cat((bones, torch.cat(rows, dim=2).transpose(1, 2)), dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, J) -> (B, C, F, J)."""
