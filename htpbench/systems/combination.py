@@ -136,7 +136,8 @@ def parse_backbone(text: str, head: str) -> Combination:
     variant = variant or card.default
     only = card.variants[variant].frames
     if only not in (None, frames):
-        raise wrong(text, f"F = {frames}", f"F = {only}, for which {name}.{variant} is built")
+        fits = f"F = {only}, the tokens that {name}.{variant} is built for (docs/lifters.md)"
+        raise wrong(text, f"F = {frames}", fits)
     return Combination(name, variant, frames)
 
 
