@@ -15,7 +15,7 @@ from htpbench.pruners.tpc import TPC
 from htpbench.pruners.tps import TPS
 from htpbench.recoverers.tra import TRA
 from htpbench.recoverers.tri import TRI
-from htpbench.systems.cards import BackboneCard
+from htpbench.systems.cards import BackboneCard, Normalisation
 from htpbench.systems.registry import BACKBONES, PRUNERS
 
 
@@ -268,6 +268,45 @@ def test_a_dense_backbone_returns_all_frames_or_is_refused(dummy):
     for text in ("dummy-9+tps:5@1", "dummy-9+tps:5@1+tri:3"):
         with pytest.raises(BenchError, match="dummy needs all F frames at its head"):
             build(text)
+
+
+def test_a_backbone_of_one_pose_says_so_in_its_card_too(dummy):
+    def centre(self, tokens, kept):
+        return tokens[range(len(tokens)), (kept == 4).int().argmax(dim=1)][:, None]
+
+    dummy(one_pose=True, head=centre)
+    with pytest.raises(BenchError, match="dummy: write one_pose=True in its BackboneCard"):
+        build("dummy-9+tps:5@1")
+    right = Dummy.card.model_copy(update={"one_pose": True, "pipeline": "seq2frame"})
+    dummy(one_pose=True, head=centre, card=right)
+    lifter = build("dummy-9+tps:5@1,3@2")
+    (clip,) = lifter.example(batch=2)
+    lifted = lifter(clip)
+    assert lifted.frames.tolist() == [[4], [4]] and lifted.poses[..., :2].equal(clip[:, 4:5])
+    for text, pipeline in (("dummy-9+tps:5@1+tri", None), ("dummy-9", "seq2seq")):
+        with pytest.raises(BenchError, match="gives one"):
+            build(text, pipeline)
+
+
+def test_joints_and_numbers_of_a_card_are_put_right_around_the_network(dummy):
+    order = [*range(16, -1, -1)]
+    scales = {"mean_2d": [(0.5, 0.0)] * 17, "std_2d": [(2.0, 4.0)] * 17}
+    scales |= {"mean_3d": [(0.5, 0.0, 1.0)] * 17, "std_3d": [(2.0, 4.0, 1.0)] * 17}
+    told = {"order": order, "normalisation": Normalisation(**scales)}
+    dummy(card=Dummy.card.model_copy(update=told))
+    lifter = build("dummy-9+tps:5@1+tri")
+    (clip,) = lifter.example(batch=2)
+    found = lifter(clip).poses  # the network gives what it is given: in our order, undone again
+    assert torch.allclose(found[:, 4, :, :2], clip[:, 4], atol=1e-6) and found[..., 2].eq(1).all()
+    seen = lifter.embed(clip)[..., :2]
+    expected = (clip[:, :, order] - torch.tensor([0.5, 0.0])) / torch.tensor([2.0, 4.0])
+    assert torch.allclose(seen, expected)
+    assert not [name for name in lifter.state_dict() if "conventions" in name]
+    dummy(card=Dummy.card.model_copy(update={"order": [1, 0]}))
+    with pytest.raises(BenchError, match="has 2 joints, not 17"):
+        build("dummy-9")
+    with pytest.raises(ValueError, match="every joint from 0 on, each once"):
+        BackboneCard.model_validate(Dummy.card.model_dump() | {"order": [0, 0, 1]})
 
 
 def test_a_backbone_that_owns_lengths_serves_one_schedule(dummy):

@@ -59,6 +59,8 @@ def test_what_is_no_constraint_is_refused(text):
         ({"pruners": ["tps", "tps"]}, "each once"),
         ({"trials": None}, "search.trials"),
         ({"sampler": "brute"}, "not with \"brute\""),
+        ({"backbone": "poseformer.tiny-9"}, "tps with tri: tri recovers poses, .*; leave it out"),
+        ({"backbone": "hdformer.tiny-16"}, "hdformer has no block"),
     ],
 )  # fmt: skip
 def test_a_space_that_makes_no_sense_is_refused(changes, words):
@@ -159,12 +161,14 @@ def drawn(backbone, count, seed):
     base = parse(backbone)
     blocks = base.card.variants[base.variant].blocks
     names = [backbone]
+    uses = ["+tra", "", "+tra:5", "+trc"]
+    uses += [] if base.card.one_pose else ["+tri", "+tri:5"]
     for _ in range(count):
         stages = rng.randint(1, min(4, blocks))
         kept = sorted(rng.sample(range(1, base.frames), stages), reverse=True)
         before = sorted(rng.sample(range(blocks), stages))
         schedule = ",".join(f"{r}@{b}" for r, b in zip(kept, before, strict=True))
-        recoverer = rng.choice(["+tri", "+tra", "", "+tri:5", "+tra:5"])
+        recoverer = rng.choice(uses)
         names.append(f"{backbone}+{rng.choice(['tps', 'tpc'])}:{schedule}{recoverer}")
     return [parse(name) for name in names]
 
@@ -179,7 +183,9 @@ def traced(combination):
     return params, 2 * sum(published), counter.get_total_flops()
 
 
-@pytest.mark.parametrize(("backbone", "count"), [("mixste.tiny-27", 5), ("mixste-81", 2)])
+@pytest.mark.parametrize(
+    ("backbone", "count"), [("mixste.tiny-27", 8), ("mixste-81", 2), ("strided.tiny-27", 8)]
+)
 def test_costs_put_together_are_those_traced_as_a_whole(backbone, count):
     costs = Costs(parse(backbone))
     combinations = drawn(backbone, count, seed=count)

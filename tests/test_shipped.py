@@ -17,6 +17,7 @@ from htpbench.measuring.prediction import predict
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.study import loading
+from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import PRUNERS
 from htpbench.testing import PrunerContract
@@ -72,6 +73,14 @@ def test_weights_beat_random_ones_and_the_mean_pose_under_every_schedule_of_the_
         ours = errors(lifter(name, tensors), evaluation, augment=False)["accuracy.mpjpe"]
         random = errors(lifter(name, None), evaluation, augment=False)["accuracy.mpjpe"]
         assert ours < min(random, control), name
+
+
+def test_licences_stand_in_the_docs_as_in_the_cards():
+    told = (ROOT / "docs" / "lifters.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in told.splitlines()]
+    rows = {name.strip("`"): row[-1] for row in rows for name in row[0].split(", ")}
+    known = {name: card.licence for name, card in shipped("backbone").items() if card.licence}
+    assert known and {name: rows[name] for name in known} == known
 
 
 def test_no_card_holds_a_path(trained):

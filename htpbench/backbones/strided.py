@@ -172,7 +172,7 @@ class Strided(OnePose):
     def head(self, tokens: Tensor, kept: Tensor) -> Tensor:
         """See OnePose; BenchError where the norm of the last pose has one number while training."""
         if self.training and len(tokens) == 1:
-            raise BenchError("its last batch norm sees one pose a clip; expected 2 clips or more")
+            raise BenchError("one pose has no batch norm: train with a --batch of 2 clips or more")
         x = tokens.squeeze(2) + self.codes[0][0][kept]  # (B, f, C)
         for index, reduction in enumerate(self.reductions):
             if 0 < index < CODED:

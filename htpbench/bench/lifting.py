@@ -108,7 +108,7 @@ def kept(
 ) -> Kept | None:
     """The frames that each stage kept of the windows of a view, where they follow each other."""
     windows = evaluation.windows
-    if not stages or windows.apart > 1:
+    if not stages:
         return None
     own = np.flatnonzero(windows.view == view)
     marks = np.zeros((len(stages), len(own), windows.frames), dtype=bool)

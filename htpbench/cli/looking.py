@@ -40,7 +40,7 @@ def plan(
         int | None, Parameter(help="The so many cheapest of the study's search space.")
     ] = None,
 ) -> None:
-    """Say what combinations mean, and whether they can be run, without running them."""
+    """Say what combinations mean, without building them; `ls --matrix` says what is refused."""
     from htpbench.cli.listing import plan_table, rank_table
     from htpbench.study.loading import load
     from htpbench.study.space import size

@@ -87,14 +87,14 @@ class Costs:
         """Let a method of a part run once for each shape; then its count stands for it."""
         run = getattr(part, method)
 
-        def remembered(*arguments: Any) -> Tensor:
-            key = name, method, *map(seen, arguments)
+        def remembered(*arguments: Any, **named: Any) -> Tensor:
+            key = name, method, *map(seen, arguments), *map(seen, named.values())
             if key in self.known:
                 count, returned = self.known[key]
                 self.spared = added(self.spared, count)
                 return returned
             before = self.counts()
-            returned = run(*arguments)
+            returned = run(*arguments, **named)
             macs, flops = self.counts()
             self.known[key] = (macs - before[0], flops - before[1]), returned
             return returned

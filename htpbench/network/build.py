@@ -7,8 +7,8 @@ from htpbench.network.attention import check_attention
 from htpbench.network.contracts import Backbone, Pruner, Recoverer
 from htpbench.network.conventions import Conventions
 from htpbench.network.lifter import Lifter
-from htpbench.network.refusals import WHOLLY, refusals
 from htpbench.systems.combination import Combination, Part, parse
+from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
 
 
@@ -25,13 +25,17 @@ def build(
     """
     if isinstance(combination, str):
         combination = parse(combination)
-    pruner = build_pruner(combination.pruner) if combination.pruner else None
-    refuse(combination, pruner, pipeline, any_schedule, masked)
     cls, card = BACKBONES.load(combination.backbone), combination.card
     if cls.one_pose != card.one_pose:
-        raise BenchError(f"{combination.backbone}: one_pose of its card is not that of its class")
+        right = str(cls.one_pose)
+        raise BenchError(f"{combination.backbone}: write one_pose={right} in its BackboneCard")
+    pruner = build_pruner(combination.pruner) if combination.pruner else None
+    refuse(combination, pruner, pipeline, any_schedule, masked)
     variant = card.variants[combination.variant].parameters()
     backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
+    if card.order and len(card.order) != backbone.joints:
+        said = f"`order` of its card has {len(card.order)} joints, not {backbone.joints}"
+        raise BenchError(f"{combination.backbone}: {said}")
     if combination.pruner and "attention" in PRUNERS.load(combination.pruner.name).needs:
         check_attention(f"{combination}: {combination.pruner}", combination.schedule, backbone)
     ranks = None if any_schedule else [r for r, _ in combination.schedule]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -185,9 +186,10 @@ class Lifter(nn.Module):
             tokens = tokens.to(next(backbone.parameters(), tokens).dtype)
             said = backbone.auxiliary(tokens) if self.training else None
             auxiliary = None if said is None else Lifted(leave(said), frames, kept)
-            if isinstance(backbone, OnePose):
+            if backbone.one_pose:
                 centre = frames.new_full((len(frames), 1), self.centre)
-                return Lifted(leave(backbone.head(tokens, frames)), centre, kept, auxiliary)
+                one = cast(OnePose, backbone).head(tokens, frames)
+                return Lifted(leave(one), centre, kept, auxiliary)
             return Lifted(leave(backbone.head(tokens)), frames, kept, auxiliary)
 
     def view(

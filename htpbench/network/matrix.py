@@ -17,9 +17,9 @@ from rich.console import Group
 from rich.table import Column, Table
 
 from htpbench.network.attention import readable
-from htpbench.network.refusals import WHOLLY, refusals
 from htpbench.outside.fitting import Fitting
 from htpbench.systems.cards import BackboneCard
+from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
 
 BRIEF = {"works": "+", "refused": "-"}  # where a terminal is narrow

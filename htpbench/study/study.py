@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -20,6 +21,7 @@ from htpbench.study.settings import (
     Training,
 )
 from htpbench.systems.combination import Combination, parse
+from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.systems.registry import METERS, PRUNERS, RECOVERERS
 
 MOST_LISTED = 10**6  # combinations that brute force takes
@@ -69,6 +71,9 @@ class Search(Strict):
                     raise unknown(registry.kind, name, registry.names())
             if len(set(names)) < len(names):
                 raise BenchError(f"search: {registry.kind}s {names}: expected each once")
+        for pruner, recoverer in product(self.pruners, self.recoverers):
+            if reason := refusals(base.backbone, pruner, recoverer).get(WHOLLY):
+                raise BenchError(f"search: {pruner} with {recoverer}: {reason}; leave it out")
         if (self.sampler == "brute") == (self.trials is not None):
             raise BenchError(
                 "search.trials is how many combinations a sampler draws; "

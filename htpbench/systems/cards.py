@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from htpbench.errors import BenchError
 from htpbench.outside import files
@@ -78,6 +78,13 @@ class BackboneCard(Card):
     order: list[int] = []  # our number of each of its joints, where its order is not ours
     normalisation: Normalisation | None = None
     official: dict[str, Official] = {}  # by the layout of data, where it is not what all do
+
+    @model_validator(mode="after")
+    def check(self) -> BackboneCard:
+        """An order has every joint once."""
+        if sorted(self.order) != [*range(len(self.order))]:
+            raise ValueError("order: expected every joint from 0 on, each once")
+        return self
 
 
 FOLDERS: dict[str, type[Card]] = {

@@ -116,7 +116,7 @@ def parse_backbone(text: str, head: str) -> Combination:
     """`BACKBONE[.VARIANT]-FRAMES`."""
     named, dash, count = head.rpartition("-")
     if not dash:
-        raise wrong(text, "the number of frames is missing", f"{head or 'mixste'}-243")
+        raise wrong(text, "the number of frames is missing", "BACKBONE-FRAMES, as in mixste-243")
     name, dot, variant = named.partition(".")
     if name not in BACKBONES.names():
         raise unknown("backbone", name, BACKBONES.names())

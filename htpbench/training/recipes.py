@@ -121,7 +121,7 @@ class Recipe:
         if made.keys() & {"steps", "epochs"}:
             given |= {"steps": None, "epochs": None}
         if made.get("any_schedule"):
-            made["draws"] = (*built("pruner"), *built("recoverer"), SCHEDULES)
+            made["draws"] = (*shipped_names("pruner"), *shipped_names("recoverer"), SCHEDULES)
         return cls(str(parsed), data, **(given | made))
 
     def total(self, epoch: int) -> int:
@@ -136,6 +136,6 @@ class Recipe:
         return json.loads(json.dumps(used))
 
 
-def built(kind: str) -> list[str]:
+def shipped_names(kind: str) -> list[str]:
     """The shipped systems of a kind."""
     return [*cards.shipped(kind)]

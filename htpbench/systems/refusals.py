@@ -1,11 +1,11 @@
 """What a backbone refuses for what its class declares: the one list for `build`, `ls` and training.
 
-Attention that is not there to read is looked up in the blocks: see `htpbench.network.attention`.
+A class is loaded when it is asked about. Attention that is not there to read is looked up in the
+blocks: see `htpbench.network.attention`.
 """
 
 from __future__ import annotations
 
-from htpbench.network.contracts import Backbone
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.registry import BACKBONES, PRUNERS, RECOVERERS
 
@@ -19,8 +19,7 @@ def refusals(
 
     Uses are "any use", "seq2seq", "f < F", "any schedule", "masked" and "edges".
     """
-    cls: type[Backbone] = BACKBONES.load(backbone)
-    card = BACKBONES.card(backbone)
+    cls, card = BACKBONES.load(backbone), BACKBONES.card(backbone)
     found = {}
     if isinstance(card, BackboneCard) and not any(one.blocks for one in card.variants.values()):
         nowhere = f"{backbone} has no block before which frames can be pruned"
