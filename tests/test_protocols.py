@@ -11,7 +11,6 @@ import small
 import torch
 from paths import SHARED, needs_shared
 
-from htpbench.bench import lifting
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.measuring import scoring
@@ -308,14 +307,6 @@ def test_what_uplift_repeats_is_of_the_frames_that_it_shows():
     assert each[3].tolist() == [3, 3, 3, 8, 8] and each[6].tolist() == [1, 1, 6, 6, 6]
     alike = cut(views(9), 5, protocol="stcformer").index
     assert alike[4].tolist() == [0, 1, 4, 7, 8]
-
-
-def test_a_page_shows_no_kept_frames_of_windows_with_gaps():
-    stage = [np.array([[0, 2]] * 4)]
-    for protocol, shown in (("stcformer", False), ("videopose3d", True)):
-        windows = cut(views(4), 5, protocol=protocol)
-        evaluation = Evaluation(views(4), windows, None, {})
-        assert (lifting.kept(evaluation, 0, stage, 50.0) is not None) == shown
 
 
 def test_other_windows_stay_as_they_were():

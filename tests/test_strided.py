@@ -56,5 +56,5 @@ def test_the_head_for_training_is_silent_in_measurements(backbone):
 @pytest.mark.parametrize("backbone", BOTH)
 def test_training_by_single_clips_is_refused(backbone):
     lifter = build(f"{backbone}.tiny-27").train()
-    with pytest.raises(BenchError, match="expected 2 clips or more"):
+    with pytest.raises(BenchError, match="--batch of 2 clips or more"):
         lifter(*lifter.example(batch=1))
