@@ -93,9 +93,7 @@ def flops(text):
 
 def a_frame(text):
     """GFLOP of one output frame."""
-    combination = parse(text)
-    poses = combination.frames if combination.pipeline() == "seq2seq" else 1
-    return f"{flops(text) / poses / 1e9:.3g}"
+    return f"{flops(text) / parse(text).poses() / 1e9:.3g}"
 
 
 def line(whole, schedule):

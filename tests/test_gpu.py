@@ -27,11 +27,11 @@ from htpbench.measuring.prediction import predict
 from htpbench.network.build import build
 from htpbench.records import clocks
 from htpbench.study.loading import by_hand
+from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.refusals import refusals
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
-from htpbench.training.trainee import shipped_names
 
 pytestmark = [
     pytest.mark.gpu,
@@ -63,7 +63,7 @@ def on_gpu(value):
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["gathered", "masked"])
-@pytest.mark.parametrize("backbone", shipped_names("backbone"))
+@pytest.mark.parametrize("backbone", shipped("backbone"))
 def test_every_cell_lifts_as_on_the_cpu_and_waits_for_nothing(backbone, masked):
     if masked and "masked" in refusals(backbone):
         pytest.skip(refusals(backbone)["masked"])

@@ -15,7 +15,6 @@ from torch import nn
 from htpbench.network.build import build
 from htpbench.systems.cards import shipped
 from htpbench.systems.refusals import WHOLLY, refusals
-from htpbench.training.trainee import shipped_names
 
 SHARE = {False: 0.05, True: 0.25}  # of all numbers, by `one_pose`: the most that may be silent
 SILENT = 1e-12  # of the largest gradient; in double precision, noise is below 1e-14
@@ -66,7 +65,7 @@ def effect(lifter, inputs, found):
 
 def uses():
     """What is built of each backbone: alone, and pruned with what it takes."""
-    for backbone in shipped_names("backbone"):
+    for backbone in shipped("backbone"):
         for recoverer in USES:
             if not recoverer or WHOLLY not in refusals(backbone, "tps", recoverer[1:]):
                 yield backbone, recoverer
@@ -94,7 +93,7 @@ class Deaf(nn.Module):
         return self.layer(*inputs).detach()
 
 
-@pytest.mark.parametrize("backbone", shipped_names("backbone"))
+@pytest.mark.parametrize("backbone", shipped("backbone"))
 def test_a_lost_gradient_is_found(backbone):
     lifter, inputs = network(backbone, [use for name, use in uses() if name == backbone][-1])
     layers = {

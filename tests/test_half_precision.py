@@ -12,11 +12,11 @@ from htpbench.motion.filming import make_views
 from htpbench.motion.protocols import cut
 from htpbench.network import weights
 from htpbench.network.build import build
+from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.training.losses import joint_weights, velocity, weighted_mpjpe
 from htpbench.training.train import forward
-from htpbench.training.trainee import shipped_names
 
 
 def all_in_bfloat16(lifter, inputs):
@@ -63,7 +63,7 @@ def test_joint_weights_that_were_first_asked_for_in_inference_have_gradients_aro
 
 def uses():
     """What is built of each backbone: alone, and pruned with what it takes."""
-    for backbone in shipped_names("backbone"):
+    for backbone in shipped("backbone"):
         for recoverer in ("", "+tra", "+tri", "+trc"):
             if not recoverer or WHOLLY not in refusals(backbone, "tps", recoverer[1:]):
                 yield backbone, recoverer

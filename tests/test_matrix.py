@@ -14,13 +14,12 @@ from htpbench.errors import BenchError
 from htpbench.network.build import build
 from htpbench.network.contracts import Backbone, Block
 from htpbench.network.matrix import Cell, cell, counted, grid
-from htpbench.systems.cards import BackboneCard
+from htpbench.systems.cards import BackboneCard, shipped
 from htpbench.systems.registry import BACKBONES, PRUNERS
-from htpbench.training.trainee import shipped_names
 
 KEPT = (13, 9, 5, 3)  # frames after each stage
-RECOVERERS = (None, *shipped_names("recoverer"))
-COLUMNS = [(pruner, recoverer) for pruner in shipped_names("pruner") for recoverer in RECOVERERS]
+RECOVERERS = (None, *shipped("recoverer"))
+COLUMNS = [(pruner, recoverer) for pruner in shipped("pruner") for recoverer in RECOVERERS]
 
 ONE_POSE = ("poseformer", "strided", "pstmo", "uplift")
 
@@ -119,7 +118,7 @@ class Once:
         return self.known[repr(asked)]
 
 
-@pytest.mark.parametrize("backbone", shipped_names("backbone"))
+@pytest.mark.parametrize("backbone", shipped("backbone"))
 def test_the_grid_tells_what_is_refused_and_all_else_can_be_built(backbone, monkeypatch):
     once = Once(BACKBONES.load(backbone))
     monkeypatch.setattr(BACKBONES, "load", lambda name: once)
@@ -141,7 +140,7 @@ def test_the_grid_tells_what_is_refused_and_all_else_can_be_built(backbone, monk
 
 
 @pytest.mark.parametrize(("pruner", "recoverer"), COLUMNS)
-@pytest.mark.parametrize("backbone", shipped_names("backbone"))
+@pytest.mark.parametrize("backbone", shipped("backbone"))
 def test_runs_forward_and_backward(backbone, pruner, recoverer):
     refused = listed(backbone, pruner, recoverer)
     allowed = places(backbone, pruner, recoverer)
@@ -180,7 +179,7 @@ def run(text, pipeline, schedule):
 def test_the_whole_grid_is_told(monkeypatch, capsys):
     cells = grid()
     states = Counter(one.state for one in cells.values())
-    whole = len(shipped_names("backbone")) * len(COLUMNS)
+    whole = len(shipped("backbone")) * len(COLUMNS)
     assert states["works"] + states["refused"] == whole
     assert small.call(monkeypatch, "ls", "--matrix") == 0
     lines = capsys.readouterr().out.splitlines()

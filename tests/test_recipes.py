@@ -9,13 +9,13 @@ import pytest
 from paths import ROOT
 
 from htpbench.errors import BenchError
+from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.training import recipes
 from htpbench.training.losses import LOSSES
 from htpbench.training.rates import Cosine, Halving, PerEpoch
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import OPTIMISERS
-from htpbench.training.trainee import shipped_names
 
 # Table 1 of the H2OT paper, as printed.
 FIELDS = ("epochs", "batch", "rate", "optimiser")
@@ -39,7 +39,7 @@ rate_schedule = { kind = "cosine", warmup = 3 }
 
 def test_every_backbone_has_a_recipe_and_every_file_is_read():
     files = {path.stem for path in (ROOT / "baselines" / "recipes").glob("*.toml")}
-    names = {*shipped_names("backbone"), "mixste.tiny", "d3dp.tiny", "default"}
+    names = {*shipped("backbone"), "mixste.tiny", "d3dp.tiny", "default"}
     assert files == recipes.shipped().keys() == names
 
 

@@ -75,12 +75,15 @@ def test_weights_beat_random_ones_and_the_mean_pose_under_every_schedule_of_the_
         assert ours < min(random, control), name
 
 
-def test_licences_stand_in_the_docs_as_in_the_cards():
+def test_licences_and_places_stand_in_the_docs_as_in_the_cards():
     told = (ROOT / "docs" / "lifters.md").read_text()
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in told.splitlines()]
-    rows = {name.strip("`"): row[-1] for row in rows for name in row[0].split(", ")}
+    rows = {name.strip("`"): row for row in rows for name in row[0].split(", ")}
     known = {name: card.licence for name, card in shipped("backbone").items() if card.licence}
-    assert known and {name: rows[name] for name in known} == known
+    assert known and {name: rows[name][-1] for name in known} == known
+    for name, card in shipped("backbone").items():
+        last = card.variants[card.default].blocks - 1
+        assert rows[name][4].startswith(f"{card.first} to {last}" if last > 0 else "nowhere")
 
 
 def test_no_card_holds_a_path(trained):

@@ -21,6 +21,7 @@ from htpbench.motion.skeleton import flip
 from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.study.loading import load
+from htpbench.systems import cards
 from htpbench.systems.combination import Combination, Part, parse
 from htpbench.systems.registry import BACKBONES
 from htpbench.training import history, trainee
@@ -195,8 +196,8 @@ def test_every_drawn_schedule_is_valid(frames):
             text = str(Combination("mixste", "tiny", frames, pruner, lifter.schedule, recoverer))
             drawn.append(parse(text))  # refuses r that do not fall below F, b that do not rise
     assert 0.6 < len(drawn) / 300 < 0.9
-    assert {c.pruner.name for c in drawn} == set(trainee.shipped_names("pruner"))
-    assert {c.recoverer.name for c in drawn} == set(trainee.shipped_names("recoverer"))
+    assert {c.pruner.name for c in drawn} == set(cards.shipped("pruner"))
+    assert {c.recoverer.name for c in drawn} == set(cards.shipped("recoverer"))
     assert {c.schedule[0][1] for c in drawn} == set(range(len(trained.backbone.blocks)))
     kept = {r for c in drawn for r, _ in c.schedule}
     assert min(kept) == trainee.LEAST and max(kept) == frames - 1

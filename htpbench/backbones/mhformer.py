@@ -9,14 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from htpbench.network.contracts import Backbone, Block
-from htpbench.network.layers import Attention, CrossAttention, DropPath, Layer, mlp
+from htpbench.network.layers import Attention, CrossAttention, DropPath, Layer, mlp, rising
 
 HYPOTHESES = 3
-
-
-def rising(rate: float, depth: int) -> list[float]:
-    """Rates of drop path from 0 to `rate` over the depth."""
-    return [rate * index / max(depth - 1, 1) for index in range(depth)]
 
 
 class Encoder(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from htpbench.network.contracts import Backbone, Block
-from htpbench.network.layers import Layer, fold, repeat
+from htpbench.network.layers import Layer, fold, repeat, rising
 
 
 def over_joints(layer: nn.Module, norm: nn.Module, tokens: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class MixSTE(Backbone):
         self.embedding = nn.Linear(self.channels, width)
         self.joint_code = nn.Parameter(torch.zeros(1, self.joints, width))
         self.frame_code = nn.Parameter(torch.zeros(1, frames, width))
-        rates = [drop_path * index / max(blocks - 1, 1) for index in range(blocks)]
+        rates = rising(drop_path, blocks)
         self.spatial = Layer(width, heads, mlp_ratio, rates[0])
         self.spatial_norm = nn.LayerNorm(width, eps=1e-6)
         self.temporal_norm = nn.LayerNorm(width, eps=1e-6)

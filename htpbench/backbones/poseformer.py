@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from htpbench.network.contracts import Block, OnePose
-from htpbench.network.layers import Layer
+from htpbench.network.layers import Layer, rising
 
 
 class Frames(Block):
@@ -72,7 +72,7 @@ class PoseFormer(OnePose):
         self.embedding = nn.Linear(self.channels, width)
         self.joint_code = nn.Parameter(torch.zeros(1, self.joints, width))
         self.frame_code = nn.Parameter(torch.zeros(1, frames, self.width))
-        rates = [drop_path * index / max(blocks - 1, 1) for index in range(blocks)]
+        rates = rising(drop_path, blocks)
         self.spatial = nn.Sequential(*(Layer(width, heads, mlp_ratio, rate) for rate in rates))
         self.spatial_norm = nn.LayerNorm(width, eps=1e-6)
         self.temporal_norm = nn.LayerNorm(self.width, eps=1e-6)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from htpbench.errors import BenchError
 from htpbench.network.contracts import Block, OnePose
-from htpbench.network.layers import received_attention
+from htpbench.network.layers import SelfAttention
 
 OFFICIAL_STRIDES = {9: (1, 3, 3), 351: (3, 9, 13)}  # by F; else threes alone
 CODED = 3  # the strided layers that have a position code, however many there are
@@ -39,45 +38,13 @@ class Norm(nn.Module):
         return self.weight * (x - x.mean(dim=-1, keepdim=True)) / (deviation + self.eps) + self.bias
 
 
-class SelfAttention(nn.Module):
-    """Multi-head self-attention with four separate projections; dropout is of its weights."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.dropout = dropout
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.projection = nn.Linear(width, width)
-
-    def split(self, x: Tensor) -> Tensor:
-        """(B, f, C) -> (B, heads, f, C / heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
-        """(B, f, C) -> (B, f, C); allowed (B, 1 or f, f) bool: what may be attended to."""
-        mixed = functional.scaled_dot_product_attention(
-            self.split(self.query(x)),
-            self.split(self.key(x)),
-            self.split(self.value(x)),
-            attn_mask=None if allowed is None else allowed[:, None],  # (B, 1, 1 or f, f)
-            dropout_p=self.dropout if self.training else 0.0,
-        )
-        return self.projection(mixed.transpose(1, 2).flatten(2))  # (B, f, C)
-
-    def received(self, x: Tensor) -> Tensor:
-        """(B, f, C) -> (B, f): see `received_attention`."""
-        return received_attention(self.split(self.query(x)), self.split(self.key(x)))
-
-
 class Plain(Block):
     """Pre-norm layer over frames: attention, then a feed-forward with ReLU."""
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.norm1 = Norm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads, dropout=dropout)
         self.norm2 = Norm(width)
         self.feed = nn.Sequential(
             nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width)
@@ -102,7 +69,7 @@ class Reduction(nn.Module):
         super().__init__()
         self.stride = stride
         self.norm1 = Norm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads, dropout=dropout)
         self.norm2 = Norm(width)
         self.feed = nn.Sequential(
             nn.Conv1d(width, hidden, kernel_size=1),

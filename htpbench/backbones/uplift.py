@@ -9,29 +9,9 @@ from torch.nn import functional
 from htpbench.backbones.poseformer import Frames
 from htpbench.errors import BenchError
 from htpbench.network.contracts import OnePose
-from htpbench.network.layers import Attention, Layer
+from htpbench.network.layers import Layer, SelfAttention, rising
 
 TAPS = 3  # of a strided convolution
-
-
-class Separate(nn.Module):
-    """Queries, keys and values by a layer each, side by side as Attention takes them."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, L, C) -> (N, L, 3 C)."""
-        return torch.cat((self.query(x), self.key(x), self.value(x)), dim=-1)
-
-
-class SeparateAttention(Attention):
-    """Attention with three projections for one."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__(width, heads)
-        self.qkv = Separate(width)
 
 
 class SeparateLayer(Layer):
@@ -42,7 +22,7 @@ class SeparateLayer(Layer):
     ) -> None:
         super().__init__(width, heads, mlp_ratio, drop_path)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = SeparateAttention(width, heads)
+        self.attention = SelfAttention(width, heads)
         self.mlp[1] = active
 
 
@@ -121,7 +101,7 @@ class Uplift(OnePose):
         self.barred = barred
 
         def layers(count: int, width: int, active: type[nn.Module]) -> list[SeparateLayer]:
-            rates = [drop_path * index / max(count - 1, 1) for index in range(count)]
+            rates = rising(drop_path, count)
             return [SeparateLayer(width, heads, mlp_ratio, active(), rate) for rate in rates]
 
         self.embedding = nn.Linear(self.channels, spatial_width)

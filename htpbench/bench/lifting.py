@@ -106,10 +106,10 @@ def track(
 def kept(
     evaluation: Evaluation, view: int, stages: Sequence[np.ndarray], rate: float
 ) -> Kept | None:
-    """The frames that each stage kept of the windows of a view, where they follow each other."""
-    windows = evaluation.windows
+    """The frames that each stage kept of the windows of a view."""
     if not stages:
         return None
+    windows = evaluation.windows
     own = np.flatnonzero(windows.view == view)
     marks = np.zeros((len(stages), len(own), windows.frames), dtype=bool)
     for mark, stage in zip(marks, stages, strict=True):

@@ -51,11 +51,15 @@ def received_attention(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention with four separate projections; `bias` is that of the first three."""
+    """Multi-head attention with four separate projections; `bias` is that of the first three.
 
-    def __init__(self, width: int, heads: int, bias: bool = True) -> None:
+    dropout: the share of attention weights that it drops while training.
+    """
+
+    def __init__(self, width: int, heads: int, bias: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
+        self.dropout = dropout
         self.query = nn.Linear(width, width, bias=bias)
         self.key = nn.Linear(width, width, bias=bias)
         self.value = nn.Linear(width, width, bias=bias)
@@ -66,10 +70,27 @@ class CrossAttention(nn.Module):
     ) -> Tensor:
         """(N, f, C), twice (N, r, C) -> (N, f, C); allowed (N, 1 or f, r) bool: which keys."""
         pairs = ((self.query, queries), (self.key, keys), (self.value, values))
-        q, k, v = (linear(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for linear, x in pairs)
+        q, k, v = (self.split(linear(x)) for linear, x in pairs)
         mask = None if allowed is None else allowed[:, None]  # (N, 1, 1 or f, r)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        dropped = self.dropout if self.training else 0.0
+        mixed = functional.scaled_dot_product_attention(q, k, v, mask, dropped)
         return self.projection(mixed.transpose(1, 2).flatten(2))  # (N, f, C)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(N, f, C) -> (N, heads, f, C / heads)."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class SelfAttention(CrossAttention):
+    """Multi-head self-attention with four separate projections."""
+
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """(N, L, C) -> (N, L, C); allowed (N, 1 or L, L) bool: what may be attended to."""
+        return super().forward(x, x, x, allowed)
+
+    def received(self, x: Tensor) -> Tensor:
+        """(N, L, C) -> (N, L): see `received_attention`."""
+        return received_attention(self.split(self.query(x)), self.split(self.key(x)))
 
 
 class DropPath(nn.Module):
@@ -94,6 +115,11 @@ class DropPath(nn.Module):
         return (
             x * torch.bernoulli(torch.full(shape, 1 - self.rate, device=x.device)) / (1 - self.rate)
         )
+
+
+def rising(rate: float, depth: int) -> list[float]:
+    """Rates of drop path from 0 to `rate` over the depth."""
+    return [rate * index / max(depth - 1, 1) for index in range(depth)]
 
 
 def mlp(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential:

@@ -31,7 +31,6 @@ def unprinted(
         whole = cost(measured, one.unpruned, COUNTED["flops"])
         if params is None or flops is None:
             continue
-        poses = one.frames if one.pipeline() == "seq2seq" else 1
         head = metric_of(COUNTED["flops"]).head
         lines.append(
             {
@@ -40,7 +39,7 @@ def unprinted(
                 "pipeline": one.pipeline(),
                 "parameters (M)": f"{params / 1e6:.2f}",
                 f"{head} (G)": f"{flops / 1e9:.2f}",
-                "of one output frame (G)": f"{flops / poses / 1e9:.3g}",
+                "of one output frame (G)": f"{flops / one.poses() / 1e9:.3g}",
                 "FLOPs saved (%)": f"{100 * (1 - flops / whole):.1f}" if whole else "",
             }
         )

@@ -89,6 +89,10 @@ class Combination:
             return "seq2frame" if self.card.one_pose else "seq2seq"
         return "seq2frame" if self.pruner else self.card.pipeline
 
+    def poses(self, asked: str | None = None) -> int:
+        """How many poses of a pass count: all F, or one in seq2frame."""
+        return self.frames if self.pipeline(asked) == "seq2seq" else 1
+
     def systems(self) -> list[tuple[Registry, str]]:
         """The backbone, pruner and recoverer by registry and name."""
         parts = [(BACKBONES, self.backbone)]

@@ -121,7 +121,7 @@ class Recipe:
         if made.keys() & {"steps", "epochs"}:
             given |= {"steps": None, "epochs": None}
         if made.get("any_schedule"):
-            made["draws"] = (*shipped_names("pruner"), *shipped_names("recoverer"), SCHEDULES)
+            made["draws"] = (*cards.shipped("pruner"), *cards.shipped("recoverer"), SCHEDULES)
         return cls(str(parsed), data, **(given | made))
 
     def total(self, epoch: int) -> int:
@@ -134,8 +134,3 @@ class Recipe:
         held = asdict(self)
         used = {name: value for name, value in held.items() if value != later.get(name, ...)}
         return json.loads(json.dumps(used))
-
-
-def shipped_names(kind: str) -> list[str]:
-    """The shipped systems of a kind."""
-    return [*cards.shipped(kind)]

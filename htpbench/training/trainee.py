@@ -17,9 +17,10 @@ from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
+from htpbench.systems import cards
 from htpbench.systems.combination import Combination, Part
 from htpbench.systems.refusals import WHOLLY, refusals
-from htpbench.training.recipes import LEAST, shipped_names
+from htpbench.training.recipes import LEAST
 
 
 class Trainee(nn.Module):
@@ -30,7 +31,7 @@ class Trainee(nn.Module):
     ) -> None:
         super().__init__()
         drawn = {
-            kind: [name for name in shipped_names(kind) if draws is None or name in draws]
+            kind: [name for name in cards.shipped(kind) if draws is None or name in draws]
             for kind in ("pruner", "recoverer")
         }
         self.lifter = [build(combination, any_schedule=any_schedule)]  # hidden: no second names
