@@ -235,14 +235,14 @@ def test_a_training_subject_is_held_out_of_data_with_cameras_of_its_own(tmp_path
     points["S6"] = {key: [one[:9] for one in clip] for key, clip in points["S1"].items()}
     data = open_data(f"h36m:{human36m.written(tmp_path / 'd', positions, points)}")
     assert typical(data) == "S1"
-    own = held_out(data, "S6")
+    own = held_out(data, ["S6"])
     assert {take.subject for take in own.takes("test")} == {"S6"} and own.splits == ("test",)
     found = prepare(own, 5, "seq2seq")
     assert len(found.views.poses2d) == 2 * 4 * 9 and found.card["data"] == "h36m, S6"
     with pytest.raises(BenchError, match="for testing alone"):
         own.views("train")
     with pytest.raises(BenchError, match="no training subject 'S9'"):
-        held_out(data, "S9")
+        held_out(data, ["S9"])
 
 
 def test_data_with_cameras_of_its_own_is_trained_on_alone(tmp_path, h36m, run):

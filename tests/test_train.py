@@ -357,18 +357,19 @@ def test_the_best_is_chosen_on_a_training_subject_that_is_held_out(tmp_path, oft
     motion = sampled(recipe(two)).sets[0]
     chosen = typical(motion)
     assert chosen in "AB" and typical(small.motion()) == ""
-    whole, part = sampled(recipe(two)), sampled(recipe(two, held_out=chosen))
+    whole, part = sampled(recipe(two)), sampled(recipe(two, held_out=(chosen,)))
     kept = [clip for clip in motion.motion("train") if clip.subject != chosen]
     assert len(part.poses2d[0]) == 2 * 4 * sum(len(clip.positions) for clip in kept)
     assert len(part.poses2d[0]) < len(whole.poses2d[0])
-    train(recipe(two, held_out=chosen), tmp_path / "out")
+    train(recipe(two, held_out=(chosen,)), tmp_path / "out")
     card = json.loads((tmp_path / "out" / "best.json").read_text())
-    assert card["recipe"]["held_out"] == chosen and f"on {chosen}, a training" in card["note"]
+    assert card["recipe"]["held_out"] == [chosen]
+    assert f"on {chosen}, of the training" in card["note"]
     assert card["checked_on"]["data"] == f"two, {chosen}"
     ends = history.ends(tmp_path / "out" / "weights.safetensors")
     assert ends.endswith("chosen on a training subject that was held out")
     with pytest.raises(BenchError, match="no training subject 'D' to hold out"):
-        train(recipe(two, held_out="D"), tmp_path / "other")
+        train(recipe(two, held_out=("D",)), tmp_path / "other")
 
 
 def test_training_at_a_third_of_the_rate_sees_every_third_frame(data, tmp_path):

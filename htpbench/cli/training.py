@@ -62,7 +62,7 @@ def train(
         any_schedule=any_schedule,
         seed=natural(seed),
         detections=first.detections,
-        held_out=held_out,
+        held_out=(held_out,) if held_out else (),
     )
     with bar(err, small=True) as tick:
         path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from htpbench.errors import BenchError, unknown
-from htpbench.motion.cameras import rig
+from htpbench.motion.cameras import Camera, rig
 from htpbench.motion.clip import FRAME_RATE, Clip
 from htpbench.motion.detections import noise_model, simulate
 from htpbench.motion.skeleton import ROOT
@@ -27,9 +27,7 @@ def make_views(
     """
     if cameras not in CAMERAS:
         raise unknown("choice of cameras", cameras, CAMERAS)
-    sources = ("gt", *noise_model()["presets"])
-    if source not in sources:
-        raise unknown("2D source", source, sources)
+    check_source(source)
     if not clips:
         raise BenchError("there are no clips to view; choose a split that has some")
     seen = [
@@ -63,22 +61,36 @@ def make_views(
     )
 
 
+def check_source(source: str) -> None:
+    """BenchError where a 2D source is neither "gt" nor a preset of the simulated detector."""
+    sources = ("gt", *noise_model()["presets"])
+    if source not in sources:
+        raise unknown("2D source", source, sources)
+
+
 def _view(clip: Clip, camera: int, source: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """2D with confidence and 3D in the camera's frame, (N, 17, 3) both, of one clip."""
     lens = rig()[camera]
     name = int.from_bytes(hashlib.sha256(clip.name.encode()).digest()[:8], "little")
     yaw = np.random.default_rng([seed, name]).uniform(0, 2 * np.pi)
-    frame = lens.view(_placed(clip.positions, yaw))
+    rng = np.random.default_rng([seed, name, 1 + camera])  # [.., 0] would be the yaw's
+    return shown(placed(clip.positions, yaw), lens, source, rng)
+
+
+def shown(
+    world: np.ndarray, lens: Camera, source: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """2D with confidence and 3D in the camera's frame, (N, 17, 3) both, of poses in the world."""
+    frame = lens.view(world)
     pixels = lens.project(frame)
     confidence = np.ones(pixels.shape[:2])
     if source != "gt":
-        rng = np.random.default_rng([seed, name, 1 + camera])  # [.., 0] would be the yaw's
         pixels, confidence = simulate(pixels, source, rng)
     poses2d = np.concatenate([lens.normalise(pixels), confidence[..., None]], axis=-1)
     return poses2d, frame
 
 
-def _placed(positions: np.ndarray, yaw: float) -> np.ndarray:
+def placed(positions: np.ndarray, yaw: float) -> np.ndarray:
     """World positions (N, 17, 3) mm, centred on the middle of their xy range, turned by the yaw."""
     ground = positions[..., :2].astype(np.float64)
     ground -= (ground.min(axis=(0, 1)) + ground.max(axis=(0, 1))) / 2

@@ -31,8 +31,8 @@ def build(
         raise BenchError(f"{combination.backbone}: write one_pose={right} in its BackboneCard")
     pruner = build_pruner(combination.pruner) if combination.pruner else None
     refuse(combination, pruner, pipeline, any_schedule, masked)
-    variant = card.variants[combination.variant].parameters()
-    backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant)
+    variant = card.variants[combination.variant]
+    backbone = cls(frames=combination.frames, lengths=combination.lengths(), **variant.parameters())
     if card.order and len(card.order) != backbone.joints:
         said = f"`order` of its card has {len(card.order)} joints, not {backbone.joints}"
         raise BenchError(f"{combination.backbone}: {said}")
@@ -51,7 +51,7 @@ def build(
         recovered=combination.recovered,
         centred=combination.pipeline(pipeline) == "seq2frame",
         masked=masked,
-        conventions=Conventions(card.order, card.normalisation),
+        conventions=Conventions(card.order, card.normalisation, variant.centred),
     )
     lifter.try_pruner()
     return lifter

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from htpbench.motion.skeleton import ROOT
 from htpbench.systems.cards import Normalisation
+
+SMALLEST = 1e-12  # of a person's size squared: all joints in one place stay there
 
 
 class Conventions(nn.Module):
     """What is done to 2D before a network, and to its poses behind it; by default nothing.
 
+    centred: 2D is told from the root of each frame, in units of the person's size in the window.
     order: our number of each of its joints. normalisation: means and scales, in its order. They
     are the card's, not parameters: a file of weights does not hold them.
     """
@@ -25,9 +29,13 @@ class Conventions(nn.Module):
     std_3d: Tensor
 
     def __init__(
-        self, order: Sequence[int] = (), normalisation: Normalisation | None = None
+        self,
+        order: Sequence[int] = (),
+        normalisation: Normalisation | None = None,
+        centred: bool = False,
     ) -> None:
         super().__init__()
+        self.centred = centred
         self.ordered, self.normalised = bool(order), normalisation is not None
         place = torch.tensor(order, dtype=torch.int64)
         found = {"order": place, "inverse": place.argsort()} if order else {}
@@ -37,6 +45,8 @@ class Conventions(nn.Module):
 
     def enter(self, poses2d: Tensor) -> Tensor:
         """(B, F, J, channels) in our order, screen units -> as the network has it."""
+        if self.centred:
+            poses2d = of_the_person(poses2d)
         if self.ordered:
             poses2d = poses2d[:, :, self.order]
         return (poses2d - self.mean_2d) / self.std_2d if self.normalised else poses2d
@@ -46,3 +56,16 @@ class Conventions(nn.Module):
         if self.normalised:
             poses = poses * self.std_3d + self.mean_3d
         return poses[:, :, self.inverse] if self.ordered else poses
+
+
+def of_the_person(poses2d: Tensor) -> Tensor:
+    """(B, F, J, channels), screen units -> x, y from the frame's root, over the person's size.
+
+    The size is the root mean square of the distances from the root, over the joints and frames of
+    the window: neither the focal length, nor the distance, nor the size of the image changes what
+    the network is shown. A confidence stays.
+    """
+    points = poses2d[..., :2] - poses2d[:, :, ROOT, None, :2]
+    size = points.square().sum(dim=-1).mean(dim=(1, 2)).clamp(min=SMALLEST).sqrt()  # (B,)
+    points = points / size[:, None, None, None]
+    return torch.cat((points, poses2d[..., 2:]), dim=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from torch import Tensor
 from htpbench.errors import BenchError
 from htpbench.network import weights
 from htpbench.outside import files
-from htpbench.training.recipes import Optimiser, Recipe
-from htpbench.training.trainee import Trainee
+from htpbench.training.length import Length
+from htpbench.training.recipes import Optimiser
+from htpbench.training.run import Run
 
 Points = list[tuple[int, float]]  # (steps done, MPJPE in mm)
 # What each optimiser keeps of a parameter, beside its number of steps.
@@ -24,23 +26,28 @@ MOMENTS: dict[Optimiser, tuple[str, ...]] = {
 REMEDY = "remove {} to train anew, or choose another folder with --out"
 
 
-def save(
-    path: Path,
-    recipe: Recipe,
-    trainee: Trainee,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    points: Points,
-) -> None:
+def save(path: Path, run: Run, step: int, length: Length, points: Points) -> None:
     """Write what `resume` needs as one safetensors file, with the recipe beside it."""
-    tensors = {f"model.{name}": tensor for name, tensor in trainee.state_dict().items()}
-    for name, parameter in trainee.named_parameters():
-        for moment, value in optimiser.state.get(parameter, {}).items():
+    tensors = models(run)
+    for name, parameter in run.trainee.named_parameters():
+        for moment, value in run.optimiser.state.get(parameter, {}).items():
             tensors[f"optimiser.{moment}.{name}"] = value
     # Step and scores stand with the tensors: a kill between the two files cannot part them.
     tensors["step"] = torch.tensor(step)
     tensors["history"] = torch.tensor(points, dtype=torch.float64)  # (checks, 2)
-    weights.write(path, tensors, {"recipe": recipe.plain()})
+    if not length.steps:
+        tensors["seconds"] = torch.tensor(length.seconds, dtype=torch.float64)
+    weights.write(path, tensors, {"recipe": run.recipe.plain()})
+
+
+def models(run: Run) -> dict[str, Tensor]:
+    """The parameters, and their moving average if there is one, by the names in the file."""
+    found = {f"model.{name}": tensor for name, tensor in run.trainee.state_dict().items()}
+    if run.average is not None:
+        own = run.average.state_dict()
+        found["average.count"] = own.pop("n_averaged")
+        found |= {name.replace("module", "average", 1): tensor for name, tensor in own.items()}
+    return found
 
 
 def vacant(state: Path) -> None:
@@ -67,10 +74,8 @@ def _of_a_state(card: Path) -> bool:
         return False
 
 
-def resume(
-    path: Path, recipe: Recipe, trainee: Trainee, optimiser: torch.optim.Optimizer, steps: int
-) -> tuple[int, Points]:
-    """Load what `save` wrote on the way to `steps`; returns the steps done and the scores.
+def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
+    """Load what `save` wrote on the way; returns the steps done and the scores.
 
     BenchError where the file is damaged or of another run.
     """
@@ -79,49 +84,57 @@ def resume(
     except BenchError as error:
         raise BenchError(f"{error}; {REMEDY.format(path)}") from error
     theirs = card.get("recipe", {})
-    for field, mine in recipe.plain().items():
+    for field, mine in run.recipe.plain().items():
         if field not in theirs or mine != theirs[field]:
             raise BenchError(
                 f"{path} was trained with {field} = {theirs.get(field)!s:.100}, not {mine}; "
                 "repeat that, or train into another folder with --out"
             )
-    if fault := damage(tensors, recipe, trainee, steps):
+    if fault := damage(tensors, run, length):
         raise BenchError(f"{path} is damaged: {fault}; {REMEDY.format(path)}")
-    prefix, parameters = "model.", dict(trainee.named_parameters())
-    trainee.load_state_dict(
-        {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-    )
+    for name, held in models(run).items():
+        held.copy_(tensors[name])
+    parameters = dict(run.trainee.named_parameters())
     for key, value in tensors.items():
         if key.startswith("optimiser."):
             _, moment, name = key.split(".", 2)
-            place = "cpu" if moment == "step" else parameters[name].device
-            optimiser.state[parameters[name]][moment] = value.to(place)
+            run.optimiser.state[parameters[name]][moment] = value.to(parameters[name].device)
+    if not length.steps:
+        length.seconds = float(tensors["seconds"])
     points = [(int(done), error) for done, error in tensors["history"].tolist()]
     return int(tensors["step"]), points
 
 
-def damage(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee, steps: int) -> str:
-    """What `save` would not have written on the way to `steps`; "" where nothing is wrong."""
-    if wrong := strangers(tensors, recipe, trainee):
+def damage(tensors: dict[str, Tensor], run: Run, length: Length) -> str:
+    """What `save` would not have written on the way; "" where nothing is wrong."""
+    if wrong := strangers(tensors, run, length):
         listed = f"{', '.join(wrong[:5])} ({len(wrong)})"
         return f"missing, not known, or of another shape or type: {listed}"
     step, scored = int(tensors["step"]), [done for done, _ in tensors["history"].tolist()]
     rising = scored == sorted({int(done) for done in scored if 0 < done <= step})
-    if not (0 <= step <= steps and rising and (step < steps or scored[-1:] == [steps])):
-        return f"step {step} of {steps}, scores after {scored[-5:]}"
+    if length.steps:
+        within, over = 0 <= step <= length.steps, step == length.steps
+    else:
+        seconds = float(tensors["seconds"])
+        within, over = step >= 0 <= seconds < math.inf, seconds >= length.limit_s
+    if not (within and rising and (not over or scored[-1:] == [step])):
+        end = f"{length.steps} steps" if length.steps else f"{length.limit_s:g} s"
+        return f"step {step} of {end}, scores after {scored[-5:]}"
     return ""
 
 
-def strangers(tensors: dict[str, Tensor], recipe: Recipe, trainee: Trainee) -> list[str]:
+def strangers(tensors: dict[str, Tensor], run: Run, length: Length) -> list[str]:
     """The names under which `save` would have written something else for this run."""
-    expected = {f"model.{name}": tensor for name, tensor in trainee.state_dict().items()}
-    for name, parameter in trainee.named_parameters():
-        alike = dict.fromkeys(MOMENTS[recipe.optimiser], parameter.detach())
+    expected = models(run)
+    for name, parameter in run.trainee.named_parameters():
+        alike = dict.fromkeys(MOMENTS[run.recipe.optimiser], parameter.detach())
         alike["step"] = torch.tensor(0.0)
         own = {f"optimiser.{moment}.{name}": like for moment, like in alike.items()}
         if own.keys() & tensors.keys():  # none at step 0, nor where no gradient ever came
             expected |= own
     expected |= {"step": torch.tensor(0), "history": torch.empty(0, dtype=torch.float64)}
+    if not length.steps:
+        expected["seconds"] = torch.tensor(0.0, dtype=torch.float64)
     scored = tensors.get("history", torch.empty(0)).shape
     if len(scored) == 2:
         expected["history"] = expected["history"].new_empty(scored[0], 2)

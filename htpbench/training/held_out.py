@@ -1,8 +1,9 @@
-"""A training subject that is not trained on, to choose the best weights by."""
+"""Training subjects that are not trained on, to choose the best weights by."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +15,11 @@ from htpbench.motion.views import Views
 
 
 class HeldOut(Dataset):
-    """One training subject of data that has cameras of its own, as if it were for testing."""
+    """Training subjects of data that has cameras of its own, as if they were for testing."""
 
-    def __init__(self, data: Dataset, subject: str) -> None:
-        self.data, self.subject = data, subject
-        self.name, self.card = f"{data.name}, {subject}", data.card
+    def __init__(self, data: Dataset, subjects: Sequence[str]) -> None:
+        self.data, self.subjects = data, subjects
+        self.name, self.card = called(data, subjects), data.card
         self.fingerprint, self.detections = data.fingerprint, data.detections
         self.cameras, self.layout = data.cameras, data.layout  # type: ignore[misc]
 
@@ -32,7 +33,7 @@ class HeldOut(Dataset):
         if split != "test":
             raise BenchError(f"{self.name} is for testing alone; expected the split test")
         found = self.data.takes("train")
-        return tuple(replace(one, split="test") for one in found if one.subject == self.subject)
+        return tuple(replace(one, split="test") for one in found if one.subject in self.subjects)
 
     def views(
         self, split: str, source: str | None = None, cameras: str = "rotate", seed: int = 0
@@ -40,19 +41,26 @@ class HeldOut(Dataset):
         """See Dataset."""
         self.takes(split)
         views = self.data.views("train", source, cameras, seed)
-        own = np.array([take.subject == self.subject for take in views.clips])
+        own = np.array([take.subject in self.subjects for take in views.clips])
         return views.only(own[views.clip])
 
 
-def held_out(data: Dataset, subject: str) -> Dataset:
-    """A training subject's clips, as if they were for testing; BenchError where there is none."""
-    if all(take.subject != subject for take in data.takes("train")):
-        raise BenchError(f"{data.name} has no training subject {subject!r} to hold out")
+def held_out(data: Dataset, subjects: Sequence[str]) -> Dataset:
+    """Training subjects' clips, as if they were for testing; BenchError for one that is not."""
+    known = {take.subject for take in data.takes("train")}
+    for subject in subjects:
+        if subject not in known:
+            raise BenchError(f"{data.name} has no training subject {subject!r} to hold out")
     clips = data.motion("train")
     if clips is None:
-        return HeldOut(data, subject)
-    own = (replace(clip, split="test") for clip in clips if clip.subject == subject)
-    return Motion(f"{data.name}, {subject}", own)
+        return HeldOut(data, subjects)
+    own = (replace(clip, split="test") for clip in clips if clip.subject in subjects)
+    return Motion(called(data, subjects), own)
+
+
+def called(data: Dataset, subjects: Sequence[str]) -> str:
+    """The name of subjects of a data set."""
+    return ", ".join((data.name, *subjects))
 
 
 def typical(data: Dataset) -> str:

@@ -19,6 +19,7 @@ from htpbench.outside import files
 from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import Points
 from htpbench.training.held_out import held_out
+from htpbench.training.length import Length
 from htpbench.training.recipes import Recipe
 from htpbench.training.trainee import Trainee
 
@@ -30,7 +31,7 @@ NOTE = (
     "chosen on those same subjects, as the papers do, and is therefore optimistic"
 )
 HELD_OUT = (
-    "history, last and best are MPJPE in mm on {}, a training subject that was not trained on; "
+    "history, last and best are MPJPE in mm on {}, of the training split but not trained on; "
     "best is chosen on it, and scores are of the test subjects"
 )
 
@@ -43,7 +44,7 @@ class History:
     """
 
     def __init__(
-        self, recipe: Recipe, data: Dataset, steps: int, out: Path, card: dict[str, Any]
+        self, recipe: Recipe, data: Dataset, length: Length, out: Path, card: dict[str, Any]
     ) -> None:
         combination = parse(recipe.combination)
         how = official(data.layout, combination.card)
@@ -59,16 +60,21 @@ class History:
             protocol=protocol,
             unit=how.unit,
         )
-        self.note = HELD_OUT.format(recipe.held_out) if recipe.held_out else NOTE
-        self.steps = steps
-        self.gap = max(-(-steps // CHECKS), APART)
+        self.note = HELD_OUT.format(", ".join(recipe.held_out)) if recipe.held_out else NOTE
+        self.length = length
+        self.gap = max(-(-length.steps // CHECKS), APART)
         self.path = out / "best.safetensors"
         self.own = card
         self.points: Points = []
 
     def due(self, done: int) -> bool:
         """Whether the parameters are scored after `done` steps; after the last they are."""
-        return done % self.gap == 0 or done == self.steps
+        if self.length.over(done):
+            return True
+        if self.length.steps:
+            return done % self.gap == 0
+        last = self.points[-1][0] if self.points else 0
+        return done - last >= APART and len(self.points) < int(CHECKS * self.length.share)
 
     def check(self, done: int, trainee: Trainee, device: str) -> None:
         """Score the parameters, in float32; write them where no earlier score was as good."""

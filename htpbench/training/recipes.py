@@ -21,8 +21,10 @@ from htpbench.training.rates import Cosine, PerEpoch
 Optimiser = Literal["adamw", "adam", "amsgrad"]
 LEAST = 3  # frames that training for any schedule keeps
 SCHEDULES = f"one in four unpruned, else 1 to 3 stages, r log-uniform from {LEAST}"
-LATER = ("draws", "every", "held_out")  # fields that recipes of before do not have
+# Fields that recipes of before do not have.
+LATER = ("draws", "every", "held_out", "minutes", "average", "parts", "filmed", "detectors")
 LossName = Literal["mixste", "mpjpe", "motionbert", "hdformer"]
+LENGTHS = ("steps", "epochs", "minutes")  # one of them says how long a run is
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -39,14 +41,19 @@ class RecipeCard(BaseModel):
     batch: int = Field(ge=1)  # windows
     steps: int | None = Field(default=None, ge=1)
     epochs: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
     loss: LossName
+    average: float = Field(default=0.0, ge=0, lt=1)
+    parts: int = Field(default=1, ge=1)
+    filmed: float | None = Field(default=None, ge=0, le=1)
+    detectors: tuple[str, ...] = ()
     differs: dict[str, str] = {}  # field -> why it is not what Table 1 of the H2OT paper prints
 
     @model_validator(mode="after")
     def check(self) -> RecipeCard:
         """A run has one length."""
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("expected one of `steps` and `epochs`")
+        if [self.steps, self.epochs, self.minutes].count(None) != 2:
+            raise ValueError("expected one of `steps`, `epochs` and `minutes`")
         return self
 
 
@@ -79,7 +86,7 @@ class Recipe:
     """All that decides a training run; a checkpoint resumes only under the same recipe.
 
     An epoch is as many steps as whole batches fit into the training windows, which start a
-    quarter of a window apart: see `htpbench.training.trainee.Sampler`.
+    quarter of a window apart: see `htpbench.training.sampler.Sampler`.
     """
 
     combination: str
@@ -90,7 +97,7 @@ class Recipe:
     rate_schedule: Cosine | PerEpoch
     batch: int
     loss: LossName
-    steps: int | None = None  # this or epochs
+    steps: int | None = None  # this, epochs or minutes
     epochs: int | None = None
     precision: Precision = "float32"  # of the forward pass; loss and optimiser are float32
     detections: str = "cpn"
@@ -98,15 +105,25 @@ class Recipe:
     seed: int = 0
     draws: tuple[str, ...] = ()  # for any schedule: pruners, recoverers, and how schedules come
     every: int = 1  # of the frames: 3 trains at a third of the rate
-    held_out: str = ""  # a training subject that is not trained on, to choose the best weights by
+    held_out: tuple[str, ...] = ()  # training subjects that only choose the best weights
+    minutes: float | None = None  # of computing: see htpbench.training.length
+    average: float = 0.0  # decay of the moving average that is scored and written; 0: none
+    parts: int = 1  # of a batch, each lifted by a thread of its own (CPU)
+    # Each epoch films every clip anew: this share by drawn cameras, the others by one of the rig;
+    # None: all by the whole rig, once.
+    filmed: float | None = None
+    detectors: tuple[str, ...] = ()  # those that are drawn from then; none: `detections`
 
     def __post_init__(self) -> None:
         for name in ("steps", "epochs", "batch"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BenchError(f"--{name} {value}: expected 1 or more")
-        if (self.steps is None) == (self.epochs is None):
-            raise BenchError("expected one of --steps and --epochs")
+        lengths = self.steps, self.epochs, self.minutes
+        if lengths.count(None) != 2:
+            raise BenchError("expected one of --steps, --epochs and --minutes")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise BenchError(f"--minutes {self.minutes}: expected a number above 0")
         if not 0 < self.rate < math.inf:
             raise BenchError(f"--rate {self.rate}: expected a number above 0, for example 0.003")
 
@@ -118,15 +135,11 @@ class Recipe:
         made = {name: value for name, value in changes.items() if value is not None}
         own = {field.name: None for field in fields(cls)}
         given = {name: value for name, value in card if name in own}
-        if made.keys() & {"steps", "epochs"}:
-            given |= {"steps": None, "epochs": None}
+        if made.keys() & set(LENGTHS):
+            given |= dict.fromkeys(LENGTHS)
         if made.get("any_schedule"):
             made["draws"] = (*cards.shipped("pruner"), *cards.shipped("recoverer"), SCHEDULES)
         return cls(str(parsed), data, **(given | made))
-
-    def total(self, epoch: int) -> int:
-        """Steps of the whole run, where an epoch has `epoch` steps."""
-        return self.steps or self.epochs * epoch  # type: ignore[operator]
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it; without what came later, where it is not used."""

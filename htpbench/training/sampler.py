@@ -9,6 +9,8 @@ from torch import Tensor
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.measuring.official import in_unit, official
+from htpbench.motion.dataset import Dataset
+from htpbench.motion.drawn import film
 from htpbench.motion.filmed import Filmed
 from htpbench.motion.protocols import cut, named
 from htpbench.motion.skeleton import flip
@@ -36,23 +38,40 @@ class Sampler:
             )
         self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
         self.targets: list[np.ndarray] = []  # as the network says poses: metres, or another unit
-        self.windows: list[Windows] = []
         self.unit = official(self.sets[0].layout, combination.card).unit
-        for one in self.sets:
-            views = one.views("train", recipe.detections, "all")
-            ours = np.array([take.subject != recipe.held_out for take in views.clips])
-            views = downsample(views.only(ours[views.clip]), recipe.every)
-            views = in_unit(views, self.unit)
-            self.poses2d.append(with_mirror(views.poses2d))
-            scale = np.float32(1000.0) if views.scale is None else views.scale[:, None, None]
-            self.targets.append(with_mirror(views.truth) / with_both(scale))
-            self.windows.append(windows(views, combination, one.layout))
+        if recipe.filmed is not None and alone:
+            raise BenchError(f"{alone[0]} has cameras of its own; expected no `filmed` for it")
+        laid = zip(self.lay(epoch=0), self.sets, strict=True)
+        self.windows = [windows(views, combination, one.layout) for views, one in laid]
         shares = np.sqrt([len(windows) for windows in self.windows])
         self.shares = np.cumsum(shares / shares.sum())  # of the data sets, cumulated
         layout = self.sets[0].layout if len(self.sets) == 1 else ""
         self.once = bool(layout)  # each window once an epoch
         self.twice = bool(layout) and layout != "motionbert"  # and its mirror image
         self.order = (-1, np.empty(0, np.int64))  # of an epoch
+
+    def views(self, data: Dataset, epoch: int) -> Views:
+        """The training views of an epoch, without the subject that is held out."""
+        recipe = self.recipe
+        if recipe.filmed is not None:
+            detectors = recipe.detectors or (recipe.detections,)
+            clips = data.motion("train") or ()
+            clips = [one for one in clips if one.subject not in recipe.held_out]
+            return film(clips, detectors, recipe.filmed, [recipe.seed, epoch, 2])
+        views = data.views("train", recipe.detections, "all")
+        ours = np.array([take.subject not in recipe.held_out for take in views.clips])
+        return views.only(ours[views.clip])
+
+    def lay(self, epoch: int) -> list[Views]:
+        """Lay the views of an epoch ready for batches."""
+        found = [downsample(self.views(one, epoch), self.recipe.every) for one in self.sets]
+        found = [in_unit(views, self.unit) for views in found]
+        self.epoch_laid, self.poses2d, self.targets = epoch, [], []
+        for views in found:
+            self.poses2d.append(with_mirror(views.poses2d))
+            scale = np.float32(1000.0) if views.scale is None else views.scale[:, None, None]
+            self.targets.append(with_mirror(views.truth) / with_both(scale))
+        return found
 
     @property
     def epoch(self) -> int:
@@ -66,6 +85,8 @@ class Sampler:
 
     def batch(self, rng: np.random.Generator, step: int, channels: int) -> tuple[Tensor, Tensor]:
         """(B, F, J, channels) screen units and (B, F, J, 3) targets, of one data set."""
+        if self.recipe.filmed is not None and self.epoch_laid != step // self.epoch:
+            self.lay(step // self.epoch)
         source = int(self.shares[:-1].searchsorted(rng.random(), side="right"))
         poses2d, targets, cuts = self.poses2d[source], self.targets[source], self.windows[source]
         drawn = self.next(step) if self.once else rng.integers(len(cuts), size=self.recipe.batch)

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from htpbench.diffusion.sampler import Sampling, denoises
 from htpbench.errors import BenchError
 from htpbench.network import weights
-from htpbench.network.contracts import Lifted
-from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
-from htpbench.training.losses import LOSSES
+from htpbench.training.length import Length
 from htpbench.training.recipes import LEAST, Precision, Recipe
+from htpbench.training.run import Run
 from htpbench.training.sampler import Sampler
+from htpbench.training.step import advance, at_once, optimiser_of
 from htpbench.training.trainee import Trainee
 
 SAVE_EVERY_S = 60.0
-CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it
-OPTIMISERS = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
-}
+LOOK_EVERY = 20  # steps: to look at a loss waits for the device
 
 
 def usual_precision(device: str) -> Precision:
@@ -51,12 +45,14 @@ def train(
     out: Path,
     device: str = "cpu",
     tick: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    scored: Callable[[int, float], None] = lambda step, error: None,
 ) -> Path:
     """Train to the end of the recipe, resuming from `out` if it holds its state.
 
     Returns the weights file `out`/weights.safetensors; `out`/best.safetensors holds those that
     scored best on the way, and both cards the scores. Ctrl-C stops between two steps and saves
-    the state; a killed run resumes from the last saved step, to the same bits.
+    the state; a killed run resumes from the last saved step, to the same bits (of `minutes`: to
+    as many minutes, in which the rate follows the pace). `scored` is told each score, in mm.
     """
     combination = parse(recipe.combination)
     if recipe.any_schedule and combination.pruner:
@@ -66,31 +62,53 @@ def train(
     torch.manual_seed(recipe.seed)
     draws = recipe.draws if recipe.any_schedule else None
     trainee = Trainee(combination, recipe.any_schedule, draws).to(device).train()
-    optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
+    run = Run(recipe, trainee, optimiser_of(recipe, trainee))
     sampler = Sampler(recipe, combination)
-    steps = recipe.total(sampler.epoch)
-    history = History(recipe, sampler.sets[0], steps, out, describe(recipe, sampler, trainee))
+    length = Length(recipe, sampler.epoch, device)
+    history = History(recipe, sampler.sets[0], length, out, describe(recipe, sampler, trainee))
     state = out / "state.safetensors"
     if not state.exists():
         vacant(state)
-        save(state, recipe, trainee, optimiser, 0, [])  # a folder that cannot be written: say it
-    begin, history.points = resume(state, recipe, trainee, optimiser, steps)
-    saved = time.monotonic()
-    with deferred_interrupt() as interrupted:
-        for step in range(begin, steps):
-            done = step + 1
-            tick(done, steps, advance(recipe, trainee, optimiser, sampler, step, device))
-            if history.due(done):
-                history.check(done, trainee, device)
-            if interrupted or time.monotonic() - saved > SAVE_EVERY_S or done == steps:
-                save(state, recipe, trainee, optimiser, done, history.points)
+        save(state, run, 0, length, [])  # a folder that cannot be written: say it
+    done, history.points = resume(state, run, length)
+    saved, told = time.monotonic(), math.nan
+    with deferred_interrupt() as interrupted, at_once(recipe, trainee, device) as over:
+        while not length.over(done):
+            length.begin()
+            steps = length.total(done)
+            rate = recipe.rate_schedule.rate(recipe.rate, done, steps, sampler.epoch)
+            loss = advance(recipe, trainee, run.optimiser, sampler, done, rate, device, over)
+            run.follow()
+            length.end()
+            done += 1
+            due = history.due(done)
+            stored = interrupted or due or time.monotonic() - saved > SAVE_EVERY_S
+            if stored or done % LOOK_EVERY == 0 or done == 1:
+                told = finite(loss, done)
+            tick(done, steps, told)
+            if due:
+                history.check(done, run.result, device)
+            if stored:
+                save(state, run, done, length, history.points)
                 saved = time.monotonic()
+            if due:
+                scored(*history.points[-1])
             if interrupted:
                 raise KeyboardInterrupt
-    card = history.card() | {"scores": final_scores(recipe, trainee, sampler.sets, device)}
+    card = history.card() | {"scores": final_scores(recipe, run.result, sampler.sets, device)}
     path = out / "weights.safetensors"
-    weights.write(path, trainee.state_dict(), card)
+    weights.write(path, run.result.state_dict(), card)
     return path
+
+
+def finite(loss: Tensor, done: int) -> float:
+    """The loss as a number, which waits for the device; BenchError where it is none."""
+    value = loss.item()  # once it is not, it never is again
+    if not math.isfinite(value):
+        raise BenchError(
+            f"the loss is not finite by step {done}; choose a lower --rate and another --out"
+        )
+    return value
 
 
 def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
@@ -104,57 +122,6 @@ def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
         "steps_per_epoch": sampler.epoch,
         "fingerprints": {one.name: one.fingerprint for one in sampler.sets},
     }
-
-
-def advance(
-    recipe: Recipe,
-    trainee: Trainee,
-    optimiser: torch.optim.Optimizer,
-    sampler: Sampler,
-    step: int,
-    device: str,
-) -> float:
-    """One step; its randomness depends on the seed and the step alone. Returns the loss."""
-    rng = np.random.default_rng([recipe.seed, step])
-    torch.manual_seed(int(rng.integers(2**31)))  # drop path, noise
-    lifter = trainee.draw(rng, recipe.any_schedule).train()
-    poses2d, targets = (x.to(device) for x in sampler.batch(rng, step, trainee.backbone.channels))
-    lifted = forward(lifter, trainee.inputs(poses2d, targets), recipe.precision)
-    loss = LOSSES[recipe.loss](lifted.poses.float(), lifted.among(targets))
-    if lifted.auxiliary is not None:
-        said = lifted.auxiliary
-        loss = loss + LOSSES[recipe.loss](said.poses.float(), said.among(targets))
-    if not torch.isfinite(loss):
-        raise BenchError(
-            f"the loss is not finite at step {step}; choose a lower --rate and another --out"
-        )
-    for group in optimiser.param_groups:
-        group["lr"] = recipe.rate_schedule.rate(
-            recipe.rate, step, recipe.total(sampler.epoch), sampler.epoch
-        )
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(trainee.parameters(), CLIP)
-    optimiser.step()
-    return loss.item()
-
-
-def forward(lifter: Lifter, inputs: tuple[Tensor, ...], precision: Precision) -> Lifted:
-    """One pass; in bfloat16 the lifter still embeds and regresses in float32.
-
-    Metres in bfloat16 have steps of millimetres, and velocities are differences of them.
-    """
-    if precision == "float32":
-        return lifter(*inputs)
-    kind = inputs[0].device.type
-
-    def span(part: str) -> AbstractContextManager:
-        whole = part in ("embed", "head")
-        return torch.autocast(kind, enabled=False) if whole else nullcontext()
-
-    lifter.span = span
-    with torch.autocast(kind, torch.bfloat16):
-        return lifter(*inputs)
 
 
 @contextmanager

@@ -1,0 +1,126 @@
+"""Which recipe trains the small network best in a few minutes of one core: an Optuna study.
+
+    python benchmarks/recipe.py DATA.npz --trials 30        any number of processes, again to resume
+    python benchmarks/recipe.py DATA.npz --show             the table and the figure
+
+Every trial trains a MixSTE for any schedule for as many minutes of computing, and is scored on
+training subjects that it was not trained on; one that is behind the median at the same share of its
+minutes is given up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import optuna
+import torch
+from rich.console import Console
+
+from htpbench.outside.progress import bar
+from htpbench.systems import cards
+from htpbench.training.rates import Cosine
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import train
+
+HELD_OUT = ("05", "16", "35")  # dance; walks, jumps and runs: 19,303 frames
+DETECTORS = ("cpn", "sh", "clean")
+GIVEN_UP_AFTER = 2  # of ten scores
+FIRST = (  # what shipped before, shown the whole screen, and the same shown the person alone
+    {"width": 32, "blocks": 4, "frames": 81, "batch": 8, "rate": 3e-3, "warmup": 200},
+)
+
+
+def recipe(trial: optuna.Trial, data: str, minutes: float) -> Recipe:
+    """What a trial trains; its size becomes a variant of the backbone in this process."""
+    width = trial.suggest_categorical("width", [24, 32, 48, 64])
+    blocks = trial.suggest_int("blocks", 2, 6)
+    centred = trial.suggest_categorical("input", ["screen", "person"]) == "person"
+    frames = trial.suggest_categorical("frames", [27, 81])
+    sizes = cards.shipped("backbone")["mixste"].variants  # type: ignore[attr-defined]
+    name = f"w{width}d{blocks}{'c' if centred else 's'}"
+    own = {"blocks": blocks, "width": width, "heads": width // 16 or 1, "mlp_ratio": 2.0}
+    sizes[name] = cards.Variant(**own, drop_path=0.0, centred=centred)  # type: ignore[arg-type]
+    return Recipe.of(
+        f"mixste.{name}-{frames}",
+        (data,),
+        minutes=minutes,
+        batch=trial.suggest_categorical("batch", [2, 4, 8, 16]),
+        rate=trial.suggest_float("rate", 5e-4, 1e-2, log=True),
+        rate_schedule=Cosine(trial.suggest_int("warmup", 20, 400, log=True)),
+        average=trial.suggest_categorical("average", [0.0, 0.99, 0.998]),
+        any_schedule=True,
+        held_out=HELD_OUT,
+        filmed=0.5,
+        detectors=DETECTORS,
+    )
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--out", type=Path, default=Path("runs/recipe"))
+    parser.add_argument("--show", action="store_true")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    backend = optuna.storages.journal.JournalFileBackend(str(asked.out / "journal.log"))
+    study = optuna.create_study(
+        study_name=f"recipe, {asked.minutes:g} minutes",
+        storage=optuna.storages.JournalStorage(backend),
+        sampler=optuna.samplers.TPESampler(n_startup_trials=8, constant_liar=True),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=GIVEN_UP_AFTER),
+        load_if_exists=True,
+    )
+    if asked.show:
+        show(study, asked.out)
+        return
+    if not study.trials:
+        for given in FIRST:
+            for shown in ("screen", "person"):
+                study.enqueue_trial(given | {"input": shown, "average": 0.0})
+
+    def objective(trial: optuna.Trial) -> float:
+        folder = asked.out / f"trial{trial.number}"
+        shutil.rmtree(folder, ignore_errors=True)  # of a trial that was killed
+        scores: list[float] = []
+        length = 1  # steps, at the pace so far
+        with bar(Console(stderr=True), small=True) as told:
+
+            def tick(step: int, steps: int, loss: float) -> None:
+                nonlocal length
+                length = steps
+                told(step, steps, f"trial {trial.number}, loss {loss:.4f}")
+
+            def scored(step: int, error: float) -> None:
+                scores.append(error)
+                trial.set_user_attr("steps", length)
+                trial.report(error, 10 * step // length)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+
+            train(recipe(trial, asked.data, asked.minutes), folder, tick=tick, scored=scored)
+        return scores[-1]
+
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    while len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
+        study.optimize(objective, n_trials=1)
+        last = study.trials[-1]
+        print(last.number, last.state.name, last.value, last.params, flush=True)
+
+
+def show(study: optuna.Study, out: Path) -> None:
+    """The best trials, and what mattered."""
+    frame = study.trials_dataframe(attrs=("number", "value", "state", "params", "user_attrs"))
+    print(frame.sort_values("value").to_markdown(index=False, floatfmt=".4g"))
+    importances = optuna.importance.get_param_importances(study)
+    print("\n".join(f"| {name} | {share:.2f} |" for name, share in importances.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""One step of a training: forward, loss, backward, optimiser; nothing waits for the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from htpbench.errors import BenchError
+from htpbench.network.contracts import Lifted
+from htpbench.network.layers import CrossAttention, DropPath
+from htpbench.network.lifter import Lifter
+from htpbench.training.losses import LOSSES
+from htpbench.training.recipes import Precision, Recipe
+from htpbench.training.sampler import Sampler
+from htpbench.training.trainee import Trainee
+
+CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it
+OPTIMISERS = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
+}
+Inputs = tuple[Tensor, ...]
+Part = tuple[Inputs, Tensor]  # what the lifter is shown, and the targets
+AtOnce = Callable[[Callable[[Part], list[Tensor]], list[Part]], Iterable[list[Tensor]]]
+
+
+def optimiser_of(recipe: Recipe, trainee: Trainee) -> torch.optim.Optimizer:
+    """The recipe's optimiser, which updates all parameters in one kernel."""
+    own = OPTIMISERS[recipe.optimiser]
+    return own(trainee.parameters(), weight_decay=recipe.weight_decay, fused=True)
+
+
+@contextmanager
+def at_once(recipe: Recipe, trainee: Trainee, device: str) -> Iterator[AtOnce]:
+    """A `map` over the parts of a batch: on a CPU each has a thread, which has one core.
+
+    BenchError where passes change or draw something, whose order would be left to chance.
+    """
+    if recipe.parts == 1 or torch.device(device).type != "cpu":
+        yield map
+        return
+    for module in trainee.modules():
+        if ordered(module):
+            raise BenchError(
+                f"parts = {recipe.parts}: a {type(module).__name__} of {recipe.combination} draws "
+                "or counts while it is trained, so parts cannot be lifted at once; leave it out"
+            )
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(recipe.parts, "part", torch.set_num_threads, (1,)) as pool:
+        try:
+            yield pool.map
+        finally:
+            torch.set_num_threads(threads)
+
+
+def ordered(module: nn.Module) -> bool:
+    """Whether a module's passes in training depend on those before."""
+    if isinstance(module, DropPath):
+        return bool(module.rate or module.dropout)
+    if isinstance(module, CrossAttention):
+        return bool(module.dropout)
+    return bool(isinstance(module, nn.Dropout) and module.p) or hasattr(module, "running_mean")
+
+
+def advance(
+    recipe: Recipe,
+    trainee: Trainee,
+    optimiser: torch.optim.Optimizer,
+    sampler: Sampler,
+    step: int,
+    rate: float,
+    device: str,
+    over: AtOnce = map,
+) -> Tensor:
+    """One step; its randomness depends on the seed and the step alone. Returns the loss."""
+    rng = np.random.default_rng([recipe.seed, step])
+    torch.manual_seed(int(rng.integers(2**31)))  # drop path, noise
+    lifter = trainee.draw(rng, recipe.any_schedule).train()
+    batch = sampler.batch(rng, step, trainee.backbone.channels)
+    poses2d, targets = (x.to(device, non_blocking=True) for x in batch)
+    inputs = trainee.inputs(poses2d, targets)
+    parameters = list(trainee.parameters())
+
+    def learn(part: Part) -> list[Tensor]:
+        loss = len(part[1]) / len(targets) * loss_of(recipe, lifter, *part)
+        return [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
+
+    split = [x.tensor_split(recipe.parts if over is not map else 1) for x in (*inputs, targets)]
+    parts = [(one[:-1], one[-1]) for one in zip(*split, strict=True) if len(one[-1])]
+    losses, *found = zip(*over(learn, parts), strict=True)
+    for parameter, gradients in zip(parameters, found, strict=True):
+        parameter.grad = total(gradients)
+    nn.utils.clip_grad_norm_(parameters, CLIP)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+    return torch.stack(losses).sum()
+
+
+def total(parts: tuple[Tensor | None, ...]) -> Tensor | None:
+    """The sum over parts; None where all parts are (a parameter that nothing used)."""
+    found = [one for one in parts if one is not None]
+    return sum(found[1:], start=found[0]) if found else None
+
+
+def loss_of(recipe: Recipe, lifter: Lifter, inputs: Inputs, targets: Tensor) -> Tensor:
+    """The recipe's loss of a pass, with that of a head that serves training alone."""
+    lifted = forward(lifter, inputs, recipe.precision)
+    loss = LOSSES[recipe.loss](lifted.poses.float(), lifted.among(targets))
+    if lifted.auxiliary is not None:
+        said = lifted.auxiliary
+        loss = loss + LOSSES[recipe.loss](said.poses.float(), said.among(targets))
+    return loss
+
+
+def forward(lifter: Lifter, inputs: Inputs, precision: Precision) -> Lifted:
+    """One pass; in bfloat16 the lifter still embeds and regresses in float32.
+
+    Metres in bfloat16 have steps of millimetres, and velocities are differences of them.
+    """
+    if precision == "float32":
+        return lifter(*inputs)
+    kind = inputs[0].device.type
+
+    def span(part: str) -> AbstractContextManager:
+        whole = part in ("embed", "head")
+        return torch.autocast(kind, enabled=False) if whole else nullcontext()
+
+    lifter.span = span
+    with torch.autocast(kind, torch.bfloat16):
+        return lifter(*inputs)
