@@ -20,7 +20,7 @@ from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
-from htpbench.training.train import OPTIMISERS, advance
+from htpbench.training.step import advance, optimiser_of
 from htpbench.training.trainee import Trainee
 
 ROUNDS = 7
@@ -94,7 +94,7 @@ def training_step(data):
     """Print the share that Sampler.batch has of a step of training."""
     recipe = Recipe.of("mixste.tiny-81", (data,), batch=8, steps=STEPS)
     trainee = Trainee(parse(recipe.combination), any_schedule=False)
-    optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters())
+    optimiser = optimiser_of(recipe, trainee)
     sampler = Sampler(recipe, parse(recipe.combination))
     inner, spent = sampler.batch, []
 
@@ -108,7 +108,7 @@ def training_step(data):
     steps = []
     for step in range(STEPS):
         start = time.perf_counter()
-        advance(recipe, trainee, optimiser, sampler, step, "cpu")
+        advance(recipe, trainee, optimiser, sampler, step, recipe.rate, "cpu")
         steps.append(time.perf_counter() - start)
     batch, whole = np.median(spent) * 1e3, np.median(steps) * 1e3
     print(

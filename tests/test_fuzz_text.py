@@ -31,8 +31,10 @@ from htpbench.report.build import report_study
 from htpbench.search.storage import open_journal
 from htpbench.study import loading, study
 from htpbench.training.checkpoint import resume, save
+from htpbench.training.length import Length
 from htpbench.training.recipes import Recipe
-from htpbench.training.train import OPTIMISERS
+from htpbench.training.run import Run
+from htpbench.training.step import optimiser_of
 from htpbench.training.trainee import Trainee
 
 slower = settings(max_examples=max(settings().max_examples // 5, 1))
@@ -219,12 +221,12 @@ def state(folder):
     """A training after one step: recipe, what is trained, tensors and card of its state."""
     recipe = Recipe.of(small.NETWORK, ("synthetic",), steps=3, batch=1)
     trainee = Trainee(small.parse(small.NETWORK), False)
-    optimiser = OPTIMISERS[recipe.optimiser](trainee.parameters())
+    run, length = Run(recipe, trainee, optimiser_of(recipe, trainee)), Length(recipe, 1, "cpu")
     for parameter in trainee.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    optimiser.step()
-    save(folder / "state.safetensors", recipe, trainee, optimiser, 2, [(1, 50.0)])
-    return recipe, trainee, optimiser, *weights.read(folder / "state.safetensors")
+    run.optimiser.step()
+    save(folder / "state.safetensors", run, 2, length, [(1, 50.0)])
+    return run, length, *weights.read(folder / "state.safetensors")
 
 
 tensors = st.sampled_from([(), (0,), (1,), (2, 2), (9, 32), (1, 9, 32), (3, 2)]).flatmap(
@@ -247,7 +249,7 @@ damage_of_tensors = st.lists(
 @slower
 @given(damage_of_tensors, st.lists(changes, max_size=1), broken)
 def test_a_training_state_is_resumed_or_refused(folder, state, wrong, others, cuts):
-    recipe, trainee, optimiser, sound, card = state
+    run, length, sound, card = state
     found = dict(sound)
     for name, tensor in wrong:
         name = sorted(found)[name % len(found)] if isinstance(name, int) else name
@@ -260,14 +262,14 @@ def test_a_training_state_is_resumed_or_refused(folder, state, wrong, others, cu
         path.with_suffix(".json").write_text(json.dumps(changed(card, change)))
     if cuts:
         path.write_bytes(damaged(path.read_bytes(), cuts))
-    reached = frugal(lambda: resume(path, recipe, trainee, optimiser, 3))
+    reached = frugal(lambda: resume(path, run, length))
     assert reached is None or (0 <= reached[0] <= 3 and all(0 < x <= 3 for x, _ in reached[1]))
 
 
 @fuzz
 @given(changes, broken)
 def test_a_card_of_weights_is_told_in_rows_or_refused(folder, state, change, cuts):
-    tensors, path = state[3], folder / "carded.safetensors"
+    tensors, path = state[2], folder / "carded.safetensors"
     card = {"schedule": "any", "recipe": {"combination": small.NETWORK, "seed": 0, "steps": 3}}
     if not path.exists():
         weights.write(path, {"backbone.x": tensors["step"]}, card)

@@ -15,7 +15,7 @@ from htpbench.training import recipes
 from htpbench.training.losses import LOSSES
 from htpbench.training.rates import Cosine, Halving, PerEpoch
 from htpbench.training.recipes import Recipe
-from htpbench.training.train import OPTIMISERS
+from htpbench.training.step import OPTIMISERS
 
 # Table 1 of the H2OT paper, as printed.
 FIELDS = ("epochs", "batch", "rate", "optimiser")
@@ -81,11 +81,11 @@ def test_the_tiny_recipe_is_what_the_shipped_weights_were_trained_with():
 def test_what_is_asked_replaces_what_the_file_says():
     recipe = Recipe.of("mhformer-351", ("a",), batch=3, rate=None, steps=7, seed=2)
     assert (recipe.batch, recipe.rate, recipe.seed) == (3, 1e-3, 2)
-    assert (recipe.steps, recipe.epochs, recipe.total(5)) == (7, None, 7)
+    assert (recipe.steps, recipe.epochs, recipe.minutes) == (7, None, None)
     recipe = Recipe.of("mixste.tiny-81", ("a",), epochs=4)
-    assert (recipe.steps, recipe.epochs, recipe.total(5)) == (None, 4, 20)
+    assert (recipe.steps, recipe.epochs, recipe.minutes) == (None, 4, None)
     assert recipe.plain()["data"] == ["a"]
-    with pytest.raises(BenchError, match="one of --steps and --epochs"):
+    with pytest.raises(BenchError, match="one of --steps, --epochs and --minutes"):
         Recipe.of("mixste.tiny-81", ("a",), steps=1, epochs=1)
     with pytest.raises(BenchError, match="--epochs 0: expected 1 or more"):
         Recipe.of("mixste.tiny-81", ("a",), epochs=0)
@@ -96,8 +96,8 @@ def test_what_is_asked_replaces_what_the_file_says():
     [
         ('"adam"', '"sgd"', "optimiser"),
         ("1e-3", "0", "rate"),
-        ("steps = 10", "steps = 10\nepochs = 1", "one of `steps` and `epochs`"),
-        ("steps = 10", "", "one of `steps` and `epochs`"),
+        ("steps = 10", "steps = 10\nepochs = 1", "one of `steps`, `epochs` and `minutes`"),
+        ("steps = 10", "", "one of `steps`, `epochs` and `minutes`"),
         ("warmup = 3", "warmpu = 3", "warmpu"),
         ("batch = 8", "batch = 8\nbacth = 9", "bacth"),
         ("batch = 8", "batch =", "line 6"),

@@ -15,7 +15,7 @@ from benchmarks.gpu.common import Rows, device, options, say, synchronised, tabl
 from htpbench.network.build import build
 from htpbench.training.losses import LOSSES
 from htpbench.training.recipes import Recipe
-from htpbench.training.train import CLIP, OPTIMISERS, forward
+from htpbench.training.step import CLIP, OPTIMISERS, forward
 
 BATCH = 4
 WAYS = (("plain", "float32"), ("fused", "float32"), ("fused", "tf32"), ("fused", "bfloat16"))

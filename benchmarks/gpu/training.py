@@ -8,7 +8,6 @@ minute the weights and their moving average are written as float16, with the num
 import json
 import math
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from benchmarks.gpu.common import device, options, say
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
-from htpbench.training.train import OPTIMISERS, advance
+from htpbench.training.step import advance, optimiser_of
 from htpbench.training.trainee import Trainee
 
 DECAY = 0.999  # of the moving average, a step
@@ -34,7 +33,7 @@ class Passing:
     def passed(self):
         return (time.monotonic() - self.begun) / self.seconds
 
-    def rate(self, peak, step, steps, epoch):
+    def rate(self, peak, step):
         warm = min(1.0, (step + 1) / self.warmup)
         return peak * warm * max(0.01, (1 + math.cos(math.pi * min(1.0, self.passed))) / 2)
 
@@ -62,7 +61,6 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = True  # autocast would launch more, and that binds
     how = {"batch": asked.batch, "rate": asked.rate, "weight_decay": 0.01, "steps": 10**6}
     recipe = Recipe.of(text, (asked.data,), any_schedule=True, loss="mixste", **how)
-    recipe = replace(recipe, rate_schedule=Passing(asked.seconds))
     torch.manual_seed(0)
     trainee = Trainee(combination, True).to(on).train()
     before = 0
@@ -70,16 +68,16 @@ def main():
         trainee.load_state_dict({k: v.float() for k, v in load_file(asked.begin).items()})
         before = json.loads(asked.begin.with_suffix(".json").read_text())["steps"]
     average = {key: value.detach().clone() for key, value in trainee.state_dict().items()}
-    optimiser = OPTIMISERS["adamw"](trainee.parameters(), weight_decay=0.01, fused=on == "cuda")
+    optimiser = optimiser_of(recipe, trainee)
     begun = time.monotonic()
     sampler = Sampler(recipe, combination)
     say(data_seconds=round(time.monotonic() - begun, 1), epoch=sampler.epoch)
-    passing = recipe.rate_schedule
-    passing.begun, passing.seconds = time.monotonic(), asked.seconds
+    passing = Passing(asked.seconds)
     asked.out.mkdir(parents=True, exist_ok=True)
     step, losses, saved = before, [], time.monotonic()
     while True:
-        losses.append(advance(recipe, trainee, optimiser, sampler, step, on))
+        rate = passing.rate(recipe.rate, step)
+        losses.append(advance(recipe, trainee, optimiser, sampler, step, rate, on))
         step += 1
         ours, theirs = list(average.values()), list(trainee.state_dict().values())
         torch._foreach_lerp_(ours, theirs, 1 - min(DECAY, (step - before) / (step - before + 10)))
@@ -100,7 +98,7 @@ def main():
                 },
                 "steps": step,
                 "seconds": round(time.monotonic() - passing.begun, 1),
-                "loss": sum(last) / len(last),
+                "loss": torch.stack(last).mean().item(),
                 "device": torch.cuda.get_device_name() if on == "cuda" else "cpu",
             }
             write(asked.out, "average", average, card)

@@ -21,6 +21,12 @@ def train(
     out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
     steps: Annotated[int | None, Parameter(help="Default: what the recipe says.")] = None,
     epochs: Annotated[int | None, Parameter(help="Instead of --steps.")] = None,
+    minutes: Annotated[
+        float | None, Parameter(help="Of computing, instead of --steps; scores are not in it.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, Parameter(help="A file as in baselines/recipes; default: the backbone's.")
+    ] = None,
     batch: Annotated[int | None, Parameter(help="Windows a step; default: the recipe's.")] = None,
     rate: Annotated[float | None, Parameter(help="Peak; default: the recipe's.")] = None,
     precision: Annotated[
@@ -41,9 +47,10 @@ def train(
     from htpbench.datasets import open_data
     from htpbench.measuring.context import check_device
     from htpbench.outside.progress import bar
+    from htpbench.report.figures.learning import learning
     from htpbench.training.held_out import typical
     from htpbench.training.history import ends
-    from htpbench.training.recipes import Recipe
+    from htpbench.training.recipes import Recipe, read
     from htpbench.training.train import train as learn
     from htpbench.training.train import usual_precision
 
@@ -51,11 +58,13 @@ def train(
     data = named(data, skip_bad, skeleton) or []
     first = open_data(data[0])
     held_out = typical(first) if best_on == "held-out" else ""
-    recipe = Recipe.of(
+    asked = Recipe.of(
         combination,
         tuple(data),
+        None if recipe is None else read(recipe),
         steps=steps,
         epochs=epochs,
+        minutes=minutes,
         batch=batch,
         rate=rate,
         precision=precision or usual_precision(device),
@@ -65,6 +74,7 @@ def train(
         held_out=(held_out,) if held_out else (),
     )
     with bar(err, small=True) as tick:
-        path = learn(recipe, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
+        path = learn(asked, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
+    learning({combination: path.with_suffix(".json")}, out, "learning")
     err.print(ends(path), highlight=False, markup=False, soft_wrap=True)
     err.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)

@@ -128,10 +128,19 @@ class Recipe:
             raise BenchError(f"--rate {self.rate}: expected a number above 0, for example 0.003")
 
     @classmethod
-    def of(cls, combination: str, data: tuple[str, ...], **changes: Any) -> Recipe:
-        """The recipe of a combination's file; `changes` that are not None replace its fields."""
+    def of(
+        cls,
+        combination: str,
+        data: tuple[str, ...],
+        card: RecipeCard | None = None,
+        **changes: Any,
+    ) -> Recipe:
+        """The recipe of a card, by default the combination's own file.
+
+        `changes` that are not None replace its fields.
+        """
         parsed = parse(combination)
-        card = find(parsed)
+        card = card or find(parsed)
         made = {name: value for name, value in changes.items() if value is not None}
         own = {field.name: None for field in fields(cls)}
         given = {name: value for name, value in card if name in own}

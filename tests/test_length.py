@@ -1,0 +1,172 @@
+"""How long a training is: steps, epochs or minutes of computing; parts at once; the average."""
+
+import json
+
+import numpy as np
+import pytest
+import small
+import torch
+from safetensors.torch import load_file
+
+from htpbench.errors import BenchError
+from htpbench.systems.combination import parse
+from htpbench.training import history, length
+from htpbench.training import train as training
+from htpbench.training.length import Length
+from htpbench.training.rates import Cosine
+from htpbench.training.recipes import Recipe
+from htpbench.training.run import Rising
+from htpbench.training.sampler import Sampler
+from htpbench.training.step import advance, at_once, optimiser_of
+from htpbench.training.train import train
+from htpbench.training.trainee import Trainee
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return (str(small.motion_file(tmp_path_factory.mktemp("data"))),)
+
+
+def recipe(data, combination=small.NETWORK, **changes):
+    short = {"steps": 6, "batch": 4, "rate_schedule": Cosine(2), "parts": 1, "average": 0.0}
+    return Recipe.of(combination, data, **{**short, **changes})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A second a step, whatever the machine."""
+    now = iter(range(10**6))
+    monkeypatch.setattr(length.time, "process_time", lambda: next(now) * torch.get_num_threads())
+    monkeypatch.setattr(history, "APART", 1)
+
+
+def test_minutes_end_a_run_and_the_rate_falls_to_zero_by_then(data, tmp_path, clock, monkeypatch):
+    rates, seen = [], []
+
+    def spied(recipe, trainee, optimiser, sampler, step, rate, *rest):
+        rates.append(rate)
+        return advance(recipe, trainee, optimiser, sampler, step, rate, *rest)
+
+    monkeypatch.setattr(training, "advance", spied)
+    asked = recipe(data, steps=None, minutes=0.5, rate=1.0e-3)
+    train(asked, tmp_path, tick=lambda *told: seen.append(told[:2]))
+    assert len(rates) == 30 and seen[-1][0] == 30
+    assert rates[-1] < 0.01 * max(rates) and np.argmax(rates) < 4
+    card = json.loads((tmp_path / "weights.json").read_text())
+    assert card["recipe"]["minutes"] == 0.5 and card["recipe"]["steps"] is None
+    assert [step for step, _ in card["history"]] == [3 * i for i in range(1, 11)]
+
+
+def test_a_run_of_minutes_goes_on_with_those_that_are_left(data, tmp_path, clock):
+    asked = recipe(data, steps=None, minutes=0.5)
+
+    def stopped(step, steps, loss):
+        if step == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, tmp_path, tick=stopped)
+    state = load_file(tmp_path / "state.safetensors")
+    assert state["seconds"] == state["step"] == 9, "after the last score"
+    seen = []
+    train(asked, tmp_path, tick=lambda step, steps, loss: seen.append(step))
+    assert seen == [*range(10, 31)]
+
+
+def test_steps_of_a_run_of_minutes_are_told_from_the_pace():
+    asked = recipe(("synthetic",), steps=None, minutes=1.0)
+    half = Length(asked, 10, "cpu", seconds=30.0)
+    assert half.total(100) == 200 and not half.over(100)
+    assert Length(asked, 10, "cpu", seconds=60.0).over(7)
+    assert Length(recipe(("synthetic",), steps=None, epochs=3), 10, "cpu").total(0) == 30
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf")])
+def test_minutes_that_are_none_are_refused(minutes):
+    with pytest.raises(BenchError, match="--minutes"):
+        recipe(("synthetic",), steps=None, minutes=minutes)
+
+
+def test_one_length_is_expected():
+    with pytest.raises(BenchError, match="one of --steps, --epochs and --minutes"):
+        recipe(("synthetic",), steps=3, minutes=1.0)
+
+
+def gradients(asked, step=0):
+    """The gradient of a step of a new network, and the loss."""
+    torch.manual_seed(0)
+    combination = parse(asked.combination)
+    trainee = Trainee(combination, asked.any_schedule)
+    sampler, optimiser = Sampler(asked, combination), optimiser_of(asked, trainee)
+    with at_once(asked, trainee, "cpu") as over:
+        loss = advance(asked, trainee, optimiser, sampler, step, 0.0, "cpu", over)
+    return loss, {name: one.grad for name, one in trainee.named_parameters()}
+
+
+@pytest.mark.parametrize("parts", [2, 3, 9])
+@pytest.mark.parametrize("combination", [small.NETWORK, "d3dp.tiny-9", small.PRUNED])
+def test_parts_at_once_have_the_gradient_of_the_batch(data, parts, combination):
+    whole, gradient = gradients(recipe(data, combination))
+    loss, found = gradients(recipe(data, combination, parts=parts))
+    assert torch.allclose(loss, whole, rtol=1e-5) and loss.shape == ()
+    for name, one in gradient.items():
+        assert one is None or torch.allclose(one, found[name], rtol=1e-3, atol=1e-6), name
+    again = gradients(recipe(data, combination, parts=parts))[1]
+    assert all(one is None or torch.equal(one, again[name]) for name, one in found.items())
+
+
+def test_threads_are_as_before_afterwards(data):
+    asked = recipe(data, parts=2)
+    before = torch.get_num_threads()
+    gradients(asked)
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("combination", ["mixste.small-9", "strided.tiny-27", "hdformer.tiny-96"])
+def test_passes_that_draw_or_count_are_not_lifted_at_once(data, combination):
+    trainee = Trainee(parse(combination), False)
+    with (
+        pytest.raises(BenchError, match=r"parts = 2.*leave it out"),
+        at_once(recipe(data, combination, parts=2), trainee, "cpu"),
+    ):
+        pass
+
+
+def test_the_average_is_scored_and_written_and_goes_on_where_it_was(data, tmp_path, monkeypatch):
+    asked = recipe(data, steps=8, average=0.9)
+    whole = load_file(train(asked, tmp_path / "whole"))
+    state = load_file(tmp_path / "whole" / "state.safetensors")
+    assert state["average.count"] == 8
+    name = "backbone.joint_code"
+    assert torch.equal(whole[name], state[f"average.{name}"])
+    assert not torch.equal(whole[name], state[f"model.{name}"])
+
+    def stopped(step, steps, loss):
+        if step == 5:
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(training, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(RuntimeError):
+        train(asked, tmp_path / "cut", tick=stopped)
+    resumed = load_file(train(asked, tmp_path / "cut"))
+    assert all(torch.equal(one, resumed[key]) for key, one in whole.items())
+
+
+def test_the_average_follows_by_a_decay_that_rises(data):
+    average, told = [torch.zeros(1)], []
+    for count in range(1, 200):
+        Rising(0.99)(average, [torch.ones(1)], torch.tensor(count))
+        told.append(1 - average[0].item())
+    left = np.cumprod([min(0.99, (1 + n) / (10 + n)) for n in range(1, 200)])
+    assert np.allclose(told, left, atol=1e-6)
+
+
+def test_each_epoch_is_filmed_anew_and_the_same_again(data):
+    asked = recipe(data, "mixste.tiny-9", filmed=1.0, detectors=("clean", "sh"), batch=2)
+    sampler = Sampler(asked, parse("mixste.tiny-9"))
+    batches = [sampler.batch(np.random.default_rng(0), step, 2) for step in (0, sampler.epoch, 0)]
+    first, later, again = batches
+    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+    assert not torch.allclose(first[0], later[0]) and not torch.allclose(first[1], later[1])
+    held = Sampler(recipe(data, "mixste.tiny-9", filmed=1.0), parse("mixste.tiny-9"))
+    assert len(held.poses2d[0]) == 2 * sum(len(c.positions) for c in small.motion().motion("train"))
