@@ -82,7 +82,7 @@ def displacement(pixels: np.ndarray, preset: str, rng: np.random.Generator) -> n
 
 
 def _places(frames: int, step: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The key before each frame (N,), and the part (N, 1, 1) of the way to the next that is done."""
+    """The key before each frame (N,), and what part (N, 1, 1) of the way to the next is done."""
     place = rng.random() + np.arange(frames) / step  # in keys
     before = place.astype(np.int64)
     return before, (place - before)[:, None, None]
