@@ -109,5 +109,7 @@ def test_short_clips_and_determinism():
 
 
 def test_an_unknown_detector():
-    with pytest.raises(BenchError, match="known: clean, cpn, rough, sh"):
+    with pytest.raises(
+        BenchError, match="known: clean, cpn, mediapipe-heavy, mediapipe-lite, rough, sh"
+    ):
         simulate(np.zeros((2, 17, 2)), "yolo", np.random.default_rng(0))
