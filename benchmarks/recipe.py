@@ -26,9 +26,29 @@ from htpbench.training.train import train
 
 HELD_OUT = ("05", "16", "35")  # dance; walks, jumps and runs: 19,303 frames
 DETECTORS = ("cpn", "sh", "clean")
-GIVEN_UP_AFTER = 2  # of ten scores
-FIRST = (  # what shipped before, shown the whole screen, and the same shown the person alone
-    {"width": 32, "blocks": 4, "frames": 81, "batch": 8, "rate": 3e-3, "warmup": 200},
+GIVEN_UP_AFTER = 4  # tenths of the minutes
+BASE = {
+    "width": 32,
+    "blocks": 4,
+    "input": "person",
+    "frames": 81,
+    "batch": 8,
+    "rate": 3e-3,
+    "warmup": 200,
+    "average": 0.998,
+}
+# The first trials: the base, and one thing changed at a time.
+CHANGED = (
+    {},
+    {"input": "screen"},
+    {"frames": 27},
+    {"width": 24},
+    {"width": 48},
+    {"batch": 4},
+    {"blocks": 2},
+    {"rate": 6e-3},
+    {"warmup": 40},
+    {"average": 0.0},
 )
 
 
@@ -61,7 +81,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data")
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--out", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--show", action="store_true")
@@ -73,7 +93,7 @@ def main() -> None:
     study = optuna.create_study(
         study_name=f"recipe, {asked.minutes:g} minutes",
         storage=optuna.storages.JournalStorage(backend),
-        sampler=optuna.samplers.TPESampler(n_startup_trials=8, constant_liar=True),
+        sampler=optuna.samplers.TPESampler(n_startup_trials=len(CHANGED), constant_liar=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=GIVEN_UP_AFTER),
         load_if_exists=True,
     )
@@ -81,9 +101,8 @@ def main() -> None:
         show(study, asked.out)
         return
     if not study.trials:
-        for given in FIRST:
-            for shown in ("screen", "person"):
-                study.enqueue_trial(given | {"input": shown, "average": 0.0})
+        for change in CHANGED:
+            study.enqueue_trial(BASE | change)
 
     def objective(trial: optuna.Trial) -> float:
         folder = asked.out / f"trial{trial.number}"
