@@ -36,17 +36,19 @@ BASE = {
     "rate": 3e-3,
     "warmup": 200,
     "average": 0.998,
+    "loss": "mixste",
 }
 # The first trials: the base, and one thing changed at a time.
 CHANGED = (
     {},
+    {"loss": "mpjpe"},
     {"input": "screen"},
     {"frames": 27},
+    {"batch": 4},
     {"width": 24},
     {"width": 48},
-    {"batch": 4},
-    {"blocks": 2},
     {"rate": 6e-3},
+    {"blocks": 2},
     {"warmup": 40},
     {"average": 0.0},
 )
@@ -70,6 +72,7 @@ def recipe(trial: optuna.Trial, data: str, minutes: float) -> Recipe:
         rate=trial.suggest_float("rate", 5e-4, 1e-2, log=True),
         rate_schedule=Cosine(trial.suggest_int("warmup", 20, 400, log=True)),
         average=trial.suggest_categorical("average", [0.0, 0.99, 0.998]),
+        loss=trial.suggest_categorical("loss", ["mixste", "mpjpe"]),
         any_schedule=True,
         held_out=HELD_OUT,
         filmed=0.5,
@@ -81,7 +84,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data")
-    parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--minutes", type=float, default=6.0)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--out", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--show", action="store_true")

@@ -309,6 +309,19 @@ def test_joints_and_numbers_of_a_card_are_put_right_around_the_network(dummy):
         BackboneCard.model_validate(Dummy.card.model_dump() | {"order": [0, 0, 1]})
 
 
+def test_a_network_may_be_shown_the_person_alone(dummy):
+    variants = {"v": Dummy.card.variants[Dummy.card.default].model_copy(update={"centred": True})}
+    dummy(card=Dummy.card.model_copy(update={"variants": variants, "default": "v"}))
+    lifter = build("dummy-9")
+    (clip,) = lifter.example(batch=2)
+    seen = lifter.embed(clip)[..., :2]
+    assert torch.equal(seen[:, :, 0], torch.zeros(2, 9, 2)), "the root"
+    assert torch.allclose(seen.square().sum(-1).mean(dim=(1, 2)), torch.ones(2))
+    moved = 0.3 * clip + torch.rand(2, 9, 1, 2)  # nearer, elsewhere, each frame anew
+    assert torch.allclose(lifter.embed(moved)[..., :2], seen, atol=1e-5)
+    assert lifter.embed(torch.ones_like(clip))[..., :2].eq(0).all(), "all joints in one place"
+
+
 def test_a_backbone_that_owns_lengths_serves_one_schedule(dummy):
     dummy(per_length=True)
     lifter = build("dummy-9+tps:5@1+tri")

@@ -25,7 +25,7 @@ ROLL = np.deg2rad(8), np.deg2rad(25)  # standard deviation, most
 
 def camera(reach: float, rng: np.random.Generator) -> Camera:
     """A camera that looks at the middle of a path that stays within `reach` (mm) of it."""
-    width, height = SIZES[rng.integers(len(SIZES))]
+    width, height = SIZES[int(rng.integers(len(SIZES)))]
     focal = rng.uniform(*FOCAL) * max(width, height)
     distance, above = reach + rng.uniform(*NEAREST), rng.uniform(*HEIGHT)
     pitch = np.arctan2(above - rng.uniform(*AIM), distance) + rng.normal(0, AWAY / 2)  # down

@@ -23,9 +23,10 @@ from htpbench.training.recipes import Recipe
 class Sampler:
     """Random windows of the training views of data sets; a batch depends on (seed, step).
 
-    Motion is cut into windows a quarter of F apart, drawn with replacement. What brings cameras of
-    its own is cut as the official codes do (`windows`), and an epoch shows each window once: as it
-    is and mirrored, or one of the two (MotionBERT).
+    Motion is cut into windows a quarter of F apart, drawn with replacement; each epoch may film it
+    anew (`Recipe.filmed`). What brings cameras of its own keeps them and is cut as the official
+    codes do (`windows`), and an epoch shows each window once: as it is and mirrored, or one of the
+    two (MotionBERT).
     """
 
     def __init__(self, recipe: Recipe, combination: Combination) -> None:
@@ -39,8 +40,7 @@ class Sampler:
         self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
         self.targets: list[np.ndarray] = []  # as the network says poses: metres, or another unit
         self.unit = official(self.sets[0].layout, combination.card).unit
-        if recipe.filmed is not None and alone:
-            raise BenchError(f"{alone[0]} has cameras of its own; expected no `filmed` for it")
+        self.anew = recipe.filmed is not None and not alone
         laid = zip(self.lay(epoch=0), self.sets, strict=True)
         self.windows = [windows(views, combination, one.layout) for views, one in laid]
         shares = np.sqrt([len(windows) for windows in self.windows])
@@ -53,11 +53,11 @@ class Sampler:
     def views(self, data: Dataset, epoch: int) -> Views:
         """The training views of an epoch, without the subject that is held out."""
         recipe = self.recipe
-        if recipe.filmed is not None:
+        clips = data.motion("train") if recipe.filmed is not None else None
+        if recipe.filmed is not None and clips is not None:
+            ours = [one for one in clips if one.subject not in recipe.held_out]
             detectors = recipe.detectors or (recipe.detections,)
-            clips = data.motion("train") or ()
-            clips = [one for one in clips if one.subject not in recipe.held_out]
-            return film(clips, detectors, recipe.filmed, [recipe.seed, epoch, 2])
+            return film(ours, detectors, recipe.filmed, [recipe.seed, epoch, 2])
         views = data.views("train", recipe.detections, "all")
         ours = np.array([take.subject not in recipe.held_out for take in views.clips])
         return views.only(ours[views.clip])
@@ -85,7 +85,7 @@ class Sampler:
 
     def batch(self, rng: np.random.Generator, step: int, channels: int) -> tuple[Tensor, Tensor]:
         """(B, F, J, channels) screen units and (B, F, J, 3) targets, of one data set."""
-        if self.recipe.filmed is not None and self.epoch_laid != step // self.epoch:
+        if self.anew and self.epoch_laid != step // self.epoch:
             self.lay(step // self.epoch)
         source = int(self.shares[:-1].searchsorted(rng.random(), side="right"))
         poses2d, targets, cuts = self.poses2d[source], self.targets[source], self.windows[source]
