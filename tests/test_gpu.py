@@ -31,7 +31,11 @@ from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.refusals import refusals
 from htpbench.training.recipes import Recipe
+from htpbench.training.run import Run
+from htpbench.training.sampler import Sampler
+from htpbench.training.step import advance, optimiser_of
 from htpbench.training.train import train
+from htpbench.training.trainee import Trainee
 
 pytestmark = [
     pytest.mark.gpu,
@@ -90,6 +94,24 @@ def test_every_cell_lifts_as_on_the_cpu_and_waits_for_nothing(backbone, masked):
             differ.append(f"{text} {pipeline}: kept {'same' if same else 'other'}, {gap:.1e} m")
     assert not waits, waits
     assert not differ, differ
+
+
+@pytest.mark.parametrize("combination", ["mixste.tiny-27", "d3dp.tiny-27", "motionbert.tiny-27"])
+def test_a_step_of_training_waits_for_nothing(combination):
+    asked = Recipe.of(
+        combination, ("synthetic",), steps=9, batch=2, any_schedule=True, average=0.9, filmed=1.0
+    )
+    parsed = parse(combination)
+    network = Trainee(parsed, True).to("cuda")
+    run = Run(asked, network, optimiser_of(asked, network))
+    sampler = Sampler(asked, parsed)
+    for step in range(9):
+        torch.cuda.set_sync_debug_mode("error" if step > 2 else "default")
+        try:
+            advance(asked, run.trainee, run.optimiser, sampler, step, 1e-3, "cuda")
+            run.follow()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("name", [*NAMES, "mixste.tiny-27+htp:13@0,5@2+tra"])

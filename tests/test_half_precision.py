@@ -16,7 +16,7 @@ from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.training.losses import joint_weights, velocity, weighted_mpjpe
-from htpbench.training.train import forward
+from htpbench.training.step import forward
 
 
 def all_in_bfloat16(lifter, inputs):

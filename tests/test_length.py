@@ -1,6 +1,8 @@
 """How long a training is: steps, epochs or minutes of computing; parts at once; the average."""
 
 import json
+from functools import partial
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -36,7 +38,8 @@ def recipe(data, combination=small.NETWORK, **changes):
 def clock(monkeypatch):
     """A second a step, whatever the machine."""
     now = iter(range(10**6))
-    monkeypatch.setattr(length.time, "process_time", lambda: next(now) * torch.get_num_threads())
+    monkeypatch.setattr(length.time, "process_time", lambda: next(now))
+    monkeypatch.setattr(length.time, "monotonic", lambda: 1e9 * perf_counter())
     monkeypatch.setattr(history, "APART", 1)
 
 
@@ -67,10 +70,22 @@ def test_a_run_of_minutes_goes_on_with_those_that_are_left(data, tmp_path, clock
     with pytest.raises(KeyboardInterrupt):
         train(asked, tmp_path, tick=stopped)
     state = load_file(tmp_path / "state.safetensors")
-    assert state["seconds"] == state["step"] == 9, "after the last score"
+    assert state["seconds"] == state["step"] == 11, "the last that was saved"
     seen = []
     train(asked, tmp_path, tick=lambda step, steps, loss: seen.append(step))
-    assert seen == [*range(10, 31)]
+    assert seen == [*range(12, 31)]
+
+
+def test_a_second_is_the_shorter_of_two_clocks(monkeypatch):
+    asked = recipe(("synthetic",), steps=None, minutes=1.0)
+    for wall, cpu in ((5.0, 2.0), (2.0, 4.0)):
+        told = {"monotonic": iter([1.0, 1.0 + wall]), "process_time": iter([7.0, 7.0 + cpu])}
+        for name, clock in told.items():
+            monkeypatch.setattr(length.time, name, partial(next, clock))
+        one = Length(asked, 10, "cpu")
+        one.begin()
+        one.end()
+        assert one.seconds == 2.0
 
 
 def test_steps_of_a_run_of_minutes_are_told_from_the_pace():

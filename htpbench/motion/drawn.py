@@ -76,7 +76,7 @@ def film(
         reach = float(np.linalg.norm(world[:, ROOT, :2], axis=-1).max())
         ours = rig()[rng.integers(len(rig()))]
         cameras.append(camera(reach, rng) if rng.random() < share else ours)
-        source = detectors[rng.integers(len(detectors))]
+        source = detectors[int(rng.integers(len(detectors)))]
         for held, found in zip(
             (poses2d, frames), shown(world, cameras[-1], source, rng), strict=True
         ):

@@ -14,25 +14,25 @@ UNKNOWN = 10**6  # steps, before the first
 class Length:
     """The end of a run, and how far it has come; `seconds` of computing so far.
 
-    Computing is what steps take: scores and checkpoints are not in it. On a CPU it is the process's
-    CPU time over the cores that it works on, so that a busy machine does not shorten a run.
+    Computing is what steps take: scores and checkpoints are not in it. On a CPU a step takes no
+    more than its CPU time, so that a busy machine does not shorten a run on one core.
     """
 
     def __init__(self, recipe: Recipe, epoch: int, device: str, seconds: float = 0.0) -> None:
         self.steps = recipe.steps or (recipe.epochs or 0) * epoch  # 0: minutes
         self.seconds, self.limit_s = seconds, 60 * (recipe.minutes or 0.0)
         on_cpu = torch.device(device).type == "cpu"
-        self.clock = time.process_time if on_cpu else time.monotonic
-        self.cores = max(recipe.parts, torch.get_num_threads()) if on_cpu else 1
-        self.begun = 0.0
+        self.clocks = (time.monotonic, time.process_time) if on_cpu else (time.monotonic,)
+        self.begun: list[float] = []
 
     def begin(self) -> None:
         """A step begins."""
-        self.begun = self.clock()
+        self.begun = [clock() for clock in self.clocks]
 
     def end(self) -> None:
         """It ends."""
-        self.seconds += (self.clock() - self.begun) / self.cores
+        now = [clock() for clock in self.clocks]
+        self.seconds += min(b - a for a, b in zip(self.begun, now, strict=True))
 
     @property
     def share(self) -> float:
