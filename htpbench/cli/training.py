@@ -18,6 +18,9 @@ def train(
     data: Annotated[list[str], Parameter(help="As in sweep; repeat to mix.")],
     skip_bad: SkipBad = False,
     skeleton: Skeleton = None,
+    begin: Annotated[
+        str | None, Parameter(help="Weights to begin with, also of another F.")
+    ] = None,
     out: Annotated[Path, Parameter(help="Folder of the checkpoint.")] = Path("runs/train"),
     steps: Annotated[int | None, Parameter(help="Default: what the recipe says.")] = None,
     epochs: Annotated[int | None, Parameter(help="Instead of --steps.")] = None,
@@ -65,6 +68,7 @@ def train(
         steps=steps,
         epochs=epochs,
         minutes=minutes,
+        begin=begin,
         batch=batch,
         rate=rate,
         precision=precision or usual_precision(device),

@@ -203,6 +203,7 @@ def opened(name: str, seed: int) -> Weights:
     recipe = card.get("recipe", {})
     if "seed" in recipe:
         length = {name: recipe.get(name) for name in ("steps", "epochs", "batch", "rate")}
+        length |= {"minutes": recipe["minutes"]} if recipe.get("minutes") else {}
         conditions |= {"training": length, "training_seed": recipe["seed"]}
     return Weights(tensors, card, conditions)
 

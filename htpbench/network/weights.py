@@ -37,6 +37,7 @@ class Trained(BaseModel):
     seed: Seed = 0
     steps: Count | None = None
     epochs: Count | None = None
+    minutes: float | None = None
     batch: Count | None = None
     rate: float | None = None
 

@@ -77,8 +77,8 @@ def source(card: dict[str, Any]) -> str:
     """Detections and weights."""
     weights = f"weights {card['weights']}"
     length = card.get("training", {})
-    for unit in ("epochs", "steps"):
+    for unit in ("epochs", "steps", "minutes"):
         # The name of the file that `train` writes says nothing.
         if card["weights"] == "weights" and length.get(unit):
-            weights = f"trained for {length[unit]} {unit}"
+            weights = f"trained for {length[unit]:g} {unit}"
     return f"{card['detections']} detections, {weights}"

@@ -22,7 +22,17 @@ Optimiser = Literal["adamw", "adam", "amsgrad"]
 LEAST = 3  # frames that training for any schedule keeps
 SCHEDULES = f"one in four unpruned, else 1 to 3 stages, r log-uniform from {LEAST}"
 # Fields that recipes of before do not have.
-LATER = ("draws", "every", "held_out", "minutes", "average", "parts", "filmed", "detectors")
+LATER = (
+    "draws",
+    "every",
+    "held_out",
+    "minutes",
+    "average",
+    "parts",
+    "filmed",
+    "detectors",
+    "begin",
+)
 LossName = Literal["mixste", "mpjpe", "motionbert", "hdformer"]
 LENGTHS = ("steps", "epochs", "minutes")  # one of them says how long a run is
 Precision = Literal["float32", "bfloat16"]
@@ -113,6 +123,7 @@ class Recipe:
     # None: all by the whole rig, once.
     filmed: float | None = None
     detectors: tuple[str, ...] = ()  # those that are drawn from then; none: `detections`
+    begin: str = ""  # weights that it begins with: a shipped name or a path; "": drawn ones
 
     def __post_init__(self) -> None:
         for name in ("steps", "epochs", "batch"):

@@ -17,6 +17,7 @@ from htpbench.diffusion.sampler import Sampling, denoises
 from htpbench.errors import BenchError
 from htpbench.network import weights
 from htpbench.systems.combination import parse
+from htpbench.training.begin import begin_with
 from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.length import Length
@@ -62,10 +63,12 @@ def train(
     torch.manual_seed(recipe.seed)
     draws = recipe.draws if recipe.any_schedule else None
     trainee = Trainee(combination, recipe.any_schedule, draws).to(device).train()
+    begun = begin_with(trainee, recipe.begin, combination.frames) if recipe.begin else {}
     run = Run(recipe, trainee, optimiser_of(recipe, trainee))
     sampler = Sampler(recipe, combination)
     length = Length(recipe, sampler.epoch, device)
-    history = History(recipe, sampler.sets[0], length, out, describe(recipe, sampler, trainee))
+    told_of = describe(recipe, sampler, trainee) | begun
+    history = History(recipe, sampler.sets[0], length, out, told_of)
     state = out / "state.safetensors"
     if not state.exists():
         vacant(state)

@@ -1,0 +1,69 @@
+"""Training that begins with weights: of the same F to the bit, of another with codes between."""
+
+import hashlib
+import json
+
+import pytest
+import small
+import torch
+from safetensors.torch import load_file
+
+from htpbench.errors import BenchError
+from htpbench.network import weights
+from htpbench.systems.combination import parse
+from htpbench.training.begin import begin_with
+from htpbench.training.recipes import Recipe
+from htpbench.training.train import train
+from htpbench.training.trainee import Trainee
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return (str(small.motion_file(tmp_path_factory.mktemp("data"))),)
+
+
+def trainee(combination, any_schedule=True):
+    return Trainee(parse(combination), any_schedule)
+
+
+def test_weights_of_another_f_keep_all_but_the_codes_of_frames(tmp_path):
+    short, path = trainee("mixste.tiny-9"), tmp_path / "short.safetensors"
+    weights.write(path, short.state_dict(), {"schedule": "any"})
+    long = trainee("mixste.tiny-17")
+    told = begin_with(long, str(path), 17)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told == {"begun_with": "short", "sha256": digest[:12]}
+    before, after = short.state_dict(), long.state_dict()
+    unlike = [key for key in before if before[key].shape != after[key].shape]
+    assert "backbone.frame_code" in unlike and len(unlike) < 4
+    assert all(torch.equal(before[key], after[key]) for key in before if key not in unlike)
+    codes, longer = before["backbone.frame_code"], after["backbone.frame_code"]
+    assert torch.allclose(longer[:, ::2], codes, atol=1e-6), "those that were there"
+    assert torch.allclose(longer[:, 1::2], (codes[:, 1:] + codes[:, :-1]) / 2, atol=1e-6)
+
+
+def test_a_run_begins_with_them_and_its_card_says_so(data, tmp_path):
+    short = {"batch": 2, "any_schedule": True, "rate": 1e-30, "weight_decay": 0.0}
+    first = train(Recipe.of("mixste.tiny-9", data, steps=2, **short), tmp_path / "first")
+    again = Recipe.of("mixste.tiny-9", data, steps=1, begin=str(first), seed=3, **short)
+    found = load_file(train(again, tmp_path / "second"))
+    assert all(torch.equal(one, found[key]) for key, one in load_file(first).items())
+    card = json.loads((tmp_path / "second" / "weights.json").read_text())
+    assert card["begun_with"] == "weights" and card["recipe"]["begin"] == str(first)
+
+
+def test_a_recoverer_that_the_file_lacks_stays_as_drawn(tmp_path):
+    path = tmp_path / "alone.safetensors"
+    weights.write(path, trainee("mixste.tiny-9", False).state_dict(), {"schedule": "same"})
+    more = trainee("mixste.tiny-9")
+    before = {key: one.clone() for key, one in more.state_dict().items() if "recoverer" in key}
+    begin_with(more, str(path), 9)
+    assert before and all(torch.equal(one, more.state_dict()[key]) for key, one in before.items())
+
+
+@pytest.mark.parametrize("other", ["mixste.small-9", "motionbert.tiny-9", "d3dp.tiny-9"])
+def test_weights_of_another_network_are_refused_by_the_parameter(tmp_path, other):
+    path = tmp_path / "other.safetensors"
+    weights.write(path, trainee(other, False).state_dict(), {"schedule": "same"})
+    with pytest.raises(BenchError, match=r"other.safetensors.* backbone\."):
+        begin_with(trainee("mixste.tiny-9"), str(path), 9)
