@@ -24,6 +24,7 @@ from htpbench.training.rates import Cosine
 from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 
+LONGEST = 81  # frames; of shorter windows a batch has as many more
 HELD_OUT = ("05", "16", "35")  # dance; walks, jumps and runs: 19,303 frames
 DETECTORS = ("cpn", "sh", "clean")
 GIVEN_UP_AFTER = 4  # tenths of the minutes
@@ -31,7 +32,7 @@ BASE = {
     "width": 32,
     "blocks": 4,
     "input": "person",
-    "frames": 81,
+    "frames": LONGEST,
     "batch": 8,
     "rate": 3e-3,
     "warmup": 200,
@@ -44,6 +45,7 @@ CHANGED = (
     {"loss": "mpjpe"},
     {"input": "screen"},
     {"frames": 27},
+    {"frames": 9},
     {"batch": 4},
     {"width": 24},
     {"width": 48},
@@ -59,7 +61,7 @@ def recipe(trial: optuna.Trial, data: str, minutes: float) -> Recipe:
     width = trial.suggest_categorical("width", [24, 32, 48, 64])
     blocks = trial.suggest_int("blocks", 2, 6)
     centred = trial.suggest_categorical("input", ["screen", "person"]) == "person"
-    frames = trial.suggest_categorical("frames", [27, 81])
+    frames = trial.suggest_categorical("frames", [9, 27, LONGEST])
     sizes = cards.shipped("backbone")["mixste"].variants  # type: ignore[attr-defined]
     name = f"w{width}d{blocks}{'c' if centred else 's'}"
     own = {"blocks": blocks, "width": width, "heads": width // 16 or 1, "mlp_ratio": 2.0}
@@ -68,7 +70,7 @@ def recipe(trial: optuna.Trial, data: str, minutes: float) -> Recipe:
         f"mixste.{name}-{frames}",
         (data,),
         minutes=minutes,
-        batch=trial.suggest_categorical("batch", [2, 4, 8, 16]),
+        batch=trial.suggest_categorical("batch", [2, 4, 8, 16]) * LONGEST // frames,
         rate=trial.suggest_float("rate", 5e-4, 1e-2, log=True),
         rate_schedule=Cosine(trial.suggest_int("warmup", 20, 400, log=True)),
         average=trial.suggest_categorical("average", [0.0, 0.99, 0.998]),

@@ -43,7 +43,7 @@ def at_once(recipe: Recipe, trainee: Trainee, device: str) -> Iterator[AtOnce]:
 
     BenchError where passes change or draw something, whose order would be left to chance.
     """
-    if recipe.parts == 1 or torch.device(device).type != "cpu":
+    if parts_of(recipe, device) == 1:
         yield map
         return
     for module in trainee.modules():
@@ -58,6 +58,11 @@ def at_once(recipe: Recipe, trainee: Trainee, device: str) -> Iterator[AtOnce]:
             yield pool.map
         finally:
             torch.set_num_threads(threads)
+
+
+def parts_of(recipe: Recipe, device: str) -> int:
+    """How many parts of a batch are lifted at once: those of the recipe on a CPU, else 1."""
+    return recipe.parts if torch.device(device).type == "cpu" else 1
 
 
 def ordered(module: nn.Module) -> bool:
@@ -92,7 +97,7 @@ def advance(
         loss = len(part[1]) / len(targets) * loss_of(recipe, lifter, *part)
         return [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
 
-    split = [x.tensor_split(recipe.parts if over is not map else 1) for x in (*inputs, targets)]
+    split = [x.tensor_split(parts_of(recipe, device)) for x in (*inputs, targets)]
     parts = [(one[:-1], one[-1]) for one in zip(*split, strict=True) if len(one[-1])]
     losses, *found = zip(*over(learn, parts), strict=True)
     for parameter, gradients in zip(parameters, found, strict=True):
