@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from htpbench.errors import BenchError
+from htpbench.systems import cards
 from htpbench.systems.combination import parse
 from htpbench.training import history, length
 from htpbench.training import train as training
@@ -185,3 +186,22 @@ def test_each_epoch_is_filmed_anew_and_the_same_again(data):
     assert not torch.allclose(first[0], later[0]) and not torch.allclose(first[1], later[1])
     held = Sampler(recipe(data, "mixste.tiny-9", filmed=1.0), parse("mixste.tiny-9"))
     assert len(held.poses2d[0]) == 2 * sum(len(c.positions) for c in small.motion().motion("train"))
+
+
+@pytest.mark.parametrize("backbone", sorted(cards.shipped("backbone")))
+def test_a_step_of_one_kernel_is_that_of_a_plain_optimiser(backbone):
+    asked = recipe(("synthetic",), small.tiny(backbone), batch=2)
+    steps = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        combination = parse(asked.combination)
+        trainee = Trainee(combination, False)
+        optimiser = optimiser_of(asked, trainee)
+        for group in optimiser.param_groups:
+            group["fused"] = fused
+        advance(asked, trainee, optimiser, Sampler(asked, combination), 0, 1e-3, "cpu")
+        for parameter in trainee.parameters():
+            assert parameter.grad is None or parameter.grad.stride() == parameter.stride()
+        steps.append([one.detach().clone() for one in trainee.parameters()])
+    for one, plain in zip(*steps, strict=True):
+        assert torch.allclose(one, plain, atol=1e-6)

@@ -84,8 +84,10 @@ def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
     except BenchError as error:
         raise BenchError(f"{error}; {REMEDY.format(path)}") from error
     theirs = card.get("recipe", {})
-    for field, mine in run.recipe.plain().items():
-        if field not in theirs or mine != theirs[field]:
+    ours = run.recipe.plain()
+    for field in dict.fromkeys([*ours, *theirs]):  # what is not used is not written
+        mine = ours.get(field)
+        if field not in theirs or field not in ours or mine != theirs[field]:
             raise BenchError(
                 f"{path} was trained with {field} = {theirs.get(field)!s:.100}, not {mine}; "
                 "repeat that, or train into another folder with --out"

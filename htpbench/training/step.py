@@ -101,7 +101,11 @@ def advance(
     parts = [(one[:-1], one[-1]) for one in zip(*split, strict=True) if len(one[-1])]
     losses, *found = zip(*over(learn, parts), strict=True)
     for parameter, gradients in zip(parameters, found, strict=True):
-        parameter.grad = total(gradients)
+        gradient = total(gradients)
+        # A tensor of its own, laid out as the parameter: the fused optimiser does not look at
+        # strides, and clipping scales in place.
+        own = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
+        parameter.grad = own
     nn.utils.clip_grad_norm_(parameters, CLIP)
     for group in optimiser.param_groups:
         group["lr"] = rate

@@ -82,21 +82,26 @@ def train(
             rate = recipe.rate_schedule.rate(recipe.rate, done, steps, sampler.epoch)
             loss = advance(recipe, trainee, run.optimiser, sampler, done, rate, device, over)
             run.follow()
+            if not length.steps:
+                told = finite(loss, done + 1)  # minutes are of what the device did, not of asking
             length.end()
             done += 1
             due = history.due(done)
-            stored = interrupted or due or time.monotonic() - saved > SAVE_EVERY_S
-            if stored or done % LOOK_EVERY == 0 or done == 1:
+            stored = due or time.monotonic() - saved > SAVE_EVERY_S
+            if stored or done % LOOK_EVERY == 0 or math.isnan(told):
                 told = finite(loss, done)
             tick(done, steps, told)
             if due:
                 history.check(done, run.result, device)
-            if stored:
+            stop = bool(interrupted)
+            if stop and not stored:
+                finite(loss, done)
+            if stored or stop:
                 save(state, run, done, length, history.points)
                 saved = time.monotonic()
             if due:
                 scored(*history.points[-1])
-            if interrupted:
+            if stop:
                 raise KeyboardInterrupt
     card = history.card() | {"scores": final_scores(recipe, run.result, sampler.sets, device)}
     path = out / "weights.safetensors"
