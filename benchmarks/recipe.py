@@ -1,7 +1,7 @@
 """Which recipe trains the small network best in a few minutes of one core: an Optuna study.
 
     python benchmarks/recipe.py DATA.npz --trials 30        any number of processes, again to resume
-    python benchmarks/recipe.py DATA.npz --show             the table and the figure
+    python benchmarks/recipe.py DATA.npz --show             the table, and what mattered
 
 Every trial trains a MixSTE for any schedule for as many minutes of computing, and is scored on
 training subjects that it was not trained on; one that is behind the median at the same share of its
@@ -18,6 +18,7 @@ import optuna
 import torch
 from rich.console import Console
 
+from htpbench.errors import BenchError
 from htpbench.outside.progress import bar
 from htpbench.systems import cards
 from htpbench.training.rates import Cosine
@@ -36,7 +37,7 @@ BASE = {
     "batch": 8,
     "rate": 3e-3,
     "warmup": 200,
-    "average": 0.998,
+    "ema_decay": 0.998,
     "loss": "mixste",
 }
 # The first trials: the base, and one thing changed at a time.
@@ -52,7 +53,7 @@ CHANGED = (
     {"rate": 6e-3},
     {"blocks": 2},
     {"warmup": 40},
-    {"average": 0.0},
+    {"ema_decay": 0.0},
 )
 
 
@@ -60,12 +61,12 @@ def recipe(trial: optuna.Trial, data: str, minutes: float) -> Recipe:
     """What a trial trains; its size becomes a variant of the backbone in this process."""
     width = trial.suggest_categorical("width", [24, 32, 48, 64])
     blocks = trial.suggest_int("blocks", 2, 6)
-    centred = trial.suggest_categorical("input", ["screen", "person"]) == "person"
+    root_relative = trial.suggest_categorical("input", ["screen", "person"]) == "person"
     frames = trial.suggest_categorical("frames", [9, 27, LONGEST])
     sizes = cards.shipped("backbone")["mixste"].variants  # type: ignore[attr-defined]
-    name = f"w{width}d{blocks}{'c' if centred else 's'}"
+    name = f"w{width}d{blocks}{'c' if root_relative else 's'}"
     own = {"blocks": blocks, "width": width, "heads": width // 16 or 1, "mlp_ratio": 2.0}
-    sizes[name] = cards.Variant(**own, drop_path=0.0, centred=centred)  # type: ignore[arg-type]
+    sizes[name] = cards.Variant(**own, drop_path=0.0, root_relative=root_relative)  # type: ignore[arg-type]
     return Recipe.of(
         f"mixste.{name}-{frames}",
         (data,),
@@ -73,7 +74,7 @@ def recipe(trial: optuna.Trial, data: str, minutes: float) -> Recipe:
         batch=trial.suggest_categorical("batch", [2, 4, 8, 16]) * LONGEST // frames,
         rate=trial.suggest_float("rate", 5e-4, 1e-2, log=True),
         rate_schedule=Cosine(trial.suggest_int("warmup", 20, 400, log=True)),
-        average=trial.suggest_categorical("average", [0.0, 0.99, 0.998]),
+        ema_decay=trial.suggest_categorical("ema_decay", [0.0, 0.99, 0.998]),
         loss=trial.suggest_categorical("loss", ["mixste", "mpjpe"]),
         any_schedule=True,
         held_out=HELD_OUT,
@@ -103,7 +104,7 @@ def main() -> None:
         load_if_exists=True,
     )
     if asked.show:
-        show(study, asked.out)
+        show(study)
         return
     if not study.trials:
         for change in CHANGED:
@@ -133,12 +134,12 @@ def main() -> None:
 
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     while len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
-        study.optimize(objective, n_trials=1)
+        study.optimize(objective, n_trials=1, catch=(BenchError,))  # a loss that is not finite
         last = study.trials[-1]
         print(last.number, last.state.name, last.value, last.params, flush=True)
 
 
-def show(study: optuna.Study, out: Path) -> None:
+def show(study: optuna.Study) -> None:
     """The best trials, and what mattered."""
     frame = study.trials_dataframe(attrs=("number", "value", "state", "params", "user_attrs"))
     print(frame.sort_values("value").to_markdown(index=False, floatfmt=".4g"))

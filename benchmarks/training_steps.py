@@ -10,6 +10,7 @@ import time
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from htpbench.systems.combination import parse
 from htpbench.training.recipes import Recipe
@@ -82,8 +83,6 @@ def shares(recipe):
 
 def flops(recipe):
     """Of the matrix products of a step: three passes of an unpruned batch."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     trainee, sampler = started(recipe)
     poses2d, targets = sampler.batch(np.random.default_rng(0), 0, trainee.backbone.channels)
     inputs = tuple(one.to("meta") for one in trainee.inputs(poses2d, targets))

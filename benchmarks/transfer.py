@@ -59,12 +59,12 @@ def conditions(asked):
 
 def filmed(real, key):
     """The views of one detector's keypoints of four calibrated cameras, as they are."""
-    poses2d, poses3d = [], []
+    poses2d, poses3d, step = [], [], 1 / float(real["fps"])
+    world = resample(real["positions"].astype(np.float64), step)
     for view, size in enumerate(real["size"]):
-        seen = resample(real[key][view].astype(np.float64), 1 / float(real["fps"]))
+        seen = resample(real[key][view].astype(np.float64), step)
         points = screen(seen[..., :2], tuple(map(int, size)))
         poses2d.append(np.concatenate([points, seen[..., 2:]], axis=-1))
-        world = resample(real["positions"].astype(np.float64), 1 / float(real["fps"]))
         poses3d.append(world @ real["R"][view].T + real["t"][view])
     takes = [Take(f"camera {view + 1}", "one", "balance", "test") for view in range(len(poses2d))]
     return Views.of(takes, poses2d, poses3d, source=key)

@@ -62,6 +62,12 @@ def no_process_is_left():
     small.end_what_runs()
 
 
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """What `--data` names for small trainings."""
+    return (str(small.motion_file(tmp_path_factory.mktemp("data"))),)
+
+
 @pytest.fixture
 def golden(request, monkeypatch):
     return Golden(getattr(request, "param", TINY), monkeypatch)

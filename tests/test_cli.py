@@ -216,13 +216,13 @@ def test_train_then_sweep_with_the_file(call, tmp_path):
 def test_train_by_a_recipe_of_ones_own(call, tmp_path):
     motion = small.motion_file(tmp_path)
     ours = (ROOT / "baselines" / "recipes" / "mixste.tiny.toml").read_text()
-    longer = "average = 0.9\nfilmed = 1.0\ndetectors = ['sh']\nparts = 2\n"
+    longer = "ema_decay = 0.9\nfilmed = 1.0\ndetectors = ['sh']\nparts = 2\n"
     (tmp_path / "mine.toml").write_text(longer + ours)
     how = ("--recipe", "mine.toml", "--minutes", 0.001, "--batch", 2)
     code, _, err = call("train", small.NETWORK, "--data", motion, *how, "--out", "trained")
     assert code == 0, err
     made = json.loads((tmp_path / "trained" / "weights.json").read_text())["recipe"]
-    assert (made["average"], made["filmed"], made["detectors"]) == (0.9, 1.0, ["sh"])
+    assert (made["ema_decay"], made["filmed"], made["detectors"]) == (0.9, 1.0, ["sh"])
     assert (made["parts"], made["minutes"], made["steps"]) == (2, 0.001, None)
 
 

@@ -1,5 +1,7 @@
 """Clips filmed anew: where drawn cameras stand, what they see, and that draws follow the seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small
@@ -46,6 +48,24 @@ def test_a_clip_is_filmed_once_and_the_truth_is_what_the_camera_sees():
     lengths = np.linalg.norm(views.poses3d[:, 3] - views.poses3d[:, 2], axis=-1)
     world = np.concatenate([clip.positions for clip in CLIPS])
     assert np.allclose(lengths, np.linalg.norm(world[:, 3] - world[:, 2], axis=-1), atol=0.01)
+
+
+def test_drawn_cameras_see_the_person():
+    wide = [replace(clip, positions=clip.positions * [3, 3, 1]) for clip in CLIPS * 10]
+    views = film(wide, ["gt"], 1.0, [0])
+    for lens, a, b in zip(views.cameras, views.start, views.stop, strict=True):
+        pixels = (views.poses2d[a:b, :, :2] + [1, lens.height / lens.width]) * lens.width / 2
+        inside = ((pixels >= 0) & (pixels < lens.size)).all(axis=-1)
+        assert inside.mean() > 0.9
+
+
+def test_where_nothing_fits_the_camera_that_sees_most_is_taken(monkeypatch):
+    told = iter([0.1, 0.7, *[0.2] * 18])
+    made = []
+    monkeypatch.setattr(drawn, "camera", lambda reach, rng: made.append(object()) or made[-1])
+    monkeypatch.setattr(drawn, "seen", lambda world, lens: next(told))
+    chosen = drawn.suited(CLIPS[0].positions, np.random.default_rng(0))
+    assert chosen is made[1] and len(made) == drawn.TRIES
 
 
 def test_draws_follow_the_seed_and_the_share_says_how_many():

@@ -99,7 +99,7 @@ def test_every_cell_lifts_as_on_the_cpu_and_waits_for_nothing(backbone, masked):
 @pytest.mark.parametrize("combination", ["mixste.tiny-27", "d3dp.tiny-27", "motionbert.tiny-27"])
 def test_a_step_of_training_waits_for_nothing(combination):
     asked = Recipe.of(
-        combination, ("synthetic",), steps=9, batch=2, any_schedule=True, average=0.9, filmed=1.0
+        combination, ("synthetic",), steps=9, batch=2, any_schedule=True, ema_decay=0.9, filmed=1.0
     )
     parsed = parse(combination)
     network = Trainee(parsed, True).to("cuda")

@@ -25,13 +25,8 @@ from htpbench.training.train import train
 from htpbench.training.trainee import Trainee
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return (str(small.motion_file(tmp_path_factory.mktemp("data"))),)
-
-
 def recipe(data, combination=small.NETWORK, **changes):
-    short = {"steps": 6, "batch": 4, "rate_schedule": Cosine(2), "parts": 1, "average": 0.0}
+    short = {"steps": 6, "batch": 4, "rate_schedule": Cosine(2), "parts": 1, "ema_decay": 0.0}
     return Recipe.of(combination, data, **{**short, **changes})
 
 
@@ -149,7 +144,7 @@ def test_passes_that_draw_or_count_are_not_lifted_at_once(data, combination):
 
 
 def test_the_average_is_scored_and_written_and_goes_on_where_it_was(data, tmp_path, monkeypatch):
-    asked = recipe(data, steps=8, average=0.9)
+    asked = recipe(data, steps=8, ema_decay=0.9)
     whole = load_file(train(asked, tmp_path / "whole"))
     state = load_file(tmp_path / "whole" / "state.safetensors")
     assert state["average.count"] == 8
@@ -175,6 +170,35 @@ def test_the_average_follows_by_a_decay_that_rises(data):
         told.append(1 - average[0].item())
     left = np.cumprod([min(0.99, (1 + n) / (10 + n)) for n in range(1, 200)])
     assert np.allclose(told, left, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "more", [{"filmed": 1.0}, {"parts": 2}, {"ema_decay": 0.9}, {"begin": "mixste.tiny-81"}]
+)
+def test_a_state_is_not_resumed_without_what_it_was_trained_with(data, tmp_path, more):
+    train(recipe(data, "mixste.tiny-81", steps=1, **more), tmp_path)
+    with pytest.raises(BenchError, match=f"was trained with {next(iter(more))} = "):
+        train(recipe(data, "mixste.tiny-81", steps=1), tmp_path)
+
+
+def test_nobody_is_left_to_train_on(data):
+    everybody = tuple({clip.subject for clip in small.motion().motion("train")})
+    for filmed in (None, 1.0):
+        asked = recipe(data, held_out=everybody, filmed=filmed)
+        with pytest.raises(BenchError, match=r"nobody to train on.*--best-on test"):
+            Sampler(asked, parse(asked.combination))
+
+
+def test_a_detector_that_is_not_known_is_refused_at_once(data):
+    asked = recipe(data, filmed=1.0, detectors=("gt",) * 15 + ("nobody",))
+    with pytest.raises(BenchError, match="'nobody'"):
+        Sampler(asked, parse(asked.combination))
+
+
+def test_data_sets_of_the_same_clips_are_filmed_apart(data):
+    asked = recipe(data * 2, filmed=1.0)
+    first, second = Sampler(asked, parse(asked.combination)).poses2d
+    assert first.shape == second.shape and not np.allclose(first, second)
 
 
 def test_each_epoch_is_filmed_anew_and_the_same_again(data):

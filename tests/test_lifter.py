@@ -310,7 +310,9 @@ def test_joints_and_numbers_of_a_card_are_put_right_around_the_network(dummy):
 
 
 def test_a_network_may_be_shown_the_person_alone(dummy):
-    variants = {"v": Dummy.card.variants[Dummy.card.default].model_copy(update={"centred": True})}
+    variants = {
+        "v": Dummy.card.variants[Dummy.card.default].model_copy(update={"root_relative": True})
+    }
     dummy(card=Dummy.card.model_copy(update={"variants": variants, "default": "v"}))
     lifter = build("dummy-9")
     (clip,) = lifter.example(batch=2)

@@ -101,6 +101,9 @@ def test_what_is_asked_replaces_what_the_file_says():
         ("warmup = 3", "warmpu = 3", "warmpu"),
         ("batch = 8", "batch = 8\nbacth = 9", "bacth"),
         ("batch = 8", "batch =", "line 6"),
+        ("batch = 8", "batch = 8\nparts = 9999", "parts: Input should be less"),
+        ("batch = 8", "batch = 8\ndetectors = ['sh']", "expected `filmed` beside `detectors`"),
+        ("weight_decay = 0.0", "weight_decay = inf", "weight_decay: Input should be a finite"),
     ],
 )
 def test_a_wrong_file_is_refused_by_the_field(tmp_path, old, new, words):

@@ -37,11 +37,6 @@ from htpbench.training.trainee import Trainee
 FILES = ("weights.safetensors", "weights.json", "best.safetensors", "best.json")
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return (str(small.motion_file(tmp_path_factory.mktemp("data"))),)
-
-
 def recipe(data, combination=small.NETWORK, **changes):
     short = {"steps": 6, "batch": 2, "rate_schedule": Cosine(2)}
     return Recipe.of(combination, data, **{**short, **changes})

@@ -21,6 +21,9 @@ AIM = 600.0, 1300.0  # mm above the floor, over the middle of the path
 AWAY = 0.1  # radians that a camera turns away from what it aims at, one standard deviation
 PITCH = np.deg2rad(25)  # steepest, up or down
 ROLL = np.deg2rad(8), np.deg2rad(25)  # standard deviation, most
+TRIES = 20  # cameras, until one sees
+SEEN = 0.98  # of the joints
+APART = 10  # frames that are looked at for it
 
 
 def camera(reach: float, rng: np.random.Generator) -> Camera:
@@ -48,6 +51,24 @@ def camera(reach: float, rng: np.random.Generator) -> Camera:
     )
 
 
+def suited(world: np.ndarray, rng: np.random.Generator) -> Camera:
+    """A drawn camera that sees the person (N, 17, 3); else the one that sees most of it."""
+    reach = float(np.linalg.norm(world[:, ROOT, :2], axis=-1).max())
+    drawn = []
+    for _ in range(TRIES):
+        lens = camera(reach, rng)
+        drawn.append((seen(world[::APART], lens), len(drawn), lens))
+        if drawn[-1][0] >= SEEN:
+            break
+    return max(drawn)[-1]
+
+
+def seen(world: np.ndarray, lens: Camera) -> float:
+    """The share of joints (N, 17, 3) that lie in the image."""
+    pixels = lens.project(lens.view(world))
+    return float(((pixels >= 0) & (pixels < lens.size)).all(axis=-1).mean())
+
+
 def about(axis: Sequence[float], angle: float) -> np.ndarray:
     """(w, x, y, z) of a turn about an axis of length 1."""
     return np.array([np.cos(angle / 2), *(np.sin(angle / 2) * np.array(axis))])
@@ -73,14 +94,12 @@ def film(
     poses2d, frames, cameras = [], [], []
     for clip in clips:
         world = placed(clip.positions, rng.uniform(0, 2 * np.pi))
-        reach = float(np.linalg.norm(world[:, ROOT, :2], axis=-1).max())
         ours = rig()[rng.integers(len(rig()))]
-        cameras.append(camera(reach, rng) if rng.random() < share else ours)
+        cameras.append(suited(world, rng) if rng.random() < share else ours)
         source = detectors[int(rng.integers(len(detectors)))]
-        for held, found in zip(
-            (poses2d, frames), shown(world, cameras[-1], source, rng), strict=True
-        ):
-            held.append(found)
+        found = shown(world, cameras[-1], source, rng)
+        poses2d.append(found[0])
+        frames.append(found[1])
     views = Views.of(clips, poses2d, frames, source=" or ".join(detectors))
     root = np.concatenate([each[:, ROOT] for each in frames]).astype(np.float32)
     return replace(views, root=root, cameras=tuple(cameras))

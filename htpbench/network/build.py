@@ -51,7 +51,7 @@ def build(
         recovered=combination.recovered,
         centred=combination.pipeline(pipeline) == "seq2frame",
         masked=masked,
-        conventions=Conventions(card.order, card.normalisation, variant.centred),
+        conventions=Conventions(card.order, card.normalisation, variant.root_relative),
     )
     lifter.try_pruner()
     return lifter

@@ -16,7 +16,7 @@ SMALLEST = 1e-12  # of a person's size squared: all joints in one place stay the
 class Conventions(nn.Module):
     """What is done to 2D before a network, and to its poses behind it; by default nothing.
 
-    centred: 2D is told from the root of each frame, in units of the person's size in the window.
+    root_relative: 2D is told from the root of each frame, in units of the person's size.
     order: our number of each of its joints. normalisation: means and scales, in its order. They
     are the card's, not parameters: a file of weights does not hold them.
     """
@@ -32,10 +32,10 @@ class Conventions(nn.Module):
         self,
         order: Sequence[int] = (),
         normalisation: Normalisation | None = None,
-        centred: bool = False,
+        root_relative: bool = False,
     ) -> None:
         super().__init__()
-        self.centred = centred
+        self.root_relative = root_relative
         self.ordered, self.normalised = bool(order), normalisation is not None
         place = torch.tensor(order, dtype=torch.int64)
         found = {"order": place, "inverse": place.argsort()} if order else {}
@@ -45,7 +45,7 @@ class Conventions(nn.Module):
 
     def enter(self, poses2d: Tensor) -> Tensor:
         """(B, F, J, channels) in our order, screen units -> as the network has it."""
-        if self.centred:
+        if self.root_relative:
             poses2d = of_the_person(poses2d)
         if self.ordered:
             poses2d = poses2d[:, :, self.order]

@@ -80,5 +80,5 @@ def source(card: dict[str, Any]) -> str:
     for unit in ("epochs", "steps", "minutes"):
         # The name of the file that `train` writes says nothing.
         if card["weights"] == "weights" and length.get(unit):
-            weights = f"trained for {length[unit]:g} {unit}"
+            weights = f"trained for {length[unit]} {unit}"
     return f"{card['detections']} detections, {weights}"

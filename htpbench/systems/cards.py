@@ -37,11 +37,11 @@ class Variant(BaseModel):
 
     blocks: int = Field(ge=0)
     frames: int | None = Field(default=None, ge=1)  # the one F that it takes; None: any
-    centred: bool = False  # it is shown the person alone: see htpbench.network.conventions
+    root_relative: bool = False  # it is shown the person alone: see htpbench.network.conventions
 
     def parameters(self) -> dict[str, Any]:
         """All hyper-parameters of the constructor, `blocks` included."""
-        return self.model_dump(exclude={"frames", "centred"})
+        return self.model_dump(exclude={"frames", "root_relative"})
 
 
 class Normalisation(BaseModel):

@@ -3,52 +3,63 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+import re
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, unknown
 from htpbench.network import weights
 from htpbench.training.trainee import Trainee
 
+# Parameters with one place a frame, between which one can go. Others with an axis of F are not so:
+# the weights of a mean sum to one.
+CODES = re.compile(r".*\.(frame_code|queries|codes\.\d+)")
 
-def begin_with(trainee: Trainee, name: str, frames: int) -> dict[str, Any]:
-    """Load shipped weights, or a file, into what is trained for F frames; what the card says of it.
 
-    A parameter with one place a frame is interpolated to F. A recoverer that the file lacks stays
-    as it was drawn. BenchError where parameters of the backbone are missing or of another shape.
+def begin_with(trainee: Trainee, name: str) -> dict[str, Any]:
+    """Load shipped weights, or a file, into what is trained; what its card says of that.
+
+    Codes of frames are interpolated to another F. A recoverer that the file lacks stays as it was
+    drawn. BenchError where a parameter of the backbone is missing, not numbers, or does not fit.
     """
+    if name == "random":
+        raise unknown("weights", name, [*weights.shipped(), "a path to a .safetensors file"])
     path = weights.find(name)
     tensors, _ = weights.read(path)
-    own = trainee.state_dict()
-    for key, held in own.items():
+    for key, held in trainee.state_dict().items():
         if key in tensors:
-            held.copy_(fitted(key, tensors[key], held, frames, path))
+            try:
+                held.copy_(fitted(key, tensors.pop(key), held))
+            except ValueError as fault:
+                raise BenchError(f"{path}: {key} {fault}; name other weights") from None
         elif key.startswith("backbone."):
             raise BenchError(f"{path} has no {key}; expected weights of the same backbone and size")
-    unused = [key for key in tensors if key.startswith("backbone.") and key not in own]
-    if unused:
-        raise BenchError(
-            f"{path} has {unused[0]}, which is not of this backbone; name other weights"
-        )
+    if strange := [key for key in tensors if key.startswith("backbone.")]:
+        raise BenchError(f"{path} has {strange[0]}; expected weights of the same backbone and size")
     return {"begun_with": path.stem, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:12]}
 
 
-def fitted(key: str, tensor: Tensor, like: Tensor, frames: int, path: Path) -> Tensor:
-    """A tensor in another's shape, linear along the one axis that has a place for each frame."""
+def fitted(key: str, tensor: Tensor, like: Tensor) -> Tensor:
+    """A tensor in another's shape; ValueError says what is wrong with it."""
+    if tensor.dtype.is_floating_point != like.dtype.is_floating_point or tensor.is_complex():
+        raise ValueError(f"is of type {tensor.dtype}, expected {like.dtype}")
+    if not tensor.isfinite().all():
+        raise ValueError("holds NaN or infinity")
     if tensor.shape == like.shape:
         return tensor
-    unlike = [axis for axis, size in enumerate(like.shape) if tensor.shape[axis:][:1] != (size,)]
-    if tensor.ndim != like.ndim or len(unlike) != 1 or like.shape[unlike[0]] != frames:
-        expected = " x ".join(map(str, like.shape))
-        raise BenchError(
-            f"{path}: {key} is {' x '.join(map(str, tensor.shape))}, expected {expected}; begin "
-            "with weights of the same backbone and size"
+    sizes = enumerate(zip(tensor.shape, like.shape, strict=False))
+    unlike = [axis for axis, (theirs, ours) in sizes if theirs != ours]
+    code = CODES.fullmatch(key) and tensor.ndim == like.ndim and len(unlike) == 1
+    if not (code and tensor.numel()):
+        raise ValueError(
+            f"is {list(tensor.shape)}, expected {list(like.shape)}: of the same backbone, size and "
+            "F (of another F only codes of frames are brought to it)"
         )
     lines = tensor.movedim(unlike[0], -1)  # (..., F of the file)
     flat = lines.reshape(1, -1, lines.shape[-1]).to(torch.float32)
-    found = functional.interpolate(flat, size=frames, mode="linear", align_corners=True)
-    return found.view(*lines.shape[:-1], frames).movedim(-1, unlike[0])
+    size = like.shape[unlike[0]]
+    found = functional.interpolate(flat, size=size, mode="linear", align_corners=True)
+    return found.view(*lines.shape[:-1], size).movedim(-1, unlike[0])

@@ -37,7 +37,8 @@ def save(path: Path, run: Run, step: int, length: Length, points: Points) -> Non
     tensors["history"] = torch.tensor(points, dtype=torch.float64)  # (checks, 2)
     if not length.steps:
         tensors["seconds"] = torch.tensor(length.seconds, dtype=torch.float64)
-    weights.write(path, tensors, {"recipe": run.recipe.plain()})
+    begun = {"begun": run.begun} if run.begun else {}
+    weights.write(path, tensors, {"recipe": run.recipe.plain(), **begun})
 
 
 def models(run: Run) -> dict[str, Tensor]:
@@ -69,7 +70,7 @@ def vacant(state: Path) -> None:
 
 def _of_a_state(card: Path) -> bool:
     try:
-        return files.load_json(card).keys() == {"recipe"}
+        return {"recipe"} <= files.load_json(card).keys() <= {"recipe", "begun"}
     except (BenchError, AttributeError):
         return False
 
@@ -83,14 +84,12 @@ def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
         tensors, card = weights.read(path)
     except BenchError as error:
         raise BenchError(f"{error}; {REMEDY.format(path)}") from error
-    theirs = card.get("recipe", {})
-    ours = run.recipe.plain()
-    for field in dict.fromkeys([*ours, *theirs]):  # what is not used is not written
-        mine = ours.get(field)
-        if field not in theirs or field not in ours or mine != theirs[field]:
+    theirs, ours = card.get("recipe", {}), run.recipe.plain()
+    for name in dict.fromkeys([*ours, *theirs]):  # what is not used is not written
+        if name not in theirs or name not in ours or ours[name] != theirs[name]:
             raise BenchError(
-                f"{path} was trained with {field} = {theirs.get(field)!s:.100}, not {mine}; "
-                "repeat that, or train into another folder with --out"
+                f"{path} was trained with {name} = {theirs.get(name)!s:.100}, not "
+                f"{ours.get(name)}; repeat that, or train into another folder with --out"
             )
     if fault := damage(tensors, run, length):
         raise BenchError(f"{path} is damaged: {fault}; {REMEDY.format(path)}")
@@ -103,6 +102,7 @@ def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
             run.optimiser.state[parameters[name]][moment] = value.to(parameters[name].device)
     if not length.steps:
         length.seconds = float(tensors["seconds"])
+    run.begun = card.get("begun", {})
     points = [(int(done), error) for done, error in tensors["history"].tolist()]
     return int(tensors["step"]), points
 

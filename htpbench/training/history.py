@@ -32,14 +32,14 @@ NOTE = (
 )
 HELD_OUT = (
     "history, last and best are MPJPE in mm on {}, of the training split but not trained on; "
-    "best is chosen on it, and scores are of the test subjects"
+    "best is chosen on this, and scores are of the test subjects"
 )
 
 
 class History:
     """The scores of one run on its first data set; the best is kept on disk.
 
-    They are of the recipe's held-out subject, else of the test subjects. card: what the weights'
+    They are of the recipe's held-out subjects, else of the test subjects. card: what the weights'
     card says besides the scores.
     """
 

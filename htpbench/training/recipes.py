@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from htpbench.errors import BenchError
 from htpbench.outside import files
+from htpbench.outside.models import Count, faults
 from htpbench.systems import cards
 from htpbench.systems.combination import Combination, parse
 from htpbench.systems.shipped import data_folder
@@ -27,7 +28,7 @@ LATER = (
     "every",
     "held_out",
     "minutes",
-    "average",
+    "ema_decay",
     "parts",
     "filmed",
     "detectors",
@@ -41,29 +42,31 @@ Precision = Literal["float32", "bfloat16"]
 class RecipeCard(BaseModel):
     """How one backbone is trained, and who says so."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     source: str
     optimiser: Optimiser
     rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     rate_schedule: Cosine | PerEpoch = Field(discriminator="kind")
-    batch: int = Field(ge=1)  # windows
-    steps: int | None = Field(default=None, ge=1)
-    epochs: int | None = Field(default=None, ge=1)
+    batch: Count  # windows
+    steps: Count | None = None
+    epochs: Count | None = None
     minutes: float | None = Field(default=None, gt=0)
     loss: LossName
-    average: float = Field(default=0.0, ge=0, lt=1)
-    parts: int = Field(default=1, ge=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    parts: int = Field(default=1, ge=1, le=1024)
     filmed: float | None = Field(default=None, ge=0, le=1)
     detectors: tuple[str, ...] = ()
     differs: dict[str, str] = {}  # field -> why it is not what Table 1 of the H2OT paper prints
 
     @model_validator(mode="after")
     def check(self) -> RecipeCard:
-        """A run has one length."""
+        """A run has one length, and draws detectors for what it films."""
         if [self.steps, self.epochs, self.minutes].count(None) != 2:
             raise ValueError("expected one of `steps`, `epochs` and `minutes`")
+        if self.detectors and self.filmed is None:
+            raise ValueError("expected `filmed` beside `detectors`, which are of its views")
         return self
 
 
@@ -78,8 +81,10 @@ def read(path: Path) -> RecipeCard:
     """One recipe from a TOML file; BenchError names every field that is wrong."""
     try:
         return RecipeCard.model_validate(files.load_toml(path))
-    except (BenchError, ValidationError) as error:
-        raise BenchError(f"{path} is not a valid recipe: {error}; mend the file") from error
+    except ValidationError as error:
+        raise BenchError(f"{path} is not a valid recipe: {faults(error)}; mend the file") from error
+    except BenchError as error:
+        raise BenchError(f"{path} is not a valid recipe: {error}; name another") from error
 
 
 def find(combination: Combination) -> RecipeCard:
@@ -117,7 +122,7 @@ class Recipe:
     every: int = 1  # of the frames: 3 trains at a third of the rate
     held_out: tuple[str, ...] = ()  # training subjects that only choose the best weights
     minutes: float | None = None  # of computing: see htpbench.training.length
-    average: float = 0.0  # decay of the moving average that is scored and written; 0: none
+    ema_decay: float = 0.0  # decay of the moving average that is scored and written; 0: none
     parts: int = 1  # of a batch, each lifted by a thread of its own (CPU)
     # Each epoch films every clip anew: this share by drawn cameras, the others by one of the rig;
     # None: all by the whole rig, once.

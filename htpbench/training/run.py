@@ -15,15 +15,19 @@ from htpbench.training.trainee import Trainee
 
 @dataclass
 class Run:
-    """A training on its way; `average` is None where the recipe has none."""
+    """A training on its way; `average` is None where the recipe has none.
+
+    begun: what the card says of the weights that it began with.
+    """
 
     recipe: Recipe
     trainee: Trainee
     optimiser: torch.optim.Optimizer
+    begun: dict[str, Any] = field(default_factory=dict)
     average: AveragedModel | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        if decay := self.recipe.average:
+        if decay := self.recipe.ema_decay:
             self.average = AveragedModel(self.trainee, multi_avg_fn=Rising(decay))
 
     def follow(self) -> None:

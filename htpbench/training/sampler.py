@@ -9,9 +9,9 @@ from torch import Tensor
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.measuring.official import in_unit, official
-from htpbench.motion.dataset import Dataset
 from htpbench.motion.drawn import film
 from htpbench.motion.filmed import Filmed
+from htpbench.motion.filming import check_source
 from htpbench.motion.protocols import cut, named
 from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views, downsample
@@ -37,10 +37,11 @@ class Sampler:
             raise BenchError(
                 f"{alone[0]} has cameras of its own, so it is trained on alone: name one --data"
             )
-        self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
-        self.targets: list[np.ndarray] = []  # as the network says poses: metres, or another unit
         self.unit = official(self.sets[0].layout, combination.card).unit
         self.anew = recipe.filmed is not None and not alone
+        self.detectors = recipe.detectors or (recipe.detections,)
+        for detector in self.detectors if self.anew else ():
+            check_source(detector)  # now: a draw may come to it hours later
         laid = zip(self.lay(epoch=0), self.sets, strict=True)
         self.windows = [windows(views, combination, one.layout) for views, one in laid]
         shares = np.sqrt([len(windows) for windows in self.windows])
@@ -50,23 +51,33 @@ class Sampler:
         self.twice = bool(layout) and layout != "motionbert"  # and its mirror image
         self.order = (-1, np.empty(0, np.int64))  # of an epoch
 
-    def views(self, data: Dataset, epoch: int) -> Views:
-        """The training views of an epoch, without the subject that is held out."""
-        recipe = self.recipe
-        clips = data.motion("train") if recipe.filmed is not None else None
-        if recipe.filmed is not None and clips is not None:
-            ours = [one for one in clips if one.subject not in recipe.held_out]
-            detectors = recipe.detectors or (recipe.detections,)
-            return film(ours, detectors, recipe.filmed, [recipe.seed, epoch, 2])
+    def views(self, source: int, epoch: int) -> Views:
+        """The training views of a data set in an epoch, without subjects that are held out."""
+        recipe, data = self.recipe, self.sets[source]
+        clips = data.motion("train") if self.anew else None
+        takes = data.takes("train") if clips is None else clips
+        ours = np.array([take.subject not in recipe.held_out for take in takes])
+        if not ours.any():
+            raise BenchError(
+                f"{data.name} has nobody to train on but {', '.join(recipe.held_out)}, held out; "
+                "leave the data set out, or train with --best-on test"
+            )
+        if clips is not None and recipe.filmed is not None:
+            seed = [recipe.seed, epoch, 2, source]
+            chosen = [clip for clip, own in zip(clips, ours, strict=True) if own]
+            return film(chosen, self.detectors, recipe.filmed, seed)
         views = data.views("train", recipe.detections, "all")
         ours = np.array([take.subject not in recipe.held_out for take in views.clips])
         return views.only(ours[views.clip])
 
     def lay(self, epoch: int) -> list[Views]:
         """Lay the views of an epoch ready for batches."""
-        found = [downsample(self.views(one, epoch), self.recipe.every) for one in self.sets]
+        numbers = range(len(self.sets))
+        found = [downsample(self.views(source, epoch), self.recipe.every) for source in numbers]
         found = [in_unit(views, self.unit) for views in found]
-        self.epoch_laid, self.poses2d, self.targets = epoch, [], []
+        self.epoch_laid = epoch
+        self.poses2d: list[np.ndarray] = []  # (2 N, J, 3) each: mirror images behind the views
+        self.targets: list[np.ndarray] = []  # as the network says poses: metres, or another unit
         for views in found:
             self.poses2d.append(with_mirror(views.poses2d))
             scale = np.float32(1000.0) if views.scale is None else views.scale[:, None, None]

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from htpbench.errors import BenchError
 from htpbench.network.contracts import Lifted
-from htpbench.network.layers import CrossAttention, DropPath
 from htpbench.network.lifter import Lifter
 from htpbench.training.losses import LOSSES
 from htpbench.training.recipes import Precision, Recipe
@@ -27,8 +26,8 @@ OPTIMISERS = {
     "amsgrad": partial(torch.optim.Adam, amsgrad=True),
 }
 Inputs = tuple[Tensor, ...]
-Part = tuple[Inputs, Tensor]  # what the lifter is shown, and the targets
-AtOnce = Callable[[Callable[[Part], list[Tensor]], list[Part]], Iterable[list[Tensor]]]
+Shown = tuple[Inputs, Tensor]  # what the lifter is shown, and the targets
+AtOnce = Callable[[Callable[[Shown], list[Tensor]], list[Shown]], Iterable[list[Tensor]]]
 
 
 def optimiser_of(recipe: Recipe, trainee: Trainee) -> torch.optim.Optimizer:
@@ -53,7 +52,7 @@ def at_once(recipe: Recipe, trainee: Trainee, device: str) -> Iterator[AtOnce]:
                 "or counts while it is trained, so parts cannot be lifted at once; leave it out"
             )
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(recipe.parts, "part", torch.set_num_threads, (1,)) as pool:
+    with ThreadPoolExecutor(parts_of(recipe, device), "part", torch.set_num_threads, (1,)) as pool:
         try:
             yield pool.map
         finally:
@@ -62,16 +61,14 @@ def at_once(recipe: Recipe, trainee: Trainee, device: str) -> Iterator[AtOnce]:
 
 def parts_of(recipe: Recipe, device: str) -> int:
     """How many parts of a batch are lifted at once: those of the recipe on a CPU, else 1."""
-    return recipe.parts if torch.device(device).type == "cpu" else 1
+    return min(recipe.parts, recipe.batch) if torch.device(device).type == "cpu" else 1
 
 
 def ordered(module: nn.Module) -> bool:
     """Whether a module's passes in training depend on those before."""
-    if isinstance(module, DropPath):
-        return bool(module.rate or module.dropout)
-    if isinstance(module, CrossAttention):
-        return bool(module.dropout)
-    return bool(isinstance(module, nn.Dropout) and module.p) or hasattr(module, "running_mean")
+    rates = [getattr(module, name, 0) for name in ("p", "rate", "dropout")]
+    drops = any(isinstance(rate, float) and rate > 0 for rate in rates)
+    return drops or hasattr(module, "running_mean")
 
 
 def advance(
@@ -93,7 +90,7 @@ def advance(
     inputs = trainee.inputs(poses2d, targets)
     parameters = list(trainee.parameters())
 
-    def learn(part: Part) -> list[Tensor]:
+    def learn(part: Shown) -> list[Tensor]:
         loss = len(part[1]) / len(targets) * loss_of(recipe, lifter, *part)
         return [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
 
@@ -104,8 +101,7 @@ def advance(
         gradient = total(gradients)
         # A tensor of its own, laid out as the parameter: the fused optimiser does not look at
         # strides, and clipping scales in place.
-        own = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
-        parameter.grad = own
+        parameter.grad = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
     nn.utils.clip_grad_norm_(parameters, CLIP)
     for group in optimiser.param_groups:
         group["lr"] = rate

@@ -63,17 +63,18 @@ def train(
     torch.manual_seed(recipe.seed)
     draws = recipe.draws if recipe.any_schedule else None
     trainee = Trainee(combination, recipe.any_schedule, draws).to(device).train()
-    begun = begin_with(trainee, recipe.begin, combination.frames) if recipe.begin else {}
-    run = Run(recipe, trainee, optimiser_of(recipe, trainee))
+    state = out / "state.safetensors"
+    new = not state.exists()  # a state knows what it began with, and holds what came of it
+    begun = begin_with(trainee, recipe.begin) if recipe.begin and new else {}
+    run = Run(recipe, trainee, optimiser_of(recipe, trainee), begun)
     sampler = Sampler(recipe, combination)
     length = Length(recipe, sampler.epoch, device)
-    told_of = describe(recipe, sampler, trainee) | begun
-    history = History(recipe, sampler.sets[0], length, out, told_of)
-    state = out / "state.safetensors"
-    if not state.exists():
+    history = History(recipe, sampler.sets[0], length, out, describe(recipe, sampler, trainee))
+    if new:
         vacant(state)
         save(state, run, 0, length, [])  # a folder that cannot be written: say it
     done, history.points = resume(state, run, length)
+    history.own |= run.begun
     saved, told = time.monotonic(), math.nan
     with deferred_interrupt() as interrupted, at_once(recipe, trainee, device) as over:
         while not length.over(done):
@@ -82,21 +83,19 @@ def train(
             rate = recipe.rate_schedule.rate(recipe.rate, done, steps, sampler.epoch)
             loss = advance(recipe, trainee, run.optimiser, sampler, done, rate, device, over)
             run.follow()
-            if not length.steps:
-                told = finite(loss, done + 1)  # minutes are of what the device did, not of asking
-            length.end()
             done += 1
-            due = history.due(done)
-            stored = due or time.monotonic() - saved > SAVE_EVERY_S
-            if stored or done % LOOK_EVERY == 0 or math.isnan(told):
+            # Stored is what is sound; and minutes are of what the device did, not of asking it.
+            late = time.monotonic() - saved > SAVE_EVERY_S
+            if late or not length.steps or done % LOOK_EVERY == 0 or math.isnan(told):
                 told = finite(loss, done)
+            length.end()
             tick(done, steps, told)
+            due, stop = history.due(done), bool(interrupted)
+            if due or stop:
+                told = finite(loss, done)
             if due:
                 history.check(done, run.result, device)
-            stop = bool(interrupted)
-            if stop and not stored:
-                finite(loss, done)
-            if stored or stop:
+            if due or stop or late:
                 save(state, run, done, length, history.points)
                 saved = time.monotonic()
             if due:
