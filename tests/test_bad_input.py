@@ -333,7 +333,7 @@ TRAIN = ["--data", "motion.npz"]
         (["mixste.tiny-9", "--minutes", "1", "--steps", "3"], ["one of --steps", "--minutes"]),
         (["mixste.tiny-9", "--recipe", "none.toml"], ["none.toml"]),
         (["mixste.tiny-9", "--begin", "none"], ["weights 'none'", "mixste.tiny-81"]),
-        (["mixste.small-9", "--begin", "mixste.tiny-81"], ["mixste.tiny-81", "same backbone, size and F"]),
+        (["mixste.small-9", "--begin", "mixste.tiny-81"], ["mixste.tiny-81", "size and F"]),
         (["mixste.tiny-9", "--recipe", "motion.npz"], ["motion.npz", "recipe"]),
         (["mixste.tiny-9", "--batch", "0"], ["--batch 0", "1 or more"]),
         (["mixste.tiny-9", "--rate", "-1"], ["--rate -1", "above 0"]),
