@@ -13,14 +13,15 @@ import numpy as np
 import torch
 
 from htpbench.datasets import open_data
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import optimiser_of
 from htpbench.measuring.prediction import BATCH
 from htpbench.motion.filming import make_views
 from htpbench.motion.protocols import cut
 from htpbench.motion.skeleton import LEFT, RIGHT
 from htpbench.systems.combination import parse
-from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
-from htpbench.training.step import advance, optimiser_of
+from htpbench.training.step import advance
 from htpbench.training.trainee import Trainee
 
 ROUNDS = 7
@@ -94,7 +95,7 @@ def training_step(data):
     """Print the share that Sampler.batch has of a step of training."""
     recipe = Recipe.of("mixste.tiny-81", (data,), batch=8, steps=STEPS)
     trainee = Trainee(parse(recipe.combination), any_schedule=False)
-    optimiser = optimiser_of(recipe, trainee)
+    optimiser = optimiser_of(recipe, trainee.parameters())
     sampler = Sampler(recipe, parse(recipe.combination))
     inner, spent = sampler.batch, []
 

@@ -19,10 +19,10 @@ import torch
 from rich.console import Console
 
 from htpbench.errors import BenchError
+from htpbench.learning.rates import Cosine
+from htpbench.learning.recipes import Recipe
 from htpbench.outside.progress import bar
 from htpbench.systems import cards
-from htpbench.training.rates import Cosine
-from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 
 LONGEST = 81  # frames; of shorter windows a batch has as many more

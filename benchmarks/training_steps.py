@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import CLIP, OPTIMISERS, loss_of, optimiser_of, shown
 from htpbench.systems.combination import parse
-from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
-from htpbench.training.step import CLIP, OPTIMISERS, advance, at_once, loss_of, optimiser_of
+from htpbench.training.step import advance, at_once
 from htpbench.training.trainee import Trainee
 
 ROUNDS = 7
@@ -29,7 +30,7 @@ def of_before(recipe, trainee, optimiser, sampler, step):
     torch.manual_seed(int(rng.integers(2**31)))
     lifter = trainee.draw(rng, recipe.any_schedule).train()
     poses2d, targets = sampler.batch(rng, step, trainee.backbone.channels)
-    loss = loss_of(recipe, lifter, trainee.inputs(poses2d, targets), targets)
+    loss = loss_of(recipe, lifter, shown(lifter, poses2d, targets), targets)
     if not torch.isfinite(loss):
         raise SystemExit("the loss is not finite")
     for group in optimiser.param_groups:
@@ -63,13 +64,13 @@ def shares(recipe):
     """Seconds of the parts of a step on one thread: data, forward, backward, optimiser."""
     torch.set_num_threads(1)
     trainee, sampler = started(recipe)
-    optimiser, found = optimiser_of(recipe, trainee), []
+    optimiser, found = optimiser_of(recipe, trainee.parameters()), []
     for step in range(3 * STEPS):
         rng, marks = np.random.default_rng([0, step]), [time.perf_counter()]
         lifter = trainee.draw(rng, recipe.any_schedule).train()
         poses2d, targets = sampler.batch(rng, step, trainee.backbone.channels)
         marks.append(time.perf_counter())
-        loss = loss_of(recipe, lifter, trainee.inputs(poses2d, targets), targets)
+        loss = loss_of(recipe, lifter, shown(lifter, poses2d, targets), targets)
         marks.append(time.perf_counter())
         loss.backward()
         marks.append(time.perf_counter())
@@ -85,7 +86,7 @@ def flops(recipe):
     """Of the matrix products of a step: three passes of an unpruned batch."""
     trainee, sampler = started(recipe)
     poses2d, targets = sampler.batch(np.random.default_rng(0), 0, trainee.backbone.channels)
-    inputs = tuple(one.to("meta") for one in trainee.inputs(poses2d, targets))
+    inputs = tuple(one.to("meta") for one in shown(trainee.lifter[0], poses2d, targets))
     lifter = trainee.lifter[0].eval().requires_grad_(False).to("meta")
     with FlopCounterMode(display=False) as counter:
         lifter(*inputs)
@@ -110,7 +111,7 @@ def main():
     )
     trainee, sampler = started(recipe)
     old = OPTIMISERS[recipe.optimiser](trainee.parameters(), weight_decay=recipe.weight_decay)
-    new = optimiser_of(recipe, trainee)
+    new = optimiser_of(recipe, trainee.parameters())
     speeds = []
     for turn in range(ROUNDS):
         steps = range(turn * STEPS, (turn + 1) * STEPS)

@@ -10,6 +10,7 @@ from packed import tensors
 from paths import golden
 
 from htpbench import metrics
+from htpbench.learning import losses
 from htpbench.measuring import kept, prediction, scoring
 from htpbench.measuring.context import Context
 from htpbench.measuring.controls import every_third, mean_pose
@@ -21,7 +22,6 @@ from htpbench.network.contracts import Lifted
 from htpbench.study.settings import EvaluationSettings
 from htpbench.study.study import Study
 from htpbench.systems.combination import parse
-from htpbench.training import losses
 
 
 def noise(*shape, seed=0):

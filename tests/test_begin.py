@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from htpbench.errors import BenchError
+from htpbench.learning.recipes import Recipe
 from htpbench.network import weights
 from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.training.begin import begin_with
-from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 from htpbench.training.trainee import Trainee
 

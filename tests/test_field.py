@@ -15,6 +15,7 @@ import torch
 
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
+from htpbench.learning.recipes import Recipe
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.official import USUAL, in_unit, official, usual_protocol
 from htpbench.motion.protocols import PROTOCOLS, cut
@@ -25,7 +26,6 @@ from htpbench.systems import cards
 from htpbench.systems.cards import Official
 from htpbench.systems.combination import parse
 from htpbench.training.held_out import held_out, typical
-from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
 
 

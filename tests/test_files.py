@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from htpbench.bench.claims import Claims, alive, myself
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
+from htpbench.learning import recipes
 from htpbench.network.weights import find, read
 from htpbench.outside import files
 from htpbench.study import loading
-from htpbench.training import recipes
 
 NO_FILES = ["fifo", "zero", "folder", "loop", "gone", "a" * 300, "nul\0", "huge"]
 

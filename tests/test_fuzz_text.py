@@ -21,6 +21,8 @@ from test_fuzz import MOST_MEMORY, damage, damaged, fuzz
 from htpbench.bench.claims import Claims, myself
 from htpbench.errors import BenchError
 from htpbench.gate import check, pinned
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import optimiser_of
 from htpbench.measuring.context import Context
 from htpbench.network import weights
 from htpbench.records import verdicts
@@ -32,9 +34,7 @@ from htpbench.search.storage import open_journal
 from htpbench.study import loading, study
 from htpbench.training.checkpoint import resume, save
 from htpbench.training.length import Length
-from htpbench.training.recipes import Recipe
 from htpbench.training.run import Run
-from htpbench.training.step import optimiser_of
 from htpbench.training.trainee import Trainee
 
 slower = settings(max_examples=max(settings().max_examples // 5, 1))
@@ -221,7 +221,8 @@ def state(folder):
     """A training after one step: recipe, what is trained, tensors and card of its state."""
     recipe = Recipe.of(small.NETWORK, ("synthetic",), steps=3, batch=1)
     trainee = Trainee(small.parse(small.NETWORK), False)
-    run, length = Run(recipe, trainee, optimiser_of(recipe, trainee)), Length(recipe, 1, "cpu")
+    run = Run(recipe, trainee, optimiser_of(recipe, trainee.parameters()))
+    length = Length(recipe, 1, "cpu")
     for parameter in trainee.parameters():
         parameter.grad = torch.zeros_like(parameter)
     run.optimiser.step()

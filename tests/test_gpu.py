@@ -20,6 +20,8 @@ from htpbench.bench import together
 from htpbench.bench.runner import run
 from htpbench.datasets import open_data
 from htpbench.diffusion.sampler import Sampling
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import optimiser_of
 from htpbench.measuring import scoring, timing
 from htpbench.measuring.environment import gpu_id
 from htpbench.measuring.evaluation import prepare
@@ -30,10 +32,9 @@ from htpbench.study.loading import by_hand
 from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.refusals import refusals
-from htpbench.training.recipes import Recipe
 from htpbench.training.run import Run
 from htpbench.training.sampler import Sampler
-from htpbench.training.step import advance, optimiser_of
+from htpbench.training.step import advance
 from htpbench.training.train import train
 from htpbench.training.trainee import Trainee
 
@@ -103,7 +104,7 @@ def test_a_step_of_training_waits_for_nothing(combination):
     )
     parsed = parse(combination)
     network = Trainee(parsed, True).to("cuda")
-    run = Run(asked, network, optimiser_of(asked, network))
+    run = Run(asked, network, optimiser_of(asked, network.parameters()))
     sampler = Sampler(asked, parsed)
     for step in range(9):
         torch.cuda.set_sync_debug_mode("error" if step > 2 else "default")

@@ -8,6 +8,8 @@ import small
 import torch
 
 from htpbench.datasets import open_data
+from htpbench.learning.losses import joint_weights, velocity, weighted_mpjpe
+from htpbench.learning.step import forward
 from htpbench.motion.filming import make_views
 from htpbench.motion.protocols import cut
 from htpbench.network import weights
@@ -15,8 +17,6 @@ from htpbench.network.build import build
 from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
 from htpbench.systems.refusals import WHOLLY, refusals
-from htpbench.training.losses import joint_weights, velocity, weighted_mpjpe
-from htpbench.training.step import forward
 
 
 def all_in_bfloat16(lifter, inputs):

@@ -18,7 +18,7 @@ FLOORS = [
     {"measuring"},
     {"report", "convert"},
     {"records"},
-    {"diffusion", "backbones", "pruners", "recoverers"},
+    {"diffusion", "backbones", "pruners", "recoverers", "learning"},
     {"network", "datasets", "keypoints", "poses", "checking"},
     {"study", "motion", "metrics"},
     {"systems"},
@@ -54,7 +54,7 @@ LIGHT = {
     "poses.source": HEAVY,
     "poses.together": HEAVY,
     "meters": HEAVY | {"numpy"},
-    "training.recipes": HEAVY | {"numpy"},
+    "learning.recipes": HEAVY | {"numpy"},
     "report": {"torch", "optuna"},
 }
 

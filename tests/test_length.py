@@ -11,16 +11,17 @@ import torch
 from safetensors.torch import load_file
 
 from htpbench.errors import BenchError
+from htpbench.learning.rates import Cosine
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import optimiser_of
 from htpbench.systems import cards
 from htpbench.systems.combination import parse
 from htpbench.training import history, length
 from htpbench.training import train as training
 from htpbench.training.length import Length
-from htpbench.training.rates import Cosine
-from htpbench.training.recipes import Recipe
 from htpbench.training.run import Rising
 from htpbench.training.sampler import Sampler
-from htpbench.training.step import advance, at_once, optimiser_of
+from htpbench.training.step import advance, at_once
 from htpbench.training.train import train
 from htpbench.training.trainee import Trainee
 
@@ -108,7 +109,7 @@ def gradients(asked, step=0):
     torch.manual_seed(0)
     combination = parse(asked.combination)
     trainee = Trainee(combination, asked.any_schedule)
-    sampler, optimiser = Sampler(asked, combination), optimiser_of(asked, trainee)
+    sampler, optimiser = Sampler(asked, combination), optimiser_of(asked, trainee.parameters())
     with at_once(asked, trainee, "cpu") as over:
         loss = advance(asked, trainee, optimiser, sampler, step, 0.0, "cpu", over)
     return loss, {name: one.grad for name, one in trainee.named_parameters()}
@@ -220,7 +221,7 @@ def test_a_step_of_one_kernel_is_that_of_a_plain_optimiser(backbone):
         torch.manual_seed(0)
         combination = parse(asked.combination)
         trainee = Trainee(combination, False)
-        optimiser = optimiser_of(asked, trainee)
+        optimiser = optimiser_of(asked, trainee.parameters())
         for group in optimiser.param_groups:
             group["fused"] = fused
         advance(asked, trainee, optimiser, Sampler(asked, combination), 0, 1e-3, "cpu")

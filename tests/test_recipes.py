@@ -9,13 +9,13 @@ import pytest
 from paths import ROOT
 
 from htpbench.errors import BenchError
+from htpbench.learning import recipes
+from htpbench.learning.losses import LOSSES
+from htpbench.learning.rates import Cosine, Halving, PerEpoch
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import OPTIMISERS
 from htpbench.systems.cards import shipped
 from htpbench.systems.combination import parse
-from htpbench.training import recipes
-from htpbench.training.losses import LOSSES
-from htpbench.training.rates import Cosine, Halving, PerEpoch
-from htpbench.training.recipes import Recipe
-from htpbench.training.step import OPTIMISERS
 
 # Table 1 of the H2OT paper, as printed.
 FIELDS = ("epochs", "batch", "rate", "optimiser")

@@ -12,13 +12,13 @@ from test_files import no_file
 from test_sweep import SPACE, bench
 
 from htpbench.errors import BenchError
+from htpbench.learning.recipes import Recipe
 from htpbench.measuring import counting
 from htpbench.network import weights
 from htpbench.records.row import Row
 from htpbench.records.rows import Store, read_line
 from htpbench.search.sweep import sweep
 from htpbench.systems import catalogue
-from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 
 GOOD = {"key": "k", "study": "small", "combination": small.NETWORK, "metric": "cost.flops",

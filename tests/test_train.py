@@ -15,6 +15,9 @@ from safetensors.torch import load_file
 
 from htpbench.backbones.mixste import MixSTE
 from htpbench.errors import BenchError
+from htpbench.learning.losses import LOSSES
+from htpbench.learning.rates import Cosine, PerEpoch
+from htpbench.learning.recipes import Recipe
 from htpbench.measuring.prediction import predict
 from htpbench.motion.filming import make_views
 from htpbench.motion.skeleton import flip
@@ -27,9 +30,6 @@ from htpbench.systems.registry import BACKBONES
 from htpbench.training import history, trainee
 from htpbench.training import train as training
 from htpbench.training.held_out import typical
-from htpbench.training.losses import LOSSES
-from htpbench.training.rates import Cosine, PerEpoch
-from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
 from htpbench.training.train import train
 from htpbench.training.trainee import Trainee

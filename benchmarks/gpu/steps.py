@@ -12,10 +12,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.gpu.common import Rows, device, options, say, synchronised, tables
+from htpbench.learning.losses import LOSSES
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import CLIP, OPTIMISERS, forward
 from htpbench.network.build import build
-from htpbench.training.losses import LOSSES
-from htpbench.training.recipes import Recipe
-from htpbench.training.step import CLIP, OPTIMISERS, forward
 
 BATCH = 4
 WAYS = (("plain", "float32"), ("fused", "float32"), ("fused", "tf32"), ("fused", "bfloat16"))

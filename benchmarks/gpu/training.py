@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.gpu.common import device, options, say
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import optimiser_of
 from htpbench.systems.combination import parse
-from htpbench.training.recipes import Recipe
 from htpbench.training.sampler import Sampler
-from htpbench.training.step import advance, optimiser_of
+from htpbench.training.step import advance
 from htpbench.training.trainee import Trainee
 
 DECAY = 0.999  # of the moving average, a step
@@ -68,7 +69,7 @@ def main():
         trainee.load_state_dict({k: v.float() for k, v in load_file(asked.begin).items()})
         before = json.loads(asked.begin.with_suffix(".json").read_text())["steps"]
     average = {key: value.detach().clone() for key, value in trainee.state_dict().items()}
-    optimiser = optimiser_of(recipe, trainee)
+    optimiser = optimiser_of(recipe, trainee.parameters())
     begun = time.monotonic()
     sampler = Sampler(recipe, combination)
     say(data_seconds=round(time.monotonic() - begun, 1), epoch=sampler.epoch)

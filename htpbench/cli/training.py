@@ -48,12 +48,12 @@ def train(
 ) -> None:
     """Train a combination after its recipe, or with --any-schedule one network for all. Resumes."""
     from htpbench.datasets import open_data
+    from htpbench.learning.recipes import Recipe, read
     from htpbench.measuring.context import check_device
     from htpbench.outside.progress import bar
     from htpbench.report.figures.learning import learning
     from htpbench.training.held_out import typical
     from htpbench.training.history import ends
-    from htpbench.training.recipes import Recipe, read
     from htpbench.training.train import train as learn
     from htpbench.training.train import usual_precision
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from htpbench.errors import BenchError
+from htpbench.learning.recipes import Optimiser
 from htpbench.network import weights
 from htpbench.outside import files
 from htpbench.training.length import Length
-from htpbench.training.recipes import Optimiser
 from htpbench.training.run import Run
 
 Points = list[tuple[int, float]]  # (steps done, MPJPE in mm)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from htpbench import metrics
+from htpbench.learning.recipes import Recipe
 from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.official import official
@@ -20,7 +21,6 @@ from htpbench.systems.combination import parse
 from htpbench.training.checkpoint import Points
 from htpbench.training.held_out import held_out
 from htpbench.training.length import Length
-from htpbench.training.recipes import Recipe
 from htpbench.training.trainee import Trainee
 
 CHECKS = 10  # scores a run: enough to see a plateau

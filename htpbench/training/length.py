@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from htpbench.training.recipes import Recipe
+from htpbench.learning.recipes import Recipe
 
 UNKNOWN = 10**6  # steps, before the first
 

@@ -12,13 +12,13 @@ from typing import Any
 from htpbench.bench.claims import in_turn
 from htpbench.bench.devices import device_lock
 from htpbench.bench.runner import Runner
+from htpbench.learning.recipes import Recipe
 from htpbench.measuring.controls import STEP
 from htpbench.network import weights
 from htpbench.outside.progress import Tick
 from htpbench.records.rows import Row
 from htpbench.study.study import Study
 from htpbench.systems.combination import Combination
-from htpbench.training.recipes import Recipe
 from htpbench.training.train import train
 
 

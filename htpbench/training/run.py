@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from htpbench.training.recipes import Recipe
+from htpbench.learning.recipes import Recipe
 from htpbench.training.trainee import Trainee
 
 

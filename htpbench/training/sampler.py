@@ -8,6 +8,7 @@ from torch import Tensor
 
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
+from htpbench.learning.recipes import Recipe
 from htpbench.measuring.official import in_unit, official
 from htpbench.motion.drawn import film
 from htpbench.motion.filmed import Filmed
@@ -17,7 +18,6 @@ from htpbench.motion.skeleton import flip
 from htpbench.motion.views import Views, downsample
 from htpbench.motion.windows import Windows
 from htpbench.systems.combination import Combination
-from htpbench.training.recipes import Recipe
 
 
 class Sampler:

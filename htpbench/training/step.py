@@ -4,36 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from htpbench.errors import BenchError
-from htpbench.network.contracts import Lifted
-from htpbench.network.lifter import Lifter
-from htpbench.training.losses import LOSSES
-from htpbench.training.recipes import Precision, Recipe
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import Inputs, loss_of, shown, update
 from htpbench.training.sampler import Sampler
 from htpbench.training.trainee import Trainee
 
-CLIP = 1.0  # of the gradient's norm, for every recipe: short runs at high rates need it
-OPTIMISERS = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
-}
-Inputs = tuple[Tensor, ...]
 Shown = tuple[Inputs, Tensor]  # what the lifter is shown, and the targets
 AtOnce = Callable[[Callable[[Shown], list[Tensor]], list[Shown]], Iterable[list[Tensor]]]
-
-
-def optimiser_of(recipe: Recipe, trainee: Trainee) -> torch.optim.Optimizer:
-    """The recipe's optimiser, which updates all parameters in one kernel."""
-    own = OPTIMISERS[recipe.optimiser]
-    return own(trainee.parameters(), weight_decay=recipe.weight_decay, fused=True)
 
 
 @contextmanager
@@ -87,7 +71,7 @@ def advance(
     lifter = trainee.draw(rng, recipe.any_schedule).train()
     batch = sampler.batch(rng, step, trainee.backbone.channels)
     poses2d, targets = (x.to(device, non_blocking=True) for x in batch)
-    inputs = trainee.inputs(poses2d, targets)
+    inputs = shown(trainee.lifter[0], poses2d, targets)
     parameters = list(trainee.parameters())
 
     def learn(part: Shown) -> list[Tensor]:
@@ -102,10 +86,9 @@ def advance(
         # A tensor of its own, laid out as the parameter: the fused optimiser does not look at
         # strides, and clipping scales in place.
         parameter.grad = None if gradient is None else torch.empty_like(parameter).copy_(gradient)
-    nn.utils.clip_grad_norm_(parameters, CLIP)
     for group in optimiser.param_groups:
         group["lr"] = rate
-    optimiser.step()
+    update(optimiser, parameters)
     return torch.stack(losses).sum()
 
 
@@ -113,31 +96,3 @@ def total(parts: tuple[Tensor | None, ...]) -> Tensor | None:
     """The sum over parts; None where all parts are (a parameter that nothing used)."""
     found = [one for one in parts if one is not None]
     return sum(found[1:], start=found[0]) if found else None
-
-
-def loss_of(recipe: Recipe, lifter: Lifter, inputs: Inputs, targets: Tensor) -> Tensor:
-    """The recipe's loss of a pass, with that of a head that serves training alone."""
-    lifted = forward(lifter, inputs, recipe.precision)
-    loss = LOSSES[recipe.loss](lifted.poses.float(), lifted.among(targets))
-    if lifted.auxiliary is not None:
-        said = lifted.auxiliary
-        loss = loss + LOSSES[recipe.loss](said.poses.float(), said.among(targets))
-    return loss
-
-
-def forward(lifter: Lifter, inputs: Inputs, precision: Precision) -> Lifted:
-    """One pass; in bfloat16 the lifter still embeds and regresses in float32.
-
-    Metres in bfloat16 have steps of millimetres, and velocities are differences of them.
-    """
-    if precision == "float32":
-        return lifter(*inputs)
-    kind = inputs[0].device.type
-
-    def span(part: str) -> AbstractContextManager:
-        whole = part in ("embed", "head")
-        return torch.autocast(kind, enabled=False) if whole else nullcontext()
-
-    lifter.span = span
-    with torch.autocast(kind, torch.bfloat16):
-        return lifter(*inputs)

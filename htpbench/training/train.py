@@ -15,16 +15,17 @@ from torch import Tensor
 
 from htpbench.diffusion.sampler import Sampling, denoises
 from htpbench.errors import BenchError
+from htpbench.learning.recipes import LEAST, Precision, Recipe
+from htpbench.learning.step import optimiser_of
 from htpbench.network import weights
 from htpbench.systems.combination import parse
 from htpbench.training.begin import begin_with
 from htpbench.training.checkpoint import resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.length import Length
-from htpbench.training.recipes import LEAST, Precision, Recipe
 from htpbench.training.run import Run
 from htpbench.training.sampler import Sampler
-from htpbench.training.step import advance, at_once, optimiser_of
+from htpbench.training.step import advance, at_once
 from htpbench.training.trainee import Trainee
 
 SAVE_EVERY_S = 60.0
@@ -66,7 +67,7 @@ def train(
     state = out / "state.safetensors"
     new = not state.exists()  # a state knows what it began with, and holds what came of it
     begun = begin_with(trainee, recipe.begin) if recipe.begin and new else {}
-    run = Run(recipe, trainee, optimiser_of(recipe, trainee), begun)
+    run = Run(recipe, trainee, optimiser_of(recipe, trainee.parameters()), begun)
     sampler = Sampler(recipe, combination)
     length = Length(recipe, sampler.epoch, device)
     history = History(recipe, sampler.sets[0], length, out, describe(recipe, sampler, trainee))

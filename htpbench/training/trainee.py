@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from htpbench.diffusion.hypotheses import noised
-from htpbench.diffusion.sampler import denoises
-from htpbench.diffusion.schedule import STEPS
+from htpbench.learning.recipes import LEAST
 from htpbench.network.attention import readable
 from htpbench.network.build import build, build_pruner, build_recoverer
 from htpbench.network.contracts import Pruner
@@ -20,7 +17,6 @@ from htpbench.network.lifter import Lifter
 from htpbench.systems import cards
 from htpbench.systems.combination import Combination, Part
 from htpbench.systems.refusals import WHOLLY, refusals
-from htpbench.training.recipes import LEAST
 
 
 class Trainee(nn.Module):
@@ -71,10 +67,3 @@ class Trainee(nn.Module):
     def serves(self, pruner: Pruner, schedule: tuple[tuple[int, int], ...]) -> bool:
         """Whether a pruner finds the attention it reads before every block of a schedule."""
         return "attention" not in pruner.needs or {b for _, b in schedule} <= self.readable
-
-    def inputs(self, poses2d: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-        """What the lifter is shown: 2D, and for a denoiser the targets (B, F, J, 3) with noise."""
-        if not denoises(self.lifter[0]):
-            return (poses2d,)
-        time = torch.randint(STEPS, (len(targets),), device=targets.device)  # (B,)
-        return poses2d, noised(targets, time, torch.randn_like(targets)), time

@@ -12,12 +12,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from htpbench.errors import BenchError
+from htpbench.learning.rates import Cosine, PerEpoch
 from htpbench.outside import files
 from htpbench.outside.models import Count, faults
 from htpbench.systems import cards
 from htpbench.systems.combination import Combination, parse
 from htpbench.systems.shipped import data_folder
-from htpbench.training.rates import Cosine, PerEpoch
 
 Optimiser = Literal["adamw", "adam", "amsgrad"]
 LEAST = 3  # frames that training for any schedule keeps

@@ -1,0 +1,1 @@
+"""How networks learn: recipes as data, losses, rates, and one step of an optimiser."""
