@@ -56,9 +56,9 @@ def measure(lifter: Lifter, batch: int = 1, device: str = "cpu") -> list[Measure
     lifter = lifter.eval().to(device)
     parameters = [*lifter.parameters(), *lifter.buffers()]
     inputs = lifter.example(batch, device)
-    weights = sum({one.untyped_storage().data_ptr(): _bytes(one) for one in parameters}.values())
+    weights = sum({one.untyped_storage().data_ptr(): nbytes(one) for one in parameters}.values())
     if torch.device(device).type == "cuda":
-        before = torch.cuda.memory_allocated(device) - weights - sum(map(_bytes, inputs))
+        before = torch.cuda.memory_allocated(device) - weights - sum(map(nbytes, inputs))
         torch.cuda.reset_peak_memory_stats(device)
         with torch.inference_mode():  # not around `to`, which would end the lifter's training
             lifter(*inputs)
@@ -70,5 +70,6 @@ def measure(lifter: Lifter, batch: int = 1, device: str = "cpu") -> list[Measure
     return [Measurement("memory.peak", peak), Measurement("memory.weights", weights)]
 
 
-def _bytes(tensor: Tensor) -> int:
+def nbytes(tensor: Tensor) -> int:
+    """Of a tensor's storage."""
     return tensor.untyped_storage().nbytes()

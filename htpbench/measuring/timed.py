@@ -16,7 +16,7 @@ from htpbench.measuring.clock import Clock, Graph, in_a_row
 from htpbench.network.lifter import Lifter
 from htpbench.records.measurement import Measurement
 
-SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that the lifter marks
+SPANS = ("embed", "prune", "recover", "head")  # parts of a pass that lifters mark
 WINDOW, FASTER = 5, 0.02  # calls of a window of warming up; a gain that asks for another one
 WARM_UP_S = 2.0  # at the most
 
@@ -39,6 +39,7 @@ class Timed:
         self.clock, self.how = clock, how
         self.lifter = lifter.eval().to(how.device)  # outside inference mode: it may be trained yet
         self.inputs = self.lifter.example(how.batch, how.device)
+        self.spans = getattr(lifter, "spans", SPANS)
         self.call: Callable[[], object] = self.eager
         self.graph: Graph | None = None
         with torch.inference_mode():
@@ -53,7 +54,7 @@ class Timed:
         self.rounds: list[float] = []  # seconds, the median of each visit
         self.all: list[float] = []  # of every call
         self.device: list[float] = []  # of a replay, each visit
-        self.parts: list[list[float]] = []  # SPANS and the whole of each instrumented call
+        self.parts: list[list[float]] = []  # spans and the whole of each instrumented call
         self.overheads: list[float] = []
         self.cpu = self.wall = 0.0
 
@@ -99,7 +100,7 @@ class Timed:
 
     def instrumented(self, calls: int) -> list[float]:
         """Seconds of each of some passes whose parts are marked, which adds to `parts`."""
-        spans: dict[str, list[tuple]] = {name: [] for name in SPANS}
+        spans: dict[str, list[tuple]] = {name: [] for name in self.spans}
 
         @contextmanager
         def span(name: str) -> Iterator[None]:
@@ -117,11 +118,16 @@ class Timed:
                 self.eager()
                 whole = self.clock.seconds([(start, self.clock.mark())])
                 walls.append(self.clock.now() - begun)
-                marked = [sum(self.clock.seconds(spans[name])) for name in SPANS]
+                marked = [sum(self.clock.seconds(spans[name])) for name in self.spans]
                 self.parts.append(marked + whole)
         finally:
             self.lifter.span = plain
         return walls
+
+    def breakdown(self) -> np.ndarray:
+        """(calls, 5) seconds of a pass, as `breakdown` has it; of what else is timed its spans."""
+        parts = np.array(self.parts)
+        return breakdown(parts) if self.spans == SPANS else parts[:, :-1]
 
     def found(self, reference: Timed, share: float) -> list[Measurement]:
         """What this process tells, for `records.clocks.joined`."""
@@ -131,7 +137,7 @@ class Timed:
             "reference": reference.rounds,
             "calls": self.all,
             "first": [self.first],
-            "parts": np.median(breakdown(np.array(self.parts)), axis=0).tolist(),
+            "parts": np.median(self.breakdown(), axis=0).tolist(),
             "overhead": [float(np.median(self.overheads))],
             "cpu": [self.cpu / self.wall],
             "probe": [share],

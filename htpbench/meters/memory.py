@@ -41,9 +41,8 @@ class Memory(Meter):
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter; every CPU holds the same tensors, and a GPU's allocator rounds."""
-        on_cpu = context.device == "cpu"
-        allocator = "tensors" if on_cpu else f"CUDA of {context.environment['device']}"
-        return {"batch": context.study.timing.size, "dtype": "float32", "allocator": allocator}
+        batch = context.study.timing.size
+        return {"batch": batch, "dtype": "float32", "allocator": allocator(context)}
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None
@@ -53,3 +52,9 @@ class Memory(Meter):
 
         lifter = context.built(combination)
         return memory.measure(lifter, context.study.timing.size, context.device)
+
+
+def allocator(context: Context) -> str:
+    """Who says what is held."""
+    on_cpu = context.device == "cpu"
+    return "tensors" if on_cpu else f"CUDA of {context.environment['device']}"

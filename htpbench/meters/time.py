@@ -103,11 +103,11 @@ def rounds(
     combinations: Sequence[Combination],
     begin: Callable[..., None],
     make: Make,
-    record: bool = False,
+    **changes: Any,
 ) -> Iterator[Found]:
     """What one process tells of combinations that it visits in rounds, beside the reference.
 
-    `record`: on CUDA also as graphs, for the device's own clock.
+    changes: of the study's settings, as `htpbench.measuring.timing.measure` has them.
     """
     from htpbench.measuring import timing
 
@@ -115,16 +115,19 @@ def rounds(
     makers = {one: partial(make, context, one) for one in (reference, *combinations)}
     asked = context.study.timing
     settings = {name: getattr(asked, name) for name in ("rounds", "round_s", "graph")}
-    settings |= {"batch": asked.size, "record": record}
+    settings |= {"batch": asked.size, **changes}
     found = timing.measure(makers, context.device, begin=begin, **settings)
     return ((one, each) for one, each in found if one in combinations)
 
 
-def of_processes(meter: str, found: Sequence[list[Measurement]]) -> list[Measurement]:
-    """What `rounds` told in each of some processes, as the metrics of a meter."""
+def of_processes(
+    meter: str, found: Sequence[list[Measurement]], *labels: tuple[str, ...]
+) -> list[Measurement]:
+    """What `rounds` told in each of some processes, as a meter's metrics; labels: of the parts."""
     from htpbench.records.clocks import joined
 
-    return joined(meter, [{one.metric: one.value for one in part} for part in found])  # type: ignore
+    told = [{one.metric: one.value for one in part} for part in found]
+    return joined(meter, told, *labels)  # type: ignore
 
 
 def alone(meter: Meter, context: Context, combination: Combination) -> list[Measurement]:

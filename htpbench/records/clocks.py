@@ -15,18 +15,18 @@ import numpy as np
 from htpbench.records.intervals import FLOOR, LEVEL, squared
 from htpbench.records.measurement import Measurement
 
-PARTS = ("embed", "blocks", "prune", "recover", "head")
+PARTS = ("embed", "blocks", "prune", "recover", "head")  # of a pass
 LAUNCH_BOUND = 0.8  # busy for less of the wall, the device waits for launches
 MINE, BASE = "by_process", "reference_by_process"
 Part = Mapping[str, Sequence[float]]  # what one process told of a network
 
 
-def joined(meter: str, parts: Sequence[Part]) -> list[Measurement]:
+def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -> list[Measurement]:
     """All that a clock measures of one network, of what each of some processes told of it.
 
     parts: rounds and reference (seconds of each round, paired), calls (seconds of each), first,
-    parts (seconds of PARTS), overhead, cpu (CPU over wall time), probe (the same of work that keeps
-    all threads busy, over threads), clip (batch, frames); on CUDA device and device_reference
+    parts (seconds of `labels`), overhead, cpu (CPU over wall time), probe (the same of work that
+    keeps all threads busy, over threads), clip (batch, frames); on CUDA device and device_reference
     (seconds of each round) and launches (1: the device's time has them in).
     """
     count = len(parts)
@@ -35,7 +35,7 @@ def joined(meter: str, parts: Sequence[Part]) -> list[Measurement]:
     _, half = mean_log(gains)
     calls = np.concatenate([part["calls"] for part in parts])
     batch, frames = parts[0]["clip"]
-    shares = np.median([part["parts"] for part in parts], axis=0)  # (5,)
+    shares = np.median([part["parts"] for part in parts], axis=0)  # (labels,)
     rate = math.log(batch) + gains - base  # (P,) clips per second
     measured = [
         over("forward", base - gains),
@@ -45,14 +45,16 @@ def joined(meter: str, parts: Sequence[Part]) -> list[Measurement]:
         Measurement("p90", float(np.quantile(calls, 0.9)), samples=len(calls)),
         Measurement("p99", float(np.quantile(calls, 0.99)), samples=len(calls)),
         Measurement("first", float(np.median([part["first"] for part in parts]))),
-        Measurement("prune_share", float(shares[2:4].sum() / shares.sum()), samples=count),
-        Measurement("breakdown", shares.tolist(), axis=[*PARTS]),
+        Measurement("breakdown", shares.tolist(), axis=[*labels]),
         Measurement("overhead", float(np.median([part["overhead"] for part in parts]))),
         Measurement("drift", drift(np.concatenate([part["reference"] for part in parts]))),
         Measurement("cpu", cpu_share(parts)),
         by_process(MINE, base - gains),
         by_process(BASE, base),
     ]
+    if labels == PARTS:
+        pruning = float(shares[2:4].sum() / shares.sum())
+        measured.append(Measurement("prune_share", pruning, samples=count))
     if count > 1:
         measured.append(Measurement("tells", half + FLOOR))
     if all("device" in part for part in parts):

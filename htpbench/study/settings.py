@@ -70,6 +70,7 @@ class TimingSettings(Strict):
 
     Batch 1 is latency; of several sizes the first is what tables show, the others tell throughput.
     `threads` of the CPU; default: torch's. `graph`: passes are replays of a CUDA graph.
+    `training_batch`: windows of a training step; default: what the recipe says.
     """
 
     batch: Count | tuple[Count, ...] = 1
@@ -77,6 +78,7 @@ class TimingSettings(Strict):
     round_s: float = Field(default=0.1, gt=0, le=3600)
     processes: Count = Field(default=5, le=100)
     threads: Count | None = Field(default=None, le=1024)
+    training_batch: Count | None = None
     graph: bool = False
 
     @field_validator("batch", mode="before")

@@ -1,0 +1,121 @@
+"""Training: how long a step takes beside the reference's, and what of it is which part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from htpbench.meters import Found, Meter, Watch
+from htpbench.meters.time import (
+    alone,
+    clocked,
+    gained,
+    of_processes,
+    percent,
+    rate,
+    rounds,
+    seconds,
+)
+from htpbench.meters.time import conditions as timed
+from htpbench.records.measurement import Measurement
+from htpbench.systems.combination import Combination
+from htpbench.systems.metric import Metric
+
+if TYPE_CHECKING:
+    from htpbench.learning.recipes import Recipe
+    from htpbench.measuring.context import Context
+    from htpbench.measuring.learning import Step
+
+PARTS = ("forward", "backward", "optimiser")
+NAMES = {"forward": "step", "clips_per_second": "windows_per_second"}  # of what a clock tells
+
+
+class Training(Meter):
+    """One step after the recipe: forward with its loss, backward, optimiser."""
+
+    turn = 35
+    exclusive = True
+    metrics = (
+        seconds(
+            name="training.step",
+            head="time of a training step",
+            brief="training\nstep",
+            first=True,
+            terminal=True,
+            bounded=True,
+        ),
+        gained(
+            name="training.speedup",
+            head="speed-up of a training step",
+            brief="speed-up,\ntraining",
+            first=True,
+            terminal=True,
+        ),
+        rate(name="training.windows_per_second", head="training windows per second", decimals=2),
+        *(seconds(name=f"training.{one}", head=f"{one} of a training step") for one in PARTS),
+        percent(name="training.tells", head="tells speed-ups of training that differ by"),
+        *(Metric(name=f"training.{one}") for one in ("overhead", "drift", "cpu")),
+        *(
+            Metric(name=f"training.{one}", unit="s", kind="list")
+            for one in ("by_process", "reference_by_process")
+        ),
+    )
+
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter."""
+        return clocked(self.metrics, context)
+
+    def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
+        """See Meter; of a recipe what decides a step."""
+        told = timed(context)
+        del told["batch"]  # of a forward pass
+        return {**told, **of_recipe(combination, context.study.timing.training_batch)}
+
+    def processes(self, context: Context) -> int:
+        """See Meter."""
+        return context.study.timing.processes
+
+    def measure(
+        self, context: Context, combination: Combination, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """See Meter; a quick look in this process."""
+        return alone(self, context, combination)
+
+    def together(
+        self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
+    ) -> Iterator[Found]:
+        """See Meter."""
+        batch = self.conditions(context, combinations[0])["training_batch"]
+        return rounds(context, combinations, begin, make, batch=batch, graph=False)
+
+    def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
+        """See Meter."""
+        known, told = {metric.name for metric in self.metrics}, []
+        for one in of_processes("training", found, PARTS):
+            name = one.metric.partition(".")[2]
+            if name == "breakdown":
+                parts = zip(PARTS, one.value, strict=True)  # type: ignore[arg-type]
+                told += [Measurement(f"training.{part}", value) for part, value in parts]
+            else:
+                told.append(one._replace(metric=f"training.{NAMES.get(name, name)}"))
+        return [one for one in told if one.metric in known]
+
+
+def recipe(combination: Combination) -> Recipe:
+    """The recipe of a combination, without data."""
+    from htpbench.learning.recipes import Recipe
+
+    return Recipe.of(str(combination), ())
+
+
+def of_recipe(combination: Combination, batch: int | None = None) -> dict[str, Any]:
+    """What decides a step: the batch, by default the recipe's, and what is done with it."""
+    how = recipe(combination)
+    return {"training_batch": batch or how.batch, "optimiser": how.optimiser, "loss": how.loss}
+
+
+def make(context: Context, combination: Combination) -> Step:
+    """A network in training."""
+    from htpbench.measuring.learning import Step
+
+    return Step(recipe(combination), context.built(combination))
