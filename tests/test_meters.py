@@ -10,10 +10,16 @@ import small
 import torch
 from paths import ROOT
 from test_registry import distribution
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributed._tools.mem_tracker import MemTracker
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from htpbench.bench.job import job
 from htpbench.errors import BenchError
-from htpbench.measuring import memory
+from htpbench.learning.losses import joint_weights
+from htpbench.learning.recipes import Recipe
+from htpbench.learning.step import optimiser_of
+from htpbench.measuring import learning, memory
 from htpbench.measuring.context import Context
 from htpbench.meters import Meter
 from htpbench.network.build import build
@@ -51,6 +57,15 @@ class TestSampling(MeterContract):
     name = "sampling"
     study = TestTime.study | {"sampling": {"hypotheses": 1, "iterations": 1}}
     combinations = ["d3dp.tiny-9", "d3dp.tiny-9+tps:5@0+tri"]  # noqa: RUF012
+
+
+class TestTraining(MeterContract):
+    name = "training"
+    study = TestTime.study
+
+
+class TestTrainingMemory(MeterContract):
+    name = "training_memory"
 
 
 class TestAccuracy(MeterContract):
@@ -241,6 +256,45 @@ def test_memory_grows_with_the_batch_beside_the_weights():
     weights = one["memory.weights"]
     assert weights == four["memory.weights"] == 4 * sum(p.numel() for p in lifter.parameters())
     assert four["memory.peak"] - weights == pytest.approx(4 * (one["memory.peak"] - weights), 0.01)
+
+
+def test_training_memory_is_what_torch_counts():
+    recipe = Recipe.of(small.NETWORK, ())
+    with torch.device("meta"):
+        lifter = build(small.NETWORK)
+    ours = learning.memory(learning.Step(recipe, lifter), plain=True)
+    with FakeTensorMode(allow_non_fake_inputs=True), sdpa_kernel(SDPBackend.MATH):
+        step = learning.Step(recipe, build(small.NETWORK))
+        inputs = step.example(recipe.batch)
+        step.optimiser = optimiser_of(recipe, step.parameters())
+        tracker = MemTracker()
+        tracker.track_external(step.lifter, step.optimiser, *inputs)
+        with tracker:  # which follows modules, and a step is none of them
+            step.forward(*inputs)
+            tracker.reset_mod_stats()
+            step.forward(*inputs)
+    theirs = tracker.get_tracker_snapshot("peak")[torch.device("cpu")]["Total"]
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_counted_memory_leaves_no_tensor_behind_that_is_none():
+    joint_weights.cache_clear()
+    recipe = Recipe.of(small.NETWORK, ())
+    with torch.device("meta"):
+        lifter = build(small.NETWORK)
+    learning.memory(learning.Step(recipe, lifter), plain=True)
+    assert joint_weights(torch.device("cpu"), torch.float32)[2].item() == 2.5
+
+
+def test_a_timed_step_learns_and_holds_no_gradient():
+    step = learning.Step(Recipe.of(small.NETWORK, ()), build(small.NETWORK)).eval()
+    before = [one.clone() for one in step.parameters()]
+    inputs = step.example(2)
+    with torch.inference_mode():  # as clocks call what they time
+        step(*inputs)
+    assert any(not a.equal(b) for a, b in zip(before, step.parameters(), strict=True))
+    assert all(one.grad is None for one in step.parameters())
+    assert step.lifter.training
 
 
 def test_conditions_at_their_default_are_not_written():

@@ -8,6 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from htpbench.network.constants import lasting
+
 STEPS = 1000  # of noise that D3DP is trained with
 
 
@@ -25,7 +27,8 @@ def cosine(steps: int = STEPS, offset: float = 0.008) -> Tensor:
 @cache
 def cosine_on(device: torch.device) -> Tensor:
     """`cosine` on a device; copied there once, since a copy waits for all that runs there."""
-    return cosine().to(device)
+    with lasting():
+        return cosine().to(device)
 
 
 def linear(first: float = 1e-4, last: float = 1e-3, steps: int = 51) -> Tensor:

@@ -11,6 +11,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from htpbench.network.constants import lasting
+
 # Joints far from the trunk weigh more; order of htpbench.motion.skeleton.JOINTS.
 JOINT_WEIGHTS = (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4)
 NORM_GAPS = (8, 12, 16, 24)  # frames between the two positions of a joint that span a plane
@@ -19,7 +21,7 @@ NORM_GAPS = (8, 12, 16, 24)  # frames between the two positions of a joint that 
 @cache
 def joint_weights(device: torch.device, dtype: torch.dtype) -> Tensor:
     """(J,): JOINT_WEIGHTS on a device; copied there once, since a copy waits for it."""
-    with torch.inference_mode(False):  # whoever asks first: a loss keeps it for its gradient
+    with lasting():
         return torch.tensor(JOINT_WEIGHTS, device=device, dtype=dtype)
 
 
