@@ -61,7 +61,8 @@ def test_a_run_that_is_resumed_begins_with_its_state_alone(data, tmp_path):
     first = train(Recipe.of("mixste.tiny-9", data, steps=1, batch=2), tmp_path / "first")
     again = Recipe.of("mixste.tiny-9", data, steps=4, batch=2, begin=str(first))
     whole = load_file(train(again, tmp_path / "whole"))
-    told = json.loads((tmp_path / "whole" / "weights.json").read_text())["sha256"]
+    told = json.loads((tmp_path / "whole" / "weights.json").read_text())["begun_with"]
+    assert told["recipe"]["steps"] == 1, "and how those came to be"
 
     def stopped(step, steps, loss):
         if step == 2:
@@ -73,7 +74,7 @@ def test_a_run_that_is_resumed_begins_with_its_state_alone(data, tmp_path):
     first.unlink()
     found = load_file(train(again, tmp_path / "cut"))
     assert all(torch.equal(one, found[key]) for key, one in whole.items())
-    assert json.loads((tmp_path / "cut" / "weights.json").read_text())["sha256"] == told
+    assert json.loads((tmp_path / "cut" / "weights.json").read_text())["begun_with"] == told
 
 
 def test_weights_of_another_f_keep_all_but_the_codes_of_frames(tmp_path):
@@ -82,7 +83,7 @@ def test_weights_of_another_f_keep_all_but_the_codes_of_frames(tmp_path):
     long = trainee("mixste.tiny-17")
     told = begin_with(long, str(path))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert told == {"begun_with": "short", "sha256": digest[:12]}
+    assert told == {"begun_with": {"name": "short", "sha256": digest[:12]}}
     before, after = short.state_dict(), long.state_dict()
     unlike = [key for key in before if before[key].shape != after[key].shape]
     assert "backbone.frame_code" in unlike and len(unlike) < 4
@@ -99,7 +100,8 @@ def test_a_run_begins_with_them_and_its_card_says_so(data, tmp_path):
     found = load_file(train(again, tmp_path / "second"))
     assert all(torch.allclose(one, found[key]) for key, one in load_file(first).items())
     card = json.loads((tmp_path / "second" / "weights.json").read_text())
-    assert card["begun_with"] == "weights" and card["recipe"]["begin"] == str(first)
+    assert card["begun_with"]["name"] == card["recipe"]["begin"] == "weights"
+    assert str(tmp_path) not in json.dumps(card), "nobody else has that folder"
 
 
 def test_a_recoverer_that_the_file_lacks_stays_as_drawn(tmp_path):

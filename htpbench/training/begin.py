@@ -28,7 +28,7 @@ def begin_with(trainee: Trainee, name: str) -> dict[str, Any]:
     if name == "random":
         raise unknown("weights", name, [*weights.shipped(), "a path to a .safetensors file"])
     path = weights.find(name)
-    tensors, _ = weights.read(path)
+    tensors, card = weights.read(path)
     for key, held in trainee.state_dict().items():
         if key in tensors:
             try:
@@ -39,7 +39,9 @@ def begin_with(trainee: Trainee, name: str) -> dict[str, Any]:
             raise BenchError(f"{path} has no {key}; expected weights of the same backbone and size")
     if strange := [key for key in tensors if key.startswith("backbone.")]:
         raise BenchError(f"{path} has {strange[0]}; expected weights of the same backbone and size")
-    return {"begun_with": path.stem, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:12]}
+    told = {"name": path.stem, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:12]}
+    kept = {name: card[name] for name in ("recipe", "begun_with") if name in card}
+    return {"begun_with": told | kept}
 
 
 def fitted(key: str, tensor: Tensor, like: Tensor) -> Tensor:

@@ -126,10 +126,16 @@ def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
         **drawn,
         **({} if sampler.unit == "m" else {"unit": sampler.unit}),
         "schedule": "any" if recipe.any_schedule else "same",
-        "recipe": recipe.plain() | {"data": [one.name for one in sampler.sets]},
+        "recipe": without_paths(recipe, sampler),
         "steps_per_epoch": sampler.epoch,
         "fingerprints": {one.name: one.fingerprint for one in sampler.sets},
     }
+
+
+def without_paths(recipe: Recipe, sampler: Sampler) -> dict:
+    """A recipe as others read it: data and weights by their names."""
+    begin = {"begin": Path(recipe.begin).stem} if recipe.begin else {}
+    return recipe.plain() | {"data": [one.name for one in sampler.sets]} | begin
 
 
 @contextmanager
