@@ -130,6 +130,24 @@ def test_framing_is_told_and_poses_come_back_to_the_camera(call, tmp_path):
     assert not (tmp_path / "no.npz").exists()
 
 
+def test_who_sees_the_person_alone_knows_no_giants(call, tmp_path):
+    truth = filmed(tmp_path / "walk.npz")
+    held = dict(np.load(tmp_path / "walk.npz"))
+    points = held["keypoints"]
+    held["keypoints"] = held["size"] / 2 + 2 * (points - points[:, :1])  # filmed beside them
+    np.savez(tmp_path / "near.npz", **held)
+    _, warned = call(NETWORK, "--keypoints", "near.npz", "--out", "a.npz")
+    assert "times as tall" in warned and "as four cameras see them, simulated cpn" in warned
+    asked = "mixste.person-81", "--out", "b.npz", "--keypoints"
+    code, err = call(*asked, "near.npz")
+    assert code == 0 and "tall" not in err and "cameras unlike each other" in err
+    assert "simulated cpn, sh, clean, mediapipe-heavy, mediapipe-lite" in err
+    near = poses(tmp_path / "b.npz")
+    assert error(near, truth) < 80
+    assert call(*asked, "walk.npz")[0] == 0
+    assert error(near, poses(tmp_path / "b.npz").poses) < 0.5, "mm: rounding of pixels alone"
+
+
 def test_exchanged_sides_are_noticed_and_mended(call, tmp_path):
     from htpbench.motion.skeleton import MIRROR
 

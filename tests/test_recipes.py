@@ -39,7 +39,8 @@ rate_schedule = { kind = "cosine", warmup = 3 }
 
 def test_every_backbone_has_a_recipe_and_every_file_is_read():
     files = {path.stem for path in (ROOT / "baselines" / "recipes").glob("*.toml")}
-    names = {*shipped("backbone"), "mixste.tiny", "d3dp.tiny", "default"}
+    sizes = {"mixste.tiny", "mixste.person", "d3dp.tiny"}
+    names = {*shipped("backbone"), *sizes, "default"}
     assert files == recipes.shipped().keys() == names
 
 
@@ -76,6 +77,16 @@ def test_the_tiny_recipe_is_what_the_shipped_weights_were_trained_with():
     assert {name: recipe[name] for name in same} == {name: told["recipe"][name] for name in same}
     assert recipe["rate_schedule"] == {"warmup": told["recipe"]["warmup"], "kind": "cosine"}
     assert (recipe["optimiser"], recipe["loss"], recipe["steps"]) == ("adamw", "mixste", 2400)
+
+
+def test_the_recipe_of_the_network_for_any_camera_is_what_it_was_trained_with():
+    card = json.loads((ROOT / "baselines" / "weights" / "mixste.person-81.json").read_text())
+    own = Recipe.of("mixste.person-81", ("cmu17", "synthetic"), any_schedule=True).plain()
+    told = {name: value for name, value in card["recipe"].items() if name in own}
+    assert told == own
+    first = card["begun_with"]["recipe"]
+    length = f"{first['minutes']:.0f} minutes on F = 27 in batches of {first['batch']}"
+    assert length in recipes.shipped()["mixste.person"].source
 
 
 def test_what_is_asked_replaces_what_the_file_says():

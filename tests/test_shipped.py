@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 import small
+import torch
 from paths import ROOT
 
 from htpbench.cli.launch import app
@@ -24,6 +25,9 @@ from htpbench.testing import PrunerContract
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^htpbench (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+
+
+NETWORKS = ("mixste.tiny-81", "mixste.person-81")
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +56,17 @@ def test_every_study_loads(name):
     assert loading.load(name).parsed()
 
 
-def test_weights_are_small_and_score_what_their_card_says(trained):
-    tensors, card = trained
-    assert weights.find("mixste.tiny-81").stat().st_size < 2_000_000
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_are_small_and_score_what_their_card_says(name):
+    tensors, card = weights.read(weights.find(name))
+    assert weights.find(name).stat().st_size < 2_000_000
     (score,) = (one for one in card["scores"] if one["conditions"]["data"] == "synthetic")
     motion = open_data("synthetic")
     limit = int(score["conditions"]["windows"].split()[0])
     evaluation = prepare(motion, 81, "seq2seq", limit=limit)
     told = score["conditions"] | {"fingerprint": evaluation.card["fingerprint"]}
     assert told.items() <= evaluation.card.items()
-    for metric, value in errors(lifter("mixste.tiny-81", tensors), evaluation).items():
+    for metric, value in errors(lifter(name, tensors), evaluation).items():
         assert value == pytest.approx(score.get(metric, value), abs=0.05)
 
 
@@ -86,8 +91,22 @@ def test_licences_and_places_stand_in_the_docs_as_in_the_cards():
         assert rows[name][4].startswith(f"{card.first} to {last}" if last > 0 else "nowhere")
 
 
-def test_no_card_holds_a_path(trained):
-    assert "/" not in json.dumps(trained[1]["recipe"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_card_holds_a_path(name):
+    _, card = weights.read(weights.find(name))
+    assert "/" not in json.dumps([card["recipe"], card.get("begun_with")])
+
+
+def test_the_network_for_any_camera_does_not_see_where_the_person_is_nor_how_large():
+    name = "mixste.person-81"
+    network = lifter(name, weights.read(weights.find(name))[0]).eval()
+    clips = open_data("synthetic").views("test").poses2d[None, :81, :, :2]
+    shown = torch.from_numpy(clips)
+    path = torch.linspace(-1, 1, 81)[:, None, None]
+    with torch.inference_mode():
+        poses, moved = network(shown).poses, network(0.4 * shown + path).poses
+    assert torch.allclose(poses, moved, atol=1e-4)
+    assert poses.std(dim=1).mean() > 0.01, "metres: somebody moves"
 
 
 def test_the_readme_shows_the_two_commands_first():

@@ -83,7 +83,8 @@ def lift(
     )
     context = Context(study, device, natural(seed))
     try:
-        for remark in remarks(context.evaluation(parsed).views, showing):
+        alone = parsed.card.variants[parsed.variant].root_relative  # sees nobody's size
+        for remark in [] if alone else remarks(context.evaluation(parsed).views, showing):
             warn(remark)
         held = context.weights(parsed)
         if weights is None:
@@ -103,5 +104,7 @@ def lift(
 def trained(name: str, card: dict[str, Any]) -> str:
     """What shipped weights were trained on."""
     recipe = card["recipe"]
-    data, detections = " and ".join(recipe["data"]), recipe["detections"]
-    return f"weights: {name}, trained on {data} as four cameras see them, simulated {detections}"
+    data = " and ".join(recipe["data"])
+    detections = ", ".join(recipe.get("detectors") or [recipe["detections"]])
+    cameras = "cameras unlike each other" if recipe.get("filmed") else "four cameras"
+    return f"weights: {name}, trained on {data} as {cameras} see them, simulated {detections}"
