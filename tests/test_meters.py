@@ -258,6 +258,18 @@ def test_memory_grows_with_the_batch_beside_the_weights():
     assert four["memory.peak"] - weights == pytest.approx(4 * (one["memory.peak"] - weights), 0.01)
 
 
+def test_steps_that_are_compared_take_as_many_windows():
+    names = ["mixste-9", "mhformer-9"]
+    study = {"name": "a", "title": "", "meters": ["training"], "combinations": names}
+    asked = Context(Study.model_validate({**study, "timing": {"graph": True}}))
+    told = [catalogue.meter("training").conditions(asked, parse(name)) for name in names]
+    assert [one["training_batch"] for one in told] == [Recipe.of("mixste-9", ()).batch] * 2
+    assert Recipe.of("mhformer-9", ()).batch != told[0]["training_batch"]
+    assert all("batch" not in one and "graph" not in one for one in told)
+    given = Context(Study.model_validate({**study, "timing": {"training_batch": 3}}))
+    assert catalogue.meter("training").conditions(given, parse(names[0]))["training_batch"] == 3
+
+
 def test_training_memory_is_what_torch_counts():
     recipe = Recipe.of(small.NETWORK, ())
     with torch.device("meta"):

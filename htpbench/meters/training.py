@@ -68,8 +68,9 @@ class Training(Meter):
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter; of a recipe what decides a step."""
         told = timed(context)
-        del told["batch"]  # of a forward pass
-        return {**told, **of_recipe(combination, context.study.timing.training_batch)}
+        for of_passes in ("batch", "graph"):
+            told.pop(of_passes, None)
+        return {**told, **of_recipe(combination), "training_batch": batch(context)}
 
     def processes(self, context: Context) -> int:
         """See Meter."""
@@ -85,8 +86,7 @@ class Training(Meter):
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
     ) -> Iterator[Found]:
         """See Meter."""
-        batch = self.conditions(context, combinations[0])["training_batch"]
-        return rounds(context, combinations, begin, make, batch=batch, graph=False)
+        return rounds(context, combinations, begin, make, batch=batch(context), graph=False)
 
     def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
         """See Meter."""
@@ -108,10 +108,16 @@ def recipe(combination: Combination) -> Recipe:
     return Recipe.of(str(combination), ())
 
 
-def of_recipe(combination: Combination, batch: int | None = None) -> dict[str, Any]:
-    """What decides a step: the batch, by default the recipe's, and what is done with it."""
+def batch(context: Context) -> int:
+    """Windows of a step, the same of all that a study compares: by default the reference's."""
+    asked = context.study.timing.training_batch
+    return asked or recipe(context.study.reference_combination()).batch
+
+
+def of_recipe(combination: Combination) -> dict[str, Any]:
+    """What decides a step on a batch."""
     how = recipe(combination)
-    return {"training_batch": batch or how.batch, "optimiser": how.optimiser, "loss": how.loss}
+    return {"optimiser": how.optimiser, "loss": how.loss}
 
 
 def make(context: Context, combination: Combination) -> Step:

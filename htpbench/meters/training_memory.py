@@ -37,8 +37,12 @@ class TrainingMemory(Meter):
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
-        by = {"dtype": "float32", "allocator": allocator(context)}
-        return {**of_recipe(combination), **by}
+        return {
+            **of_recipe(combination),
+            "training_batch": recipe(combination).batch,
+            "dtype": "float32",
+            "allocator": allocator(context),
+        }
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None
