@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 
 from htpbench import metrics
+from htpbench.learning import losses
 from htpbench.motion.cameras import rig
 from htpbench.motion.skeleton import flip
 from htpbench.network.layers import CrossAttention
 from htpbench.network.positions import density_peaks, top
-from htpbench.training import losses
 from official.common import close
 
 
