@@ -9,58 +9,45 @@ segments of 2 MiB, up to 10 MiB from segments of 20 MiB, more from segments of t
 """
 
 import argparse
-import weakref
 
 import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from htpbench.learning.recipes import Recipe
 from htpbench.measuring.learning import STEPS, Step, memory
+from htpbench.measuring.memory import Held
 from htpbench.network.build import build
 from htpbench.report.published import published
 from htpbench.systems.combination import parse
 
 MIB, GIB = 2**20, 2**30
+CONTEXT = 1.25  # GB of a CUDA process without a network: what the lines say
+NEAR = 0.05  # of a ratio
 
 
-class Trace(TorchDispatchMode):
-    """In order: (number, bytes) of each storage that comes, (number, 0) when it goes."""
+class Trace(Held):
+    """Also in order: (number, bytes) of each storage that comes, (number, 0) when it goes."""
 
-    def __init__(self):
-        super().__init__()
-        self.events, self.known = [], {}
+    def __init__(self, *tensors):
+        self.events = []
+        super().__init__(*tensors)
 
-    def add(self, tensor):
-        storage = tensor.untyped_storage()
-        if id(storage) in self.known or not storage.nbytes():
-            return
-        number = self.known[id(storage)] = len(self.events)
-        self.events.append((number, storage.nbytes()))
-        weakref.finalize(storage, self.gone, id(storage), number)
+    def came(self, place, size):
+        super().came(place, size)
+        self.events.append((place, size))
 
-    def gone(self, place, number):
-        if self.known.get(place) == number:
-            del self.known[place]
-        self.events.append((number, 0))
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(out):
-            if isinstance(leaf, torch.Tensor):
-                self.add(leaf)
-        return out
+    def went(self, place, size):
+        super().went(place, size)
+        self.events.append((place, 0))
 
 
 class Block:
-    """A part of a segment."""
+    """A part of a segment, which is the list of its blocks."""
 
-    def __init__(self, size, small, before=None, after=None):
-        self.size, self.small, self.before, self.after = size, small, before, after
-        self.used = False
+    def __init__(self, size, segment):
+        self.size, self.segment, self.used = size, segment, False
 
 
 class Allocator:
@@ -68,49 +55,42 @@ class Allocator:
 
     def __init__(self):
         self.reserved = self.given = self.peak = 0
-        self.free, self.live = {True: set(), False: set()}, {}
+        self.segments = {True: [], False: []}  # small ones, and others
+        self.live = {}
 
     def take(self, number, size):
         size = -(-size // 512) * 512
         small = size <= MIB
-        fitting = [block for block in self.free[small] if block.size >= size]
-        if fitting:
-            block = min(fitting, key=lambda one: one.size)
-            self.free[small].remove(block)
-        else:
-            rounded = -(-size // (2 * MIB)) * 2 * MIB
-            block = Block(
-                2 * MIB if small else max(20 * MIB, rounded) if size < 10 * MIB else rounded, small
-            )
-            self.reserved += block.size
+        blocks = (block for segment in self.segments[small] for block in segment)
+        fitting = [block for block in blocks if not block.used and block.size >= size]
+        block = min(fitting, key=lambda one: one.size) if fitting else self.reserve(size, small)
         rest = block.size - size
         if rest >= 512 if small else rest > MIB:
-            other = Block(rest, small, block, block.after)
-            if block.after:
-                block.after.before = other
-            block.after, block.size = other, size
-            self.free[small].add(other)
+            block.size = size
+            after = block.segment.index(block) + 1
+            block.segment.insert(after, Block(rest, block.segment))
         block.used, self.live[number] = True, block
         self.given += block.size
         self.peak = max(self.peak, self.given)
+
+    def reserve(self, size, small):
+        least = 2 * MIB if small else 20 * MIB if size < 10 * MIB else size
+        segment = []
+        segment.append(Block(-(-least // (2 * MIB)) * 2 * MIB, segment))
+        self.segments[small].append(segment)
+        self.reserved += segment[0].size
+        return segment[0]
 
     def give(self, number):
         block = self.live.pop(number)
         self.given -= block.size
         block.used = False
-        for other in (block.before, block.after):
-            if other and not other.used:
-                self.free[block.small].remove(other)
-                block.size += other.size
-                if other is block.before:
-                    block.before = other.before
-                    if other.before:
-                        other.before.after = block
-                else:
-                    block.after = other.after
-                    if other.after:
-                        other.after.before = block
-        self.free[block.small].add(block)
+        place = block.segment.index(block)
+        for first in (place, place - 1):  # with the block behind it, then with the one before
+            pair = block.segment[max(first, 0) : first + 2]
+            if len(pair) == 2 and not any(one.used for one in pair):
+                pair[0].size += pair[1].size
+                block.segment.remove(pair[1])
 
 
 def step_of(text, pipeline):
@@ -123,17 +103,17 @@ def step_of(text, pipeline):
 def reserved(step):
     """Bytes allocated at most, and reserved in the end."""
     with FakeTensorMode(allow_non_fake_inputs=True), sdpa_kernel(SDPBackend.MATH):
-        step, trace, allocator = step.to_empty(device="cpu"), Trace(), Allocator()
+        step = step.to_empty(device="cpu")
         inputs = step.example(step.recipe.batch)
-        for one in (*step.parameters(), *step.buffers(), *inputs):
-            trace.add(one)
-        with trace:
+        with Trace(*step.parameters(), *step.buffers(), *inputs) as trace:
             for _ in range(STEPS):
                 step(*inputs)
-    for number, size in trace.events:
+        events = list(trace.events)  # those that follow are not of a step
+    allocator = Allocator()
+    for number, size in events:
         if size:
             allocator.take(number, size)
-        elif number in allocator.live:
+        elif number in allocator.live:  # what holds no bytes was not taken
             allocator.give(number)
     return allocator.peak, allocator.reserved
 
@@ -164,6 +144,17 @@ def main():
         off = np.abs(slope * mine[:, 1] + constant - mine[:, 0]).max()
         told = f"{slope:.3f} x counted + {constant:.2f} GB, off by at most {off:.2f}"
         print(f"{name}, {len(mine)} cells: printed = {told}")
+    whole = {text: numbers for text, *numbers in lines if "+" not in text}
+    gaps = {}
+    for place, (text, printed, counted) in enumerate(lines):
+        if "+" in text:
+            most, all_counted = whole[text.partition("+")[0]]
+            gaps[place] = (printed - CONTEXT) / (most - CONTEXT) / (counted / all_counted) - 1
+    near = sum(abs(gap) <= NEAR for gap in gaps.values())
+    print(f"{near} of {len(gaps)} pruned cells: ratio to unpruned within {NEAR:.0%} of ours")
+    for place, gap in gaps.items():
+        if abs(gap) > NEAR:
+            print(f"  {lines[place][0]}: printed {gap:+.1%}")
 
 
 if __name__ == "__main__":

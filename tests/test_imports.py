@@ -31,6 +31,7 @@ ONLY = {
     "backbones": BASICS | {"backbones"},
     "pruners": BASICS | {"pruners"},
     "recoverers": BASICS | {"recoverers"},
+    "learning": BASICS | {"diffusion", "learning"},
     "motion": BASICS - {"network"} | {"motion"},
     "keypoints": BASICS - {"network"} | {"motion", "keypoints"},
     "datasets": BASICS - {"network"} | {"motion", "keypoints", "datasets"},

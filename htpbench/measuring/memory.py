@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,14 +33,18 @@ class Held(TorchDispatchMode):
         place, size = id(storage), storage.nbytes()
         if place in self.known:
             return
+        self.known[place] = weakref.ref(storage, lambda _: self.went(place, size))
+        self.came(place, size)
 
-        def gone(_: Any) -> None:
-            self.now -= size
-            del self.known[place]
-
-        self.known[place] = weakref.ref(storage, gone)
+    def came(self, place: int, size: int) -> None:
+        """A storage, by a number that is its own as long as it lives."""
         self.now += size
         self.peak = max(self.peak, self.now)
+
+    def went(self, place: int, size: int) -> None:
+        """It is gone."""
+        self.now -= size
+        del self.known[place]
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         out = func(*args, **(kwargs or {}))

@@ -8,16 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from htpbench.errors import BenchError
-from htpbench.meters import Found, Meter, Watch
+from htpbench.meters import Found
 from htpbench.meters.time import (
-    alone,
-    clocked,
+    Clocked,
     gained,
     of_processes,
     percent,
     rate,
     rounds,
     seconds,
+    watched,
 )
 from htpbench.meters.time import conditions as timed
 from htpbench.records.conditions import beyond
@@ -35,12 +35,11 @@ COUNTED = ("calls", "flops_published", "flops", "training_flops")
 billions = partial(Metric, unit="FLOP", exact=True, read="G", scale=1e9, decimals=2)
 
 
-class Sampling(Meter):
+class Sampling(Clocked):
     """H hypotheses, K calls each, twice with flip augmentation."""
 
     turn = 30
     version = 2
-    exclusive = True
     metrics = (
         Metric(name="sampling.calls", exact=True, head="denoiser calls", decimals=0),
         billions(name="sampling.flops_published", head="FLOPs of all calls, papers' convention"),
@@ -69,16 +68,12 @@ class Sampling(Meter):
         ),
         percent(name="sampling.prune_share", head="share of pruning, all calls"),
         percent(name="sampling.tells", head="tells speed-ups of all calls that differ by"),
-        *(Metric(name=f"sampling.{one}") for one in ("overhead", "drift", "cpu")),
-        *(
-            Metric(name=f"sampling.{one}", unit="s", kind="list")
-            for one in ("by_process", "reference_by_process")
-        ),
+        *watched("sampling"),
     )
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter; a lifter of one pass has nothing to sample."""
-        return clocked(self.metrics, context) if context.sampled(combination) else ()
+        return super().applies(context, combination) if context.sampled(combination) else ()
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
@@ -87,16 +82,6 @@ class Sampling(Meter):
         sampling |= beyond(rows=(drawn["rows"], SamplingSettings().rows))
         flip = context.study.evaluation.flip
         return {"sampling": sampling, "flip": flip, **timed(context)}
-
-    def processes(self, context: Context) -> int:
-        """See Meter."""
-        return context.study.timing.processes
-
-    def measure(
-        self, context: Context, combination: Combination, watch: Watch | None = None
-    ) -> list[Measurement]:
-        """See Meter; a quick look in this process."""
-        return alone(self, context, combination)
 
     def together(
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]

@@ -24,12 +24,43 @@ percent = partial(Metric, read="%", scale=1e-2)
 ON_GPU = ("device", "device_speedup", "busy")  # what CUDA's own clock says
 
 
-class Time(Meter):
+def watched(meter: str) -> tuple[Metric, ...]:
+    """What says whether a clock of a meter may be trusted."""
+    numbers = (Metric(name=f"{meter}.{one}") for one in ("overhead", "drift", "cpu"))
+    lists = (f"{meter}.{one}" for one in ("by_process", "reference_by_process"))
+    return (*numbers, *(Metric(name=one, unit="s", kind="list") for one in lists))
+
+
+class Clocked(Meter):
+    """Calls of all networks at once, in rounds of fresh processes; `together` says of what."""
+
+    exclusive = True
+
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter; one process tells no differences."""
+        without = {*ON_GPU} if context.device == "cpu" else set()
+        without |= {"tells"} if context.study.timing.processes == 1 else set()
+        return tuple(one for one in self.metrics if one.name.partition(".")[2] not in without)
+
+    def processes(self, context: Context) -> int:
+        """See Meter."""
+        return context.study.timing.processes
+
+    def measure(
+        self, context: Context, combination: Combination, watch: Watch | None = None
+    ) -> list[Measurement]:
+        """See Meter; a quick look, beside the reference, in this process."""
+        ((_, found),) = self.together(context, [combination], lambda one: None)
+        if isinstance(found, Exception):
+            raise found
+        return self.joined([found])
+
+
+class Time(Clocked):
     """All combinations at once, in rounds of fresh processes: what a caller waits for each."""
 
     turn = 20
     version = 3
-    exclusive = True
     metrics = (
         seconds(
             name="time.forward",
@@ -57,30 +88,12 @@ class Time(Meter):
         percent(name="time.tells", head="tells speed-ups that differ by"),
         Metric(name="time.first", unit="s"),
         Metric(name="time.breakdown", unit="s", kind="list", labels=".+"),
-        *(Metric(name=f"time.{one}") for one in ("overhead", "drift", "cpu")),
-        *(
-            Metric(name=f"time.{one}", unit="s", kind="list")
-            for one in ("by_process", "reference_by_process")
-        ),
+        *watched("time"),
     )
-
-    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
-        """See Meter."""
-        return clocked(self.metrics, context)
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
         return conditions(context)
-
-    def processes(self, context: Context) -> int:
-        """See Meter."""
-        return context.study.timing.processes
-
-    def measure(
-        self, context: Context, combination: Combination, watch: Watch | None = None
-    ) -> list[Measurement]:
-        """See Meter; a quick look in this process."""
-        return alone(self, context, combination)
 
     def together(
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
@@ -120,29 +133,15 @@ def rounds(
     return ((one, each) for one, each in found if one in combinations)
 
 
-def of_processes(
-    meter: str, found: Sequence[list[Measurement]], *labels: tuple[str, ...]
-) -> list[Measurement]:
-    """What `rounds` told in each of some processes, as a meter's metrics; labels: of the parts."""
+def of_processes(meter: str, found: Sequence[list[Measurement]], **how: Any) -> list[Measurement]:
+    """What `rounds` told in each of some processes, as the metrics of a meter.
+
+    how: what else `htpbench.records.clocks.joined` takes.
+    """
     from htpbench.records.clocks import joined
 
     told = [{one.metric: one.value for one in part} for part in found]
-    return joined(meter, told, *labels)  # type: ignore
-
-
-def alone(meter: Meter, context: Context, combination: Combination) -> list[Measurement]:
-    """One combination, timed beside the reference in this process."""
-    ((_, found),) = meter.together(context, [combination], lambda one: None)
-    if isinstance(found, Exception):
-        raise found
-    return meter.joined([found])
-
-
-def clocked(metrics: Sequence[Metric], context: Context) -> tuple[Metric, ...]:
-    """The metrics that a clock has on a device; one process tells no differences."""
-    without = {*ON_GPU} if context.device == "cpu" else set()
-    without |= {"tells"} if context.study.timing.processes == 1 else set()
-    return tuple(one for one in metrics if one.name.partition(".")[2] not in without)
+    return joined(meter, told, **how)  # type: ignore[arg-type]
 
 
 def conditions(context: Context) -> dict[str, Any]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from htpbench.meters import Found, Meter, Watch
+from htpbench.meters import Found
 from htpbench.meters.time import (
-    alone,
-    clocked,
+    Clocked,
     gained,
     of_processes,
     percent,
     rate,
     rounds,
     seconds,
+    watched,
 )
 from htpbench.meters.time import conditions as timed
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
-from htpbench.systems.metric import Metric
 
 if TYPE_CHECKING:
     from htpbench.learning.recipes import Recipe
@@ -30,11 +29,10 @@ PARTS = ("forward", "backward", "optimiser")
 NAMES = {"forward": "step", "clips_per_second": "windows_per_second"}  # of what a clock tells
 
 
-class Training(Meter):
+class Training(Clocked):
     """One step after the recipe: forward with its loss, backward, optimiser."""
 
     turn = 35
-    exclusive = True
     metrics = (
         seconds(
             name="training.step",
@@ -54,16 +52,8 @@ class Training(Meter):
         rate(name="training.windows_per_second", head="training windows per second", decimals=2),
         *(seconds(name=f"training.{one}", head=f"{one} of a training step") for one in PARTS),
         percent(name="training.tells", head="tells speed-ups of training that differ by"),
-        *(Metric(name=f"training.{one}") for one in ("overhead", "drift", "cpu")),
-        *(
-            Metric(name=f"training.{one}", unit="s", kind="list")
-            for one in ("by_process", "reference_by_process")
-        ),
+        *watched("training"),
     )
-
-    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
-        """See Meter."""
-        return clocked(self.metrics, context)
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter; of a recipe what decides a step."""
@@ -71,16 +61,6 @@ class Training(Meter):
         for of_passes in ("batch", "graph"):
             told.pop(of_passes, None)
         return {**told, **of_recipe(combination), "training_batch": batch(context)}
-
-    def processes(self, context: Context) -> int:
-        """See Meter."""
-        return context.study.timing.processes
-
-    def measure(
-        self, context: Context, combination: Combination, watch: Watch | None = None
-    ) -> list[Measurement]:
-        """See Meter; a quick look in this process."""
-        return alone(self, context, combination)
 
     def together(
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
@@ -91,7 +71,7 @@ class Training(Meter):
     def joined(self, found: Sequence[list[Measurement]]) -> list[Measurement]:
         """See Meter."""
         known, told = {metric.name for metric in self.metrics}, []
-        for one in of_processes("training", found, PARTS):
+        for one in of_processes("training", found, labels=PARTS):
             name = one.metric.partition(".")[2]
             if name == "breakdown":
                 parts = zip(PARTS, one.value, strict=True)  # type: ignore[arg-type]

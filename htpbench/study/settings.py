@@ -70,7 +70,7 @@ class TimingSettings(Strict):
 
     Batch 1 is latency; of several sizes the first is what tables show, the others tell throughput.
     `threads` of the CPU; default: torch's. `graph`: passes are replays of a CUDA graph.
-    `training_batch`: windows of a training step; default: what the reference's recipe says.
+    `training_batch`: windows of a training step that is timed; default: the reference's recipe's.
     """
 
     batch: Count | tuple[Count, ...] = 1
