@@ -15,12 +15,10 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report.current import in_order
 from htpbench.report.latex import fitting, typeset, write_latex
-from htpbench.report.origin import machine, origin, published_origins, summary, sweep_origins
+from htpbench.report.origin import machine, origin, summary, sweep_origins
 from htpbench.report.page import write_page
-from htpbench.report.paper import published_table, side_by_side
 from htpbench.report.tables import sweep_parts, sweep_table
 from htpbench.study.study import Study
-from htpbench.systems import catalogue
 
 FROZEN = ROOT / "tests" / "frozen"
 EVIL = '"><script>alert(1)</script>&'
@@ -134,17 +132,6 @@ def test_a_page_needs_its_figures_alone(tmp_path):
     assert page.elements.count("img") == 1 and not {"link", "script"} & set(page.elements)
     (source,) = (value for name, value in page.attributes if name in ("src", "href"))
     assert source == figure.name
-
-
-def test_both_sides_of_a_published_table_say_where_they_are_from():
-    rows = [row("cost.params", 33783811, "mixste-243", unit="1")]
-    origins = published_origins(4, rows)
-    lines, _ = side_by_side(published_table(4, rows))
-    heads = {column for _, column in origins}
-    published = catalogue.metric("cost.flops_published")
-    assert heads <= {*lines.columns, f"{published.column} ours"}
-    assert origins["mixste-243", "parameters (M) ours"].startswith("cost.params = 33783811\n")
-    assert origins["mixste-243", "parameters (M) printed"] == "printed in Table 4 of the H2OT paper"
 
 
 def test_latex_is_a_tabular_with_units_small_intervals_and_notes_below():

@@ -17,7 +17,6 @@ from htpbench.records.verdicts import compare
 from htpbench.report.comparison import render
 from htpbench.report.console import sweep_lines
 from htpbench.report.figures.pareto import pareto
-from htpbench.report.paper import published_table, published_text, side_by_side
 from htpbench.report.published import as_printed, published, same_digit
 from htpbench.report.standing import Standing
 from htpbench.report.tables import sweep_table, sweep_text
@@ -93,60 +92,6 @@ def test_published_refuses_an_unknown_table():
         published(11)
 
 
-def test_ours_stands_beside_the_published_numbers():
-    rows = [
-        row("mixste-243", "cost.params", 33783811),
-        row("mixste-243", "cost.flops_published", 277247900000),
-        row(H2OT, "cost.flops_published", 118241803000),
-        row(HOT, "cost.params", None, status="failed", reason="no memory"),
-    ]
-    comparison = published_table(4, rows)
-    cells = comparison.set_index(["row", "metric"])
-    assert cells.loc[(1, "params"), ["ours", "equal", "why"]].tolist() == [33.783811, "yes", ""]
-    assert cells.loc[(1, "flops"), "equal"] == "yes"
-    assert cells.loc[(4, "flops"), ["equal", "why"]].tolist() == ["no", ""]
-    assert cells.loc[(2, "params"), ["equal", "why"]].tolist() == ["", "failed: no memory"]
-    assert cells.loc[(4, "params"), "why"] == "not measured: run `htpbench cost --study table4`"
-    assert "RTX 3090" in cells.loc[(1, "gpu_memory"), "why"]
-    assert "Human3.6M" in cells.loc[(1, "mpjpe"), "why"]
-    assert ((comparison["equal"] == "") == (comparison["why"] != "")).all()
-    assert (comparison["ours"].isna() == (comparison["equal"] == "")).all()
-
-
-@pytest.mark.parametrize("table", range(2, 11))
-def test_every_published_cell_has_its_reason_when_nothing_is_measured(table):
-    comparison = published_table(table, [])
-    assert len(comparison) == len(published(table))
-    assert (comparison["why"] != "").all()
-    if table == 10:
-        assert comparison["why"].str.contains("MPI-INF-3DHP").all()
-
-
-def test_the_pipeline_of_the_paper_is_preferred():
-    cost = {"metric": "cost.params", "combination": "mixste-243"}
-    rows = [
-        row(value=33000000, conditions={"pipeline": "seq2frame"}, **cost),
-        row(value=34000000, conditions={"pipeline": "seq2seq"}, **cost),
-    ]
-    cells = published_table(3, rows).set_index(["row", "metric"])
-    assert (cells.loc[(1, "params"), "ours"], cells.loc[(4, "params"), "ours"]) == (34, 33)
-    cells = published_table(3, rows[1:]).set_index(["row", "metric"])
-    assert cells.loc[(4, "params"), "ours"] == 34
-
-
-def test_side_by_side_has_a_line_a_method_and_every_reason():
-    rows = [row("mixste-243", "cost.flops_published", 277247900000)]
-    lines, reasons = side_by_side(published_table(4, rows))
-    assert len(lines) == 24
-    flops = [name for name in lines if name.startswith("FLOPs, papers' convention")]
-    assert lines.loc[0, flops].tolist() == ["277.25", "277.25", "yes"]
-    assert lines.loc[1, flops].tolist() == ["167.52", "", ""]
-    assert [name for name in lines if "mpjpe" in name] == ["mpjpe (mm) printed"]
-    why = reasons.set_index("metric")
-    assert why.loc["mpjpe", "rows"] == "all"
-    assert why.loc["flops", "rows"] == ", ".join(map(str, range(2, 25)))
-
-
 def test_a_sweep_has_a_line_a_combination():
     rows = [*sweep(), row(HOT, "accuracy.p_mpjpe", None, status="failed", reason="no weights")]
     table = sweep_table(rows)
@@ -220,16 +165,6 @@ def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
 def test_small_models_keep_their_digits():
     table = sweep_table([row("mixste.tiny-27", "cost.params", 92345)])
     assert "0.0923" in sweep_text(table)
-
-
-def test_published_tables_are_written(tmp_path):
-    comparison = published_table(4, [row("mixste-243", "cost.params", 33783811)])
-    markdown, raw = write(comparison, tmp_path, "table4", published_text(comparison))
-    lines = markdown.read_text().splitlines()
-    assert lines[2].count("33.78") == 2 and "| yes" in lines[2]
-    assert "why empty" in lines[27]  # after a head, a rule, 24 methods and an empty line
-    read = pandas.read_csv(raw, dtype=str, keep_default_na=False)
-    assert read["printed"].tolist() == comparison["printed"].tolist()
 
 
 def test_nothing_measured_is_an_empty_table(tmp_path):

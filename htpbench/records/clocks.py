@@ -53,8 +53,7 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
         by_process(BASE, base),
     ]
     if labels == PARTS:
-        pruning = float(shares[2:4].sum() / shares.sum())
-        measured.append(Measurement("prune_share", pruning, samples=count))
+        measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
     if count > 1:
         measured.append(Measurement("tells", half + FLOOR))
     if all("device" in part for part in parts):
@@ -85,6 +84,18 @@ def over(name: str, logs: np.ndarray) -> Measurement:
     return Measurement(name, math.exp(mean), *ends, len(logs))
 
 
+def pruning_share(shares: np.ndarray, by_process: np.ndarray) -> Measurement:
+    """The share of choosing frames and bringing them back, of seconds (5,) and by process (P, 5).
+
+    Its interval is Student's t over processes; none of one.
+    """
+    value = float(shares[2:4].sum() / shares.sum())
+    count = len(by_process)
+    _, half = mean_log(by_process[:, 2:4].sum(axis=1) / by_process.sum(axis=1))
+    ends = (max(value - half, 0.0), min(value + half, 1.0)) if count > 1 else (None, None)
+    return Measurement("prune_share", value, *ends, samples=count)
+
+
 def by_process(name: str, logs: np.ndarray) -> Measurement:
     """What each process found."""
     return Measurement(name, np.exp(logs).tolist(), axis=[*map(str, range(len(logs)))])
@@ -96,7 +107,10 @@ def gain(reference: Sequence[float], rounds: Sequence[float]) -> float:
 
 
 def mean_log(logs: np.ndarray) -> tuple[float, float]:
-    """The mean of processes (P,), and half its 95 % interval by Student's t; inf of one."""
+    """The mean of what processes found (P,), and half its 95 % interval by Student's t; inf of one.
+
+    Mostly of logarithms.
+    """
     mean, count = float(logs.mean()), len(logs)
     if count < 2:
         return mean, math.inf

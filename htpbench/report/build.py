@@ -33,8 +33,9 @@ from htpbench.report.origin import (
     sweep_origins,
 )
 from htpbench.report.page import write_page
-from htpbench.report.paper import published_table, published_text, side_by_side
-from htpbench.report.published import remarks_shown
+from htpbench.report.paper import published_table
+from htpbench.report.published import published, remarks_shown
+from htpbench.report.quantities import meters_of
 from htpbench.report.regimes import (
     agreement_table,
     failure_table,
@@ -43,7 +44,9 @@ from htpbench.report.regimes import (
     scores,
     write_regimes,
 )
+from htpbench.report.relative import WORDS
 from htpbench.report.seeds import difference_table, differences
+from htpbench.report.sides import published_text, sides
 from htpbench.report.standing import Standing, standing
 from htpbench.report.tables import axes_of, doubts, sweep_parts, sweep_table, sweep_text
 from htpbench.report.text import markdown, write, write_text
@@ -74,10 +77,10 @@ class Report(Drawn):
 
 def report_study(study: Study, everything: Results, reports: Path) -> Report:
     """Rebuild a study's report from rows alone, of all machines."""
-    results = everything.only(current(study, everything))
     folder = reports / study.name
     if study.table is not None:
-        return published_report(study, results, everything, folder)
+        return published_report(printing(study), everything, folder)
+    results = everything.only(current(study, everything))
     if not results.rows:
         raise BenchError(
             f"no rows of {study.name}; measure it with `htpbench sweep {study.name}`, or name "
@@ -252,22 +255,37 @@ def with_delta(table: pandas.DataFrame, rows: Iterable[Row], reference: str) -> 
     return table
 
 
-def published_report(study: Study, rows: Results, everything: Results, folder: Path) -> Report:
+def printing(study: Study) -> Study:
+    """A published table's study with the meters of all that is printed there."""
+    assert study.table is not None
+    return study.model_copy(update={"meters": meters_of(study.table, published(study.table))})
+
+
+def published_report(study: Study, everything: Results, folder: Path) -> Report:
     """Write ours beside the paper's table; `everything`: the rows of other studies too."""
     assert study.table is not None
+    rows = everything.only(current(study, everything))
     comparison, remarks = published_table(study.table, rows), remarks_shown(study.table)
     further = unprinted(study.parsed(), study.table, rows)
-    done = [said for said in comparison["equal"] if said]
-    report = Report(
-        [*write(comparison, folder, study.name, published_text(comparison, further, remarks))],
-        shown=[f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"],
-    )
+    text = published_text(comparison, further, remarks)
+    report = Report([*write(comparison, folder, study.name, text)], shown=told(comparison))
     origins = published_origins(study.table, rows)
-    parts, captions = texts([*side_by_side(comparison), further, remarks]), summary(rows)
+    parts, captions = texts([*sides(comparison), further, remarks]), summary(rows)
     report.files.append(write_latex(parts, folder, study.name))
     page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
     report.draw(page, published_figures(study, study.table, everything, folder))
     return report
+
+
+def told(comparison: pandas.DataFrame) -> list[RenderableType]:
+    """How many printed numbers are ours, and how many ratios agree."""
+    done = [said for said in comparison["equal"] if said]
+    words = comparison["verdict"].value_counts()
+    lines = [f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"]
+    if words.sum():
+        count = ", ".join(f"{word} {words[word]}" for word in WORDS if word in words)
+        lines.append(f"of {words.sum()} numbers over those of the unpruned network: {count}")
+    return [*lines]
 
 
 def published_figures(

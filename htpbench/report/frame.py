@@ -11,8 +11,9 @@ from htpbench.outside import files
 from htpbench.records.pairing import MPJPE
 from htpbench.records.results import Results, in_time
 from htpbench.records.rows import Row
-from htpbench.report.paper import COUNTED, closest
-from htpbench.report.published import published, scale_of
+from htpbench.report.paper import closest
+from htpbench.report.published import published, scale_of, unpruned
+from htpbench.report.quantities import COUNTED
 from htpbench.systems.shipped import data_folder
 
 # Conditions in which all of ours must agree; how its windows are cut is each network's own matter.
@@ -58,13 +59,11 @@ def printed_frames(table: int) -> list[Printed]:
     cells = published(table).to_dict("records")
     value = {(one["row"], one["metric"]): one["value"] * scale_of(one["unit"]) for one in cells}
     rows = {one["row"]: one for one in cells}
-    # Of rows that name one network the last is the one whose printed numbers belong together.
-    whole = {(one["combination"], one["pipeline"]): row for row, one in rows.items()}
+    whole = unpruned(cells)
     unlike = {one["row"]: one for one in evaluated(table) or []}
     found = []
     for row, one in rows.items():
         flop, poses = value[row, "flops"], one["frames"] if one["pipeline"] == "seq2seq" else 1
-        network, pruned, _ = one["combination"].partition("+")
         other = unlike.get(row)
         printed = Printed(
             row=row,
@@ -75,7 +74,7 @@ def printed_frames(table: int) -> list[Printed]:
             cost=flop / poses,
             error=value[row, "mpjpe"],
             evaluated=_cost(other, flop, poses) if other else None,
-            whole=whole.get((network, one["pipeline"])) if pruned else None,
+            whole=whole.get(row),
         )
         found.append(printed)
     return found

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from htpbench.records.pairing import BY_CLIP
 from htpbench.records.results import Environments, Results
 from htpbench.records.rows import Row
-from htpbench.report.paper import COUNTED, closest
+from htpbench.report.paper import row_of
 from htpbench.report.published import published
+from htpbench.report.quantities import quantity
 from htpbench.report.regimes import scored
 from htpbench.systems.catalogue import metric as metric_of
 
@@ -79,15 +80,14 @@ def sweep_origins(rows: Iterable[Row], reference: str) -> Cells:
 
 
 def published_origins(table: int, rows: Iterable[Row]) -> Cells:
-    """The origin of each number of `side_by_side`, the paper's and ours."""
+    """The origin of each number of `sides`, the paper's and ours."""
     rows = Results.of(rows)
-    measured = rows.cells
     cells: Cells = {}
     for one in published(table).to_dict("records"):
-        name, metric = one["combination"], COUNTED.get(one["metric"], "")
-        shown = f"{metric_of(metric).head if metric else one['metric']} ({one['unit']})"
+        name, asked = one["combination"], quantity(table, one["metric"], one["pipeline"])
+        shown = f"{asked.head} ({one['unit']})"
         cells[name, f"{shown} printed"] = f"printed in Table {table} of the H2OT paper"
-        row = closest(measured.get((name, metric), []), one["pipeline"])
+        row = row_of(rows, asked.ours, one)
         if row is not None:
             cells[name, f"{shown} ours"] = origin(row, rows.environments)
     return cells

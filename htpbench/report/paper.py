@@ -1,100 +1,125 @@
-"""Ours beside the numbers that a paper prints."""
+"""Ours beside the numbers that a paper prints: one line per printed number."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas
 
+from htpbench.checking.lengths import TOTALS
+from htpbench.errors import BenchError
+from htpbench.records.pairing import comparable, difference
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.published import (
-    as_printed,
+    decimals,
     explained,
     published,
     same_digit,
-    saving,
     scale_of,
+    unpruned,
 )
-from htpbench.report.text import markdown
-from htpbench.systems.catalogue import metric as metric_of
+from htpbench.report.quantities import COUNTED, GROUPS, SHARE, Quantity, quantity, rate
+from htpbench.report.relative import NOT_MEASURED, Ratio, our_ratio, printed_ratio, verdict
+from htpbench.systems.catalogue import exclusive
 
-COUNTED = {"params": "cost.params", "flops": "cost.flops_published"}  # published name -> ours
-ON_THEIR_GPU = {  # published metrics that belong to the paper's machine
-    "fps": "time",
-    "fps_per_frame": "time",
-    "ratio": "time",
-    "gpu_memory": "memory",
-    "training_time": "training time",
-}
+TEST = {"S9", "S11"}
+# Human3.6M's training frames of four cameras, each as it is and mirrored.
+SHOWN = 2 * 4 * sum(frames for subjects, frames in TOTALS.items() if not TEST & {*subjects})
+COLUMNS = ["row", "method", "combination", "pipeline", "metric", "unit", "printed"]
+RELATIVE = ["printed_relative", "relative", "low", "high", "verdict"]
+Line = dict[str, Any]
 
 
 def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
     """One line per printed number of the paper's table, with ours, both in `unit`.
 
     Columns row, method, combination, pipeline, metric, unit, printed (text), ours (NaN if none),
-    equal ("yes" or "no" at the printed digit, "" if none) and why (there is none, or it is not
-    equal, where that is known).
+    equal ("yes" or "no" at the printed digit, "" for what is not counted), why (there is none, it
+    is not equal, or nothing can be told), and where the number is one of a machine, of a pruned
+    network: printed_relative, relative with low and high (over the unpruned network; of a share
+    itself; of an error the difference in mm) and verdict (see `htpbench.report.relative.verdict`).
     """
-    measured, known = Results.of(rows).cells, explained(table)
+    results, known = Results.of(rows), explained(table)
+    results = results.only(row for row in results if not by_an_older_clock(row))
+    cells = published(table).to_dict("records")
+    bases, printed = unpruned(cells), {(one["row"], one["metric"]): one for one in cells}
     lines = []
-    for cell in published(table).to_dict("records"):
-        found = measured.get((cell["combination"], COUNTED.get(cell["metric"], "")), [])
-        row = closest(found, cell["pipeline"])
-        if row is None or row.status != "ok":
-            lines.append({**cell, "equal": "", "why": _why(table, cell, row)})
-            continue
-        value = float(row.value)  # type: ignore[arg-type]  # ok rows of cells hold one number
-        equal = "yes" if same_digit(value, cell["printed"], cell["unit"]) else "no"
-        why = known.get((cell["row"], cell["metric"]), "") if equal == "no" else ""
-        ours = value / scale_of(cell["unit"])
-        lines.append({**cell, "ours": ours, "equal": equal, "why": why})
-    texts = ["method", "combination", "pipeline", "metric", "unit", "printed"]
-    comparison = pandas.DataFrame(lines, columns=["row", *texts, "ours", "equal", "why"])
-    return comparison.astype({"ours": float})
+    for cell in cells:
+        asked = quantity(table, cell["metric"], cell["pipeline"])
+        row = row_of(results, asked.ours, cell)
+        line = {**cell, **absolute(table, cell, row)}
+        whole = printed.get((bases.get(cell["row"]), cell["metric"]))
+        if asked.gained and (whole or cell["metric"] == SHARE):
+            line |= relative(cell, whole or cell, asked, results)
+        elif whole and row is not None and row.status == "ok":
+            line |= apart(cell, whole, results)
+        line.setdefault("why", "")
+        if not line["why"] and line["equal"] == "no":
+            line["why"] = known.get((cell["row"], cell["metric"]), "")
+        lines.append(line)
+    comparison = pandas.DataFrame(lines, columns=[*COLUMNS, "ours", "equal", *RELATIVE, "why"])
+    return comparison.astype(dict.fromkeys(("ours", *RELATIVE[:-1]), float))
 
 
-def side_by_side(comparison: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-    """A `published_table` for people: one line per method, and the reasons of the empty cells.
-
-    A metric that we have for no method shows its printed column alone. What pruning saves is
-    computed from our numbers.
-    """
-    lines: dict[int, dict[str, object]] = {}
-    compared = set(comparison.loc[comparison["equal"] != "", "metric"])
-    for cell in comparison.to_dict("records"):
-        fixed = {name: cell[name] for name in ("row", "method", "combination", "pipeline")}
-        line = lines.setdefault(cell["row"], fixed)
-        metric, unit = cell["metric"], cell["unit"]
-        head = metric_of(COUNTED[metric]).head if metric in COUNTED else metric
-        line[f"{head} ({unit}) printed"] = cell["printed"]
-        if metric in compared:
-            known = cell["equal"] != ""
-            ours = as_printed(cell["ours"], cell["printed"], "") if known else ""
-            line |= {f"{head} ({unit}) ours": ours, f"{head} =": cell["equal"]}
-    for row, saved in saving(comparison).items():
-        lines[row]["FLOPs saved (%) ours"] = f"{saved:.1f}"
-    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for cell in comparison.to_dict("records"):
-        if not cell["equal"]:
-            reasons[cell["metric"], cell["why"]].append(str(cell["row"]))
-    printed = comparison["metric"].value_counts()
-    why = [
-        {
-            "metric": metric,
-            "why empty": why,
-            "rows": "all" if len(rows) == printed[metric] else ", ".join(rows),
-        }
-        for (metric, why), rows in reasons.items()
-    ]
-    return pandas.DataFrame(lines.values()).fillna(""), pandas.DataFrame(why)
+def row_of(results: Results, metric: str, cell: Mapping[str, Any]) -> Row | None:
+    """The row of ours that stands beside a printed number; one of chance weights has no error."""
+    rows, hz = results.cells.get((cell["combination"], metric), []), rate(cell["metric"])
+    if GROUPS[metric.partition(".")[0]] == "accuracy":
+        rows = [row for row in rows if scores(row.conditions, cell["pipeline"], hz)]
+    return closest(rows, cell["pipeline"])
 
 
-def published_text(comparison: pandas.DataFrame, *further: pandas.DataFrame) -> str:
-    """Markdown of a `published_table`: both parts of `side_by_side`, and what goes below."""
-    parts = [*side_by_side(comparison), *further]
-    return "\n".join(markdown(part) for part in parts if not part.empty)
+def by_an_older_clock(row: Row) -> bool:
+    """Whether a row is of a clock that told nothing of processes, so that no ratio can be made."""
+    return exclusive(row.metric) and "processes" not in row.conditions
+
+
+def scores(card: Mapping[str, Any], pipeline: str, hz: float | None) -> bool:
+    """Whether an error is of trained weights, of the use and the frame rate that are printed."""
+    if card.get("weights") == "random" or pipeline not in ("", card.get("pipeline")):
+        return False
+    return hz is None or round(card.get("frame_rate", 0.0), 1) == hz
+
+
+def absolute(table: int, cell: Line, row: Row | None) -> Line:
+    """Ours in the printed unit; where there is none, why."""
+    if row is None or row.status != "ok":
+        return {"equal": "", "why": missing(table, cell, row)}
+    value = float(row.value)  # type: ignore[arg-type]  # ok rows of cells hold one number
+    if cell["unit"] == "min/epoch":
+        return {"ours": SHOWN / cell["frames"] / value / 60, "equal": ""}
+    same = cell["metric"] in COUNTED and same_digit(value, cell["printed"], cell["unit"])
+    equal = ("no", "yes")[same] if cell["metric"] in COUNTED else ""
+    return {"ours": value / scale_of(cell["unit"]), "equal": equal}
+
+
+def relative(cell: Line, whole: Line, asked: Quantity, results: Results) -> Line:
+    """What pruning makes of a number of a machine, printed and ours, with a word."""
+    told = {"printed_relative": printed_ratio(cell, whole)}
+    mine, base = (results.measured.get(one["combination"], {}) for one in (cell, whole))
+    ours = our_ratio(cell["metric"], asked, mine, base)
+    if not isinstance(ours, Ratio):
+        return told if ours == NOT_MEASURED else told | {"verdict": "cannot tell", "why": ours}
+    rounding = 0.5 * 10.0 ** -decimals(cell["printed"]) if cell["metric"] == SHARE else 0.0
+    word = verdict(told["printed_relative"], ours, rounding)
+    return told | {"relative": ours.value, "low": ours.low, "high": ours.high, "verdict": word}
+
+
+def apart(cell: Line, whole: Line, results: Results) -> Line:
+    """By how much an error differs from the unpruned network's, printed and ours."""
+    mine, base = (results.measured.get(one["combination"], {}) for one in (cell, whole))
+    if cell["metric"] != "mpjpe":
+        return {}
+    told = {"printed_relative": cell["value"] - whole["value"]}
+    try:
+        comparable(mine, base)
+    except (BenchError, KeyError):
+        return told
+    ours = difference([(mine, base)])
+    low, high = ours.interval()
+    return told | {"relative": ours.value, "low": low, "high": high}
 
 
 def closest(found: list[Row], pipeline: str) -> Row | None:
@@ -106,12 +131,19 @@ def closest(found: list[Row], pipeline: str) -> Row | None:
     )
 
 
-def _why(table: int, cell: dict, row: Row | None) -> str:
-    if cell["metric"] in ON_THEIR_GPU:
-        return f"{ON_THEIR_GPU[cell['metric']]} on the paper's RTX 3090; needs that GPU"
-    if cell["metric"] not in COUNTED:
-        dataset = "MPI-INF-3DHP" if table == 10 else "Human3.6M with the paper's 2D detections"
-        return f"needs {dataset} and weights trained on it"
+def missing(table: int, cell: Line, row: Row | None) -> str:
+    """Why a printed number has none of ours, and what would give it."""
     if row is not None:
         return f"{row.status}: {row.reason}"
-    return f"not measured: run `htpbench cost --study table{table}`"
+    if not cell["combination"]:
+        return "the paper does not say which schedule this is"
+    group = GROUPS[quantity(table, cell["metric"]).meter]
+    if group == "accuracy":
+        dataset = "MPI-INF-3DHP" if table == 10 else "Human3.6M with the paper's 2D detections"
+        return (
+            f"needs {dataset} and weights trained on it: "
+            f"`htpbench reproduce table{table} --data SPEC --weights FOLDER`"
+        )
+    if group == "cost":
+        return f"not measured: run `htpbench cost --study table{table}`"
+    return f"not measured: run `htpbench reproduce table{table} --only {group}`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas
 
 from htpbench.errors import BenchError
 from htpbench.outside import files
+from htpbench.report.quantities import QUANTITIES
 from htpbench.systems.shipped import data_folder
 
 
@@ -48,10 +50,15 @@ def remarks(table: int) -> list[dict[str, Any]]:
     return [{"rows": [], **one} for one in every if one["table"] == table]
 
 
+def heads(metrics: Iterable[str]) -> str:
+    """Metrics of the file, as people read them."""
+    return ", ".join(QUANTITIES[metric].head for metric in metrics)
+
+
 def remarks_shown(table: int) -> pandas.DataFrame:
     """The remarks as texts: columns rows, metrics and remark."""
     lines = [
-        (", ".join(map(str, one["rows"])) or "all", ", ".join(one["metrics"]), one["text"])
+        (", ".join(map(str, one["rows"])) or "all", heads(one["metrics"]), one["text"])
         for one in remarks(table)
     ]
     return pandas.DataFrame(lines, columns=["rows", "metrics", "remark"])
@@ -64,6 +71,21 @@ def explained(table: int) -> dict[tuple[int, str], str]:
         for one in remarks(table)
         for row in one["rows"]
         for metric in one["metrics"]
+    }
+
+
+def unpruned(cells: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+    """Row of a pruned network -> the row of a table where it is printed unpruned, in the same use.
+
+    Of rows that name one network the last is the one whose printed numbers belong together.
+    """
+    rows = {one["row"]: one for one in cells}
+    whole = {(one["combination"], one["pipeline"]): row for row, one in rows.items()}
+    parts = {row: one["combination"].partition("+") for row, one in rows.items()}
+    return {
+        row: base
+        for row, one in rows.items()
+        if parts[row][2] and (base := whole.get((parts[row][0], one["pipeline"]))) is not None
     }
 
 
@@ -84,12 +106,17 @@ def saving(cells: pandas.DataFrame) -> dict[int, float]:
 
 def scale_of(unit: str) -> int:
     """Base units in one printed unit: M and G count parameters and FLOPs, the rest is base."""
-    return {"M": 10**6, "G": 10**9}.get(unit, 1)
+    return {"M": 10**6, "G": 10**9, "GB": 10**9}.get(unit, 1)
+
+
+def decimals(printed: str) -> int:
+    """Digits behind the point."""
+    return len(printed.partition(".")[2])
 
 
 def as_printed(value: float, printed: str, unit: str) -> str:
     """`value` (base units) in `unit` with as many decimals as `printed`, half rounded up."""
-    digit = Decimal(1).scaleb(-len(printed.partition(".")[2]))  # "277.25" -> 0.01
+    digit = Decimal(1).scaleb(-decimals(printed))  # "277.25" -> 0.01
     scaled = Decimal(str(value)) / scale_of(unit)
     return str(scaled.quantize(digit, rounding=ROUND_HALF_UP))
 

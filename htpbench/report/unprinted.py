@@ -8,8 +8,9 @@ import pandas
 
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
-from htpbench.report.paper import COUNTED, closest
+from htpbench.report.paper import closest
 from htpbench.report.published import published
+from htpbench.report.quantities import COUNTED
 from htpbench.systems.catalogue import metric as metric_of
 from htpbench.systems.combination import Combination
 
