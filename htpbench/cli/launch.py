@@ -19,6 +19,7 @@ from htpbench.cli import (  # noqa: F401  # they register verbs
     looking,
     measuring,
     reading,
+    reproducing,
     training,
     viewing,
     weights,

@@ -16,7 +16,7 @@ from htpbench.records.pairing import BY_CLIP, FRAMES, comparable, difference
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.actions import action_table
-from htpbench.report.captions import beside, chosen, linked, timed
+from htpbench.report.captions import beside, beside_tables, chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
 from htpbench.report.certainty import briefly, certainty
 from htpbench.report.claims import claims_table
@@ -267,10 +267,11 @@ def published_report(study: Study, everything: Results, folder: Path) -> Report:
     rows = everything.only(current(study, everything))
     comparison, remarks = published_table(study.table, rows), remarks_shown(study.table)
     further = unprinted(study.parsed(), study.table, rows)
-    text = published_text(comparison, further, remarks)
+    caption = beside_tables(rows)
+    text = published_text(comparison, further, remarks) + (f"\n{caption}\n" if caption else "")
     report = Report([*write(comparison, folder, study.name, text)], shown=told(comparison))
     origins = published_origins(study.table, rows)
-    parts, captions = texts([*sides(comparison), further, remarks]), summary(rows)
+    parts, captions = texts([*sides(comparison), further, remarks]), [caption, *summary(rows)]
     report.files.append(write_latex(parts, folder, study.name))
     page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
     report.draw(page, published_figures(study, study.table, everything, folder))

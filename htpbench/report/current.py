@@ -24,6 +24,7 @@ OWN = {
     "trained",
     "code",
     "batch",  # of one study's times there may be several
+    *("training_batch", "optimiser", "loss"),  # each backbone's recipe says its own
 }
 
 
@@ -53,6 +54,7 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
             for key in (meter(row), (*meter(row), *cut(row))):
                 newest[key] = max(newest.get(key, row), row, key=lambda one: age(study, one))
     own = OWN | ({"weights_sha256", "training_seed"} if study.training else set())
+    own |= WEIGHTS | {"frame_rate"} if study.table else set()  # a paper's networks are many
     kept = [row for row in rows if alike(row, newest.get(meter(row)), own)]
     networks = [
         row

@@ -87,7 +87,7 @@ def published_origins(table: int, rows: Iterable[Row]) -> Cells:
         name, asked = one["combination"], quantity(table, one["metric"], one["pipeline"])
         shown = f"{asked.head} ({one['unit']})"
         cells[name, f"{shown} printed"] = f"printed in Table {table} of the H2OT paper"
-        row = row_of(rows, asked.ours, one)
+        row = row_of(rows, asked.ours, table, one)
         if row is not None:
             cells[name, f"{shown} ours"] = origin(row, rows.environments)
     return cells

@@ -20,9 +20,10 @@ from htpbench.report.published import (
     scale_of,
     unpruned,
 )
-from htpbench.report.quantities import COUNTED, GROUPS, SHARE, Quantity, quantity, rate
+from htpbench.report.quantities import COUNTED, GROUPS, OF_3DHP, SHARE, Quantity, quantity, rate
 from htpbench.report.relative import NOT_MEASURED, Ratio, our_ratio, printed_ratio, verdict
 from htpbench.systems.catalogue import exclusive
+from htpbench.systems.combination import parse
 
 TEST = {"S9", "S11"}
 # Human3.6M's training frames of four cameras, each as it is and mirrored.
@@ -48,7 +49,7 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
     lines = []
     for cell in cells:
         asked = quantity(table, cell["metric"], cell["pipeline"])
-        row = row_of(results, asked.ours, cell)
+        row = row_of(results, asked.ours, table, cell)
         line = {**cell, **absolute(table, cell, row)}
         whole = printed.get((bases.get(cell["row"]), cell["metric"]))
         if asked.gained and (whole or cell["metric"] == SHARE):
@@ -63,9 +64,9 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
     return comparison.astype(dict.fromkeys(("ours", *RELATIVE[:-1]), float))
 
 
-def row_of(results: Results, metric: str, cell: Mapping[str, Any]) -> Row | None:
+def row_of(results: Results, metric: str, table: int, cell: Mapping[str, Any]) -> Row | None:
     """The row of ours that stands beside a printed number; one of chance weights has no error."""
-    rows, hz = results.cells.get((cell["combination"], metric), []), rate(cell["metric"])
+    rows, hz = results.cells.get((cell["combination"], metric), []), rate(table, cell["metric"])
     if GROUPS[metric.partition(".")[0]] == "accuracy":
         rows = [row for row in rows if scores(row.conditions, cell["pipeline"], hz)]
     return closest(rows, cell["pipeline"])
@@ -137,9 +138,13 @@ def missing(table: int, cell: Line, row: Row | None) -> str:
         return f"{row.status}: {row.reason}"
     if not cell["combination"]:
         return "the paper does not say which schedule this is"
+    try:
+        parse(cell["combination"])
+    except BenchError as error:
+        return f"cannot be built: {error}"
     group = GROUPS[quantity(table, cell["metric"]).meter]
     if group == "accuracy":
-        dataset = "MPI-INF-3DHP" if table == 10 else "Human3.6M with the paper's 2D detections"
+        dataset = "MPI-INF-3DHP" if table == OF_3DHP else "Human3.6M with the paper's 2D detections"
         return (
             f"needs {dataset} and weights trained on it: "
             f"`htpbench reproduce table{table} --data SPEC --weights FOLDER`"

@@ -40,6 +40,12 @@ def published(table: int) -> pandas.DataFrame:
     ).reset_index(drop=True)
 
 
+def tables() -> list[int]:
+    """The tables of the H2OT paper that have numbers."""
+    path = data_folder() / "baselines" / "published" / "h2ot.csv"
+    return sorted(map(int, set(pandas.read_csv(path, dtype=str)["table"])))
+
+
 def remarks(table: int) -> list[dict[str, Any]]:
     """What a reader of a table should know (baselines/published/h2ot-remarks.toml).
 
@@ -52,7 +58,7 @@ def remarks(table: int) -> list[dict[str, Any]]:
 
 def heads(metrics: Iterable[str]) -> str:
     """Metrics of the file, as people read them."""
-    return ", ".join(QUANTITIES[metric].head for metric in metrics)
+    return "; ".join(QUANTITIES[metric].head for metric in metrics)
 
 
 def remarks_shown(table: int) -> pandas.DataFrame:

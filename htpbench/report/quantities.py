@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 import pandas
 
+RATES_OF = 9  # the table of frame rates
+OF_3DHP = 10  # the table of another data set than Human3.6M
+HUMAN36M_HZ = 50.0
 DENOISED = 8  # the table of diffusion lifters: its speeds are of whole predictions
 
 
@@ -81,7 +84,8 @@ def meters_of(table: int, cells: pandas.DataFrame) -> list[str]:
     return [name for name in GROUPS if name in asked]
 
 
-def rate(metric: str) -> float | None:
-    """The frame rate (Hz) that a printed error is of, where it says so."""
+def rate(table: int, metric: str) -> float | None:
+    """The frame rate (Hz) that a printed error is of; None: that of the data."""
     _, _, hz = metric.partition("@")
-    return float(hz.removesuffix("Hz")) if hz else None
+    usual = None if table == OF_3DHP else HUMAN36M_HZ
+    return float(hz.removesuffix("Hz")) if hz else usual

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from htpbench.records.pairing import SYSTEM, unlike
 from htpbench.records.row import number
 from htpbench.records.sessions import Card, noise, ratio
 from htpbench.report.quantities import SHARE, Quantity
@@ -56,6 +57,9 @@ def our_ratio(metric: str, quantity: Quantity, mine: Card, whole: Card) -> Ratio
     gained = quantity.gained
     if gained not in mine or gained not in whole:
         return NOT_MEASURED
+    if found := unlike(mine[gained], whole[gained], SYSTEM | {"pipeline"}):
+        said = "; ".join(f"{name} is {a!r}, not {b!r}" for name, (a, b) in found.items())
+        return f"not comparable with the unpruned network: {said}"
     if said := noise(gained, mine) or noise(gained, whole):
         return f"not to be trusted: {said}"
     found = ends(metric, gained, mine, whole)

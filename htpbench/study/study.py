@@ -164,13 +164,14 @@ class Study(Imports, Strict):
     def weights_of(self, combination: Combination) -> str:
         """The weights of a combination: those of the longest name of a table that it begins with.
 
-        "mixste.tiny-81", "mixste.tiny" and "mixste" name such weights from the most to the least
-        particular. BenchError where the table has none of them.
+        "mixste.tiny-81+tpc:27@1+tra", "mixste.tiny-81", "mixste.tiny" and "mixste" name such
+        weights from the most to the least particular. BenchError where the table has none of them.
         """
         if not isinstance(self.weights, dict):
             return self.weights or ""
         backbone = combination.backbone
-        names = str(combination.unpruned), f"{backbone}.{combination.variant}", backbone
+        whole = str(combination), str(combination.unpruned)
+        names = *whole, f"{backbone}.{combination.variant}", backbone
         found = next((self.weights[name] for name in names if name in self.weights), None)
         if found is None:
             raise BenchError(
