@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas
 
-from htpbench.checking.lengths import TOTALS
 from htpbench.errors import BenchError
 from htpbench.records.pairing import comparable, difference
 from htpbench.records.results import Results
@@ -20,14 +19,20 @@ from htpbench.report.published import (
     scale_of,
     unpruned,
 )
-from htpbench.report.quantities import COUNTED, GROUPS, OF_3DHP, SHARE, Quantity, quantity, rate
+from htpbench.report.quantities import (
+    COUNTED,
+    GROUPS,
+    OF_3DHP,
+    SHARE,
+    SHOWN_AN_EPOCH,
+    Quantity,
+    quantity,
+    rate,
+)
 from htpbench.report.relative import NOT_MEASURED, Ratio, our_ratio, printed_ratio, verdict
 from htpbench.systems.catalogue import exclusive
 from htpbench.systems.combination import parse
 
-TEST = {"S9", "S11"}
-# Human3.6M's training frames of four cameras, each as it is and mirrored.
-SHOWN = 2 * 4 * sum(frames for subjects, frames in TOTALS.items() if not TEST & {*subjects})
 COLUMNS = ["row", "method", "combination", "pipeline", "metric", "unit", "printed"]
 RELATIVE = ["printed_relative", "relative", "low", "high", "verdict"]
 Line = dict[str, Any]
@@ -90,7 +95,7 @@ def absolute(table: int, cell: Line, row: Row | None) -> Line:
         return {"equal": "", "why": missing(table, cell, row)}
     value = float(row.value)  # type: ignore[arg-type]  # ok rows of cells hold one number
     if cell["unit"] == "min/epoch":
-        return {"ours": SHOWN / cell["frames"] / value / 60, "equal": ""}
+        return {"ours": SHOWN_AN_EPOCH / cell["frames"] / value / 60, "equal": ""}
     same = cell["metric"] in COUNTED and same_digit(value, cell["printed"], cell["unit"])
     equal = ("no", "yes")[same] if cell["metric"] in COUNTED else ""
     return {"ours": value / scale_of(cell["unit"]), "equal": equal}

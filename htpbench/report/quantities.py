@@ -9,6 +9,9 @@ import pandas
 RATES_OF = 9  # the table of frame rates
 OF_3DHP = 10  # the table of another data set than Human3.6M
 HUMAN36M_HZ = 50.0
+SHOWN_AN_EPOCH = (
+    2 * 1_559_752
+)  # frames: Human3.6M's training subjects by four cameras, and mirrored
 DENOISED = 8  # the table of diffusion lifters: its speeds are of whole predictions
 
 
