@@ -15,7 +15,6 @@ from htpbench.learning.recipes import Recipe
 from htpbench.network import weights
 from htpbench.records.results import Results
 from htpbench.report import published, status
-from htpbench.report.build import printing
 from htpbench.report.quantities import GROUPS
 from htpbench.study import loading
 from htpbench.systems.combination import parse
@@ -112,25 +111,30 @@ def test_the_grid_has_each_cell_once():
 
 def test_the_cheapest_come_first_and_accuracy_with_weights_alone():
     tables = [loading.load(f"table{number}") for number in (4, 2, 8)]
-    printed = {one.name: printing(one).meters for one in tables}
-    found = [*parts(tables, printed, [*KINDS], {}, {})]
+    found = [*parts(tables, [*KINDS], {})]
     assert [f"{one}" for one in found] == [
         *("table4, cost", "table2, cost", "table8, cost", "table4, memory"),
         *("table4, time", "table2, time", "table8, time", "table4, training"),
     ]
     assert found[6].study.meters == ["sampling"], "a whole prediction of a diffusion lifter"
     served = {"mixste-243": "some.safetensors"}
-    (only,) = parts(tables[1:2], printed, ["accuracy"], served, {})
+    (only,) = parts(tables[1:2], ["accuracy"], served)
     assert only.study.combinations == ["mixste-243"] and only.study.weights == served
     assert only.study.meters == ["accuracy", "selection"]
 
 
+def test_errors_are_measured_in_every_use_that_is_printed():
+    table, served = loading.load("table3"), {"mixste-243": "some.safetensors"}
+    found = [*parts([table], ["accuracy"], served)]
+    assert [one.study.pipeline for one in found] == ["seq2seq", "seq2frame"]
+    assert all(one.study.combinations == ["mixste-243"] for one in found)
+
+
 def test_frame_rates_are_measured_one_after_the_other():
-    table = loading.load("table9")
-    printed, served = {"table9": printing(table).meters}, {"mixste-243": "some.safetensors"}
-    found = [*parts([table], printed, ["accuracy"], served, {"table9": (1, 2, 3, 4)})]
+    table, served = loading.load("table9"), {"mixste-243": "some.safetensors"}
+    found = [*parts([table], ["accuracy"], served)]
     assert [one.study.evaluation.downsample for one in found] == [1, 2, 3, 4]
-    assert str(found[2]) == "table9, accuracy, one frame of 3"
+    assert str(found[2]) == "table9, accuracy, seq2seq, one frame of 3"
 
 
 def test_weights_serve_what_they_were_trained_as(tmp_path, monkeypatch):
@@ -184,7 +188,10 @@ def test_who_has_data_and_weights_fills_the_errors(paper, call, tmp_path):
     assert cells[1, "mpjpe"]["state"] == "ours" and cells[1, "mpjpe"]["ours"] > 0
     assert cells[2, "mpjpe"]["state"] == "missing"
     said = " ".join(err.split())
-    assert f"no weights of {PRUNED}" in said and "weights convert FILE --as" in said
+    assert (
+        f"no weights of {PRUNED}" in said
+        and "no checkpoint of it is known; --train trains it" in said
+    )
     page = Path("reports/local/table2/table2.html").read_text()
     assert "trained for 1 steps" in page and "Errors: motion (test subjects" in page
     other = tmp_path / "other"

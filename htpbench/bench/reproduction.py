@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from htpbench.report.published import published, uses
+from htpbench.report.quantities import RATES, RATES_OF, meters_of
 from htpbench.study.study import Study
 from htpbench.systems.combination import Combination
 
@@ -15,6 +17,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # what people ask for, cheapest first -> 
     "time": ("time", "sampling"),
     "training": ("training",),
 }
+ONCE = (1,)  # every frame
 
 
 @dataclass(frozen=True)
@@ -25,40 +28,46 @@ class Part:
     study: Study
 
     def __str__(self) -> str:
-        rate = self.study.evaluation.downsample
-        return f"{self.study.name}, {self.kind}" + (f", one frame of {rate}" if rate > 1 else "")
+        rate, pipeline = self.study.evaluation.downsample, self.study.pipeline
+        told = [self.study.name, self.kind, pipeline, f"one frame of {rate}" if rate > 1 else ""]
+        return ", ".join(filter(None, told))
 
 
 def parts(
-    tables: Sequence[Study],
-    printed: Mapping[str, Collection[str]],
-    kinds: Collection[str],
-    weights: Mapping[str, str],
-    rates: Mapping[str, Sequence[int]],
+    tables: Sequence[Study], kinds: Collection[str], weights: Mapping[str, str]
 ) -> Iterator[Part]:
     """All that is to be measured of the tables' studies, cheapest first.
 
-    printed: the meters of what each table prints, by its name. weights: those of combinations, by
-    name; without any there is no accuracy. rates: of tables that compare frame rates.
+    weights: those of combinations, by name; without any there is no accuracy.
     """
     for kind, meters in KINDS.items():
-        for study in tables:
-            asked = [name for name in meters if name in printed[study.name]]
-            if kind not in kinds or not asked:
-                continue
-            if kind != "accuracy":
-                yield Part(kind, study.model_copy(update={"meters": asked}))
-                continue
-            served = [str(one) for one in study.parsed() if str(one) in weights]
-            for rate in rates.get(study.name, (1,)) if served else ():
-                evaluation = study.evaluation.model_copy(update={"downsample": rate})
-                changes = {
-                    "meters": asked,
-                    "combinations": served,
-                    "weights": {one: weights[one] for one in served},
-                    "evaluation": evaluation,
-                }
-                yield Part(kind, study.model_copy(update=changes))
+        for study in tables if kind in kinds else ():
+            assert study.table is not None
+            cells = published(study.table)
+            asked = [name for name in meters if name in meters_of(study.table, cells)]
+            changed = study.model_copy(update={"meters": asked})
+            if asked and kind == "accuracy":
+                used = uses(cells.to_dict("records"))  # type: ignore[arg-type]
+                yield from scored(changed, used, weights)
+            elif asked:
+                yield Part(kind, changed)
+
+
+def scored(
+    study: Study, used: Mapping[str, Sequence[str]], weights: Mapping[str, str]
+) -> Iterator[Part]:
+    """The errors of a table: in each use that it prints, at each frame rate that it compares."""
+    for pipeline, names in used.items():
+        served = {name: weights[name] for name in names if name in weights}
+        for rate in RATES.values() if study.table == RATES_OF else ONCE:
+            changes = {
+                "combinations": [*served],
+                "weights": served,
+                "pipeline": pipeline or None,
+                "evaluation": study.evaluation.model_copy(update={"downsample": rate}),
+            }
+            if served:
+                yield Part("accuracy", study.model_copy(update=changes))
 
 
 def unserved(tables: Sequence[Study], weights: Mapping[str, str]) -> list[Combination]:

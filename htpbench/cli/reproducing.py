@@ -57,12 +57,8 @@ class Asked:
     def parts(self) -> list[Part]:
         """What is to be measured, cheapest first."""
         from htpbench.bench.reproduction import parts
-        from htpbench.report.build import printing
-        from htpbench.report.quantities import RATES, RATES_OF
 
-        printed = {one.name: printing(one).meters for one in self.tables}
-        rates = {f"table{RATES_OF}": [*RATES.values()]}
-        return [*parts(self.tables, printed, self.kinds, self.weights, rates)]
+        return [*parts(self.tables, self.kinds, self.weights)]
 
     def runner(self) -> Runner:
         """Who measures; data is opened once for all parts."""
@@ -182,8 +178,10 @@ def remedy(combination: Combination) -> str:
 
     pruner = combination.pruner
     card = PRUNERS.card(pruner.name) if pruner else BACKBONES.card(combination.backbone)
-    source = card.source or combination.card.source
-    return f"the checkpoint is of {source}; `htpbench weights convert FILE --as {combination}`"
+    if card.source is None:
+        return "no checkpoint of it is known; --train trains it"
+    convert = f"htpbench weights convert FILE --as {combination} --out FOLDER/NAME.safetensors"
+    return f"a checkpoint of {card.source}, brought in by `{convert}`, or --train"
 
 
 def train_missing(asked: Asked) -> None:

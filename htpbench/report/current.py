@@ -113,7 +113,8 @@ def belongs(study: Study, used: Mapping[str, str], row: Row) -> bool:
     if row.conditions.get("masked", False) != masked:
         return False
     if row.combination in used:  # a row of another use of the network says nothing here
-        return row.conditions.get("pipeline") in (None, used[row.combination])
+        own = row.conditions.get("pipeline") in (None, used[row.combination])
+        return own or study.table is not None  # a paper may print a network in both uses
     return study.search is not None and row.study == study.name
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from htpbench.records.pairing import BY_CLIP
 from htpbench.records.results import Environments, Results
 from htpbench.records.rows import Row
-from htpbench.report.paper import row_of
+from htpbench.report.paper import finder, row_of
 from htpbench.report.published import published
 from htpbench.report.quantities import quantity
 from htpbench.report.regimes import scored
@@ -83,11 +83,12 @@ def published_origins(table: int, rows: Iterable[Row]) -> Cells:
     """The origin of each number of `sides`, the paper's and ours."""
     rows = Results.of(rows)
     cells: Cells = {}
+    found = finder(table, rows)
     for one in published(table).to_dict("records"):
         name, asked = one["combination"], quantity(table, one["metric"], one["pipeline"])
         shown = f"{asked.head} ({one['unit']})"
         cells[name, f"{shown} printed"] = f"printed in Table {table} of the H2OT paper"
-        row = row_of(rows, asked.ours, table, one)
+        row = row_of(found(one), asked.ours, one)
         if row is not None:
             cells[name, f"{shown} ours"] = origin(row, rows.environments)
     return cells

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import pandas
@@ -23,6 +24,7 @@ from htpbench.report.quantities import (
     COUNTED,
     GROUPS,
     OF_3DHP,
+    QUANTITIES,
     SHARE,
     SHOWN_AN_EPOCH,
     Quantity,
@@ -47,19 +49,18 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
     network: printed_relative, relative with low and high (over the unpruned network; of a share
     itself; of an error the difference in mm) and verdict (see `htpbench.report.relative.verdict`).
     """
-    results, known = Results.of(rows), explained(table)
-    results = results.only(row for row in results if not by_an_older_clock(row))
+    found, known = finder(table, rows), explained(table)
     cells = published(table).to_dict("records")
     bases, printed = unpruned(cells), {(one["row"], one["metric"]): one for one in cells}
     lines = []
     for cell in cells:
-        asked = quantity(table, cell["metric"], cell["pipeline"])
-        row = row_of(results, asked.ours, table, cell)
+        asked, results = quantity(table, cell["metric"], cell["pipeline"]), found(cell)
+        row = row_of(results, asked.ours, cell)
         line = {**cell, **absolute(table, cell, row)}
         whole = printed.get((bases.get(cell["row"]), cell["metric"]))
         if asked.gained and (whole or cell["metric"] == SHARE):
             line |= relative(cell, whole or cell, asked, results)
-        elif whole and row is not None and row.status == "ok":
+        elif whole and asked.meter == "accuracy" and row is not None and row.status == "ok":
             line |= apart(cell, whole, results)
         line.setdefault("why", "")
         if not line["why"] and line["equal"] == "no":
@@ -69,12 +70,26 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
     return comparison.astype(dict.fromkeys(("ours", *RELATIVE[:-1]), float))
 
 
-def row_of(results: Results, metric: str, table: int, cell: Mapping[str, Any]) -> Row | None:
-    """The row of ours that stands beside a printed number; one of chance weights has no error."""
-    rows, hz = results.cells.get((cell["combination"], metric), []), rate(table, cell["metric"])
-    if GROUPS[metric.partition(".")[0]] == "accuracy":
-        rows = [row for row in rows if scores(row.conditions, cell["pipeline"], hz)]
-    return closest(rows, cell["pipeline"])
+def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
+    """Of a printed number the rows that may stand beside it: of errors those of its use and rate."""
+    every = Results.of(rows)
+    every = every.only(row for row in every if not by_an_older_clock(row))
+
+    @cache
+    def found(pipeline: str, hz: float | None) -> Results:
+        return every.only(
+            row
+            for row in every
+            if GROUPS.get(row.metric.partition(".")[0]) != "accuracy"
+            or scores(row.conditions, pipeline, hz)
+        )
+
+    return lambda cell: found(cell["pipeline"], rate(table, cell["metric"]))
+
+
+def row_of(results: Results, metric: str, cell: Mapping[str, Any]) -> Row | None:
+    """The row of ours that stands beside a printed number."""
+    return closest(results.cells.get((cell["combination"], metric), []), cell["pipeline"])
 
 
 def by_an_older_clock(row: Row) -> bool:
@@ -116,14 +131,13 @@ def relative(cell: Line, whole: Line, asked: Quantity, results: Results) -> Line
 def apart(cell: Line, whole: Line, results: Results) -> Line:
     """By how much an error differs from the unpruned network's, printed and ours."""
     mine, base = (results.measured.get(one["combination"], {}) for one in (cell, whole))
-    if cell["metric"] != "mpjpe":
-        return {}
     told = {"printed_relative": cell["value"] - whole["value"]}
+    metric = QUANTITIES[cell["metric"]].ours
     try:
         comparable(mine, base)
+        ours = difference([(mine, base)], metric)
     except (BenchError, KeyError):
         return told
-    ours = difference([(mine, base)])
     low, high = ours.interval()
     return told | {"relative": ours.value, "low": low, "high": high}
 

@@ -80,6 +80,15 @@ def explained(table: int) -> dict[tuple[int, str], str]:
     }
 
 
+def uses(cells: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Pipeline ("": not said) -> the combinations that a table prints in this use, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for one in cells:
+        if one["combination"]:
+            found.setdefault(one["pipeline"], {})[one["combination"]] = None
+    return {pipeline: [*names] for pipeline, names in found.items()}
+
+
 def unpruned(cells: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     """Row of a pruned network -> the row of a table where it is printed unpruned, in the same use.
 
