@@ -16,6 +16,7 @@ from htpbench.network import weights
 from htpbench.records.results import Results
 from htpbench.report import published, status
 from htpbench.report.quantities import GROUPS
+from htpbench.report.scaled import of_backbone, scaled
 from htpbench.study import loading
 from htpbench.systems.combination import parse
 from htpbench.training.train import train
@@ -260,3 +261,64 @@ def test_csv_has_the_same_cells(paper, call):
     code, out, _ = call("reproduce", "--status", "--format", "csv")
     (Path("told.csv")).write_text(out)
     assert code == 0 and len(pandas.read_csv("told.csv")) == 2 * len(CELLS)
+
+
+@pytest.mark.parametrize(
+    ("printed", "mine"),
+    [
+        ("mixste-243", "mixste.tiny-81"),
+        ("mixste-243+tps:121@0,81@3+tri", "mixste.tiny-81+tps:40@0,27@1+tri"),
+        (
+            "mixste-243+tps:189@0,121@3,81@5,49@7+tri",
+            "mixste.tiny-81+tps:63@0,40@1,27@2,16@3+tri",
+        ),
+        ("mixste-243+tps:121@0,81@3+tri:9", "mixste.tiny-81+tps:40@0,27@1+tri:3"),
+        ("mixste-243+tpc:81@3", "mixste.tiny-81+tpc:27@1"),
+    ],
+)
+def test_a_schedule_keeps_its_shares_of_frames_and_blocks(printed, mine):
+    found = scaled(parse(printed), parse("mixste.tiny-81"))
+    assert str(found) == mine and parse(mine) == found
+
+
+def test_stages_that_would_meet_are_refused():
+    with pytest.raises(BenchError, match="4 blocks are too few"):
+        scaled(parse("mixste-243+tps:121@2,81@3+tri"), parse("mixste.tiny-81"))
+
+
+def test_every_printed_schedule_of_mixste_can_be_scaled():
+    network = parse("mixste.tiny-81")
+    for table in published.tables():
+        for cell, mine in of_backbone(table, network):
+            kept = [r for r, _ in mine.schedule]
+            assert kept == sorted(set(kept), reverse=True), cell["combination"]
+    assert len(of_backbone(4, network)) == 24 and not of_backbone(8, network)
+
+
+def test_schedules_are_scored_on_the_network_that_ships(call):
+    asked = ["reproduce", "table9", "--scaled", "mixste.tiny-81", "--data", "motion.npz"]
+    code, out, err = call(*asked)
+    assert code == 0 and "written: reports/local/table9/table9-scaled.md" in out, err
+    lines = pandas.read_csv("reports/local/table9/table9-scaled.csv")
+    assert len(lines) == 8 and lines["ours (mm)"].notna().all()
+    pruned = lines[lines["row"] == 2]
+    assert (pruned["printed minus unpruned"].round(1) == [-0.4, 0.6, 0.7, 1.6]).all()
+    assert pruned["ours minus unpruned"].notna().all()
+    assert (lines.loc[lines["row"] == 1, "ours minus unpruned"].isna()).all()
+    assert set(pruned["ours tells"]) <= {"worse", "better", "cannot tell"}
+    assert (
+        "Ours: motion (test subjects" in Path("reports/local/table9/table9-scaled.md").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--scaled", "mixste.tiny-81+tps:9@1+tri"], "a backbone alone"),
+        (["--scaled", "mixste-81"], "no weights of mixste-81 come with"),
+        (["--scaled", "mixste.tiny-81", "--status"], "leave --status"),
+    ],
+)
+def test_wrong_use_of_scaling_is_told(call, asked, said):
+    code, _, err = call("reproduce", *asked)
+    assert code == 2 and said in " ".join(err.split())

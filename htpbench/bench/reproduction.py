@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from htpbench.report.published import published, uses
 from htpbench.report.quantities import RATES, RATES_OF, meters_of
+from htpbench.report.scaled import of_backbone
 from htpbench.study.study import Study
 from htpbench.systems.combination import Combination
 
@@ -18,6 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # what people ask for, cheapest first -> 
     "training": ("training",),
 }
 ONCE = (1,)  # every frame
+FEW = 2000  # windows
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,23 @@ def scored(
             }
             if served:
                 yield Part("accuracy", study.model_copy(update=changes))
+
+
+def scaled_parts(tables: Sequence[Study], network: Combination, weights: str) -> Iterator[Part]:
+    """The errors of the tables' schedules, scaled to another network of the same backbone.
+
+    Of seq2frame networks, which take a pass for each frame, FEW windows are scored.
+    """
+    for study in tables:
+        assert study.table is not None
+        every = of_backbone(study.table, network)
+        used = uses(cell | {"combination": str(mine)} for cell, mine in every)
+        changed = study.model_copy(update={"meters": ["accuracy"], "reference": str(network)})
+        for part in scored(changed, used, dict.fromkeys(chain(*used.values()), weights)):
+            pipeline, settings = part.study.pipeline, part.study.evaluation
+            few = {"windows": FEW} if pipeline == "seq2frame" else {}
+            changes = {"evaluation": settings.model_copy(update=few)}
+            yield Part(part.kind, part.study.model_copy(update=changes))
 
 
 def unserved(tables: Sequence[Study], weights: Mapping[str, str]) -> list[Combination]:

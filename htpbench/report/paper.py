@@ -71,7 +71,7 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
 
 
 def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
-    """Of a printed number the rows that may stand beside it: of errors those of its use and rate."""
+    """Of a printed number the rows that may stand beside it: errors are of its use and rate."""
     every = Results.of(rows)
     every = every.only(row for row in every if not by_an_older_clock(row))
 

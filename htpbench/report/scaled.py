@@ -1,0 +1,162 @@
+"""A paper's schedules on a smaller network of the same backbone: what each costs in MPJPE.
+
+Who has no licensed data sees so whether the paper's differences to the unpruned network come back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from htpbench.errors import BenchError
+from htpbench.outside.drafts import write_file
+from htpbench.records.pairing import MPJPE, comparable, difference
+from htpbench.records.results import Results, in_time
+from htpbench.records.rows import Row
+from htpbench.report.captions import scored
+from htpbench.report.paper import finder
+from htpbench.report.published import published, unpruned
+from htpbench.report.text import markdown
+from htpbench.systems.combination import Combination, parse
+
+ALIKE = ("fingerprint", "detections", "protocol", "weights_sha256", "windows", "flip")
+PAPERS_F = 243
+DIFFERENCE = ("ours minus unpruned", "low", "high")
+Cell = dict[str, Any]
+
+
+def scaled(combination: Combination, network: Combination) -> Combination:
+    """A schedule for another F and another number of blocks.
+
+    r and f keep their share of F (halves go down, at least one frame), b its share of the blocks,
+    rounded down. BenchError where two prunings would meet before one block.
+    """
+    blocks, whole = (one.card.variants[one.variant].blocks for one in (network, combination))
+
+    def frames(count: int) -> int:
+        return max(1, math.ceil(count * network.frames / combination.frames - 0.5))
+
+    schedule = tuple((frames(r), b * blocks // whole) for r, b in combination.schedule)
+    if len({b for _, b in schedule}) < len(schedule):
+        raise BenchError(f"{combination}: {blocks} blocks are too few for its stages")
+    return replace(
+        combination,
+        variant=network.variant,
+        frames=network.frames,
+        schedule=schedule,
+        recovered=combination.recovered and frames(combination.recovered),
+    )
+
+
+def of_backbone(table: int, network: Combination) -> list[tuple[Cell, Combination]]:
+    """The printed errors of a backbone at the paper's F, each with its scaled schedule."""
+    own = f"{network.backbone}-{PAPERS_F}"
+    return [
+        (cell, scaled(parse(cell["combination"]), network))
+        for cell in published(table).to_dict("records")
+        if cell["metric"].startswith("mpjpe") and cell["combination"].partition("+")[0] == own
+    ]
+
+
+def scaled_lines(table: int, network: Combination, rows: Results) -> list[Cell]:
+    """One line a printed error of the backbone: what pruning adds to it, printed and ours.
+
+    Keys row, metric, printed for, printed (mm), printed minus unpruned, combination, ours (mm),
+    ours minus unpruned with low and high (mm), and ours tells: worse, better or cannot tell.
+    """
+    every = of_backbone(table, network)
+    bases = unpruned(cell for cell, _ in every)
+    values = {(cell["row"], cell["metric"]): cell["value"] for cell, _ in every}
+    found = finder(table, rows)
+    lines = []
+    for cell, mine in every:
+        whole = values.get((bases.get(cell["row"], -1), cell["metric"]))
+        told = ours(alike(found(cell), network), str(mine), str(network))
+        lines.append(
+            {
+                "row": cell["row"],
+                "metric": cell["metric"],
+                "printed for": cell["combination"],
+                "printed (mm)": cell["value"],
+                "printed minus unpruned": math.nan if whole is None else cell["value"] - whole,
+                "combination": str(mine),
+                **told,
+            }
+        )
+    return lines
+
+
+def alike(rows: Results, network: Combination) -> Results:
+    """The rows that were scored as the newest of the unpruned network was."""
+    newest = in_time(rows.cells.get((str(network), MPJPE), []))[-1:]
+    if not newest:
+        return rows.only([])
+    card = newest[0].conditions
+
+    def same(row: Row) -> bool:
+        return all(row.conditions.get(name) == card.get(name) for name in ALIKE)
+
+    return rows.only(filter(same, rows))
+
+
+def ours(rows: Results, name: str, whole: str) -> Cell:
+    """The error of a combination and how far it is from the unpruned network's."""
+    mine, base = (rows.measured.get(one, {}) for one in (name, whole))
+    if MPJPE not in mine:
+        return {"ours (mm)": math.nan, **dict.fromkeys(DIFFERENCE, math.nan), "ours tells": ""}
+    value = {"ours (mm)": mine[MPJPE].value}
+    if name == whole:
+        return {**value, **dict.fromkeys(DIFFERENCE, math.nan), "ours tells": ""}
+    comparable(mine, base)
+    apart = difference([(mine, base)])
+    low, high = apart.interval()
+    if low is None or high is None:  # too few subjects
+        low, high, word = math.nan, math.nan, "cannot tell"
+    else:
+        word = "worse" if low > 0 else "better" if high < 0 else "cannot tell"
+    ends = zip(DIFFERENCE, (apart.value, low, high), strict=True)
+    return {**value, **dict(ends), "ours tells": word}
+
+
+def write_scaled(
+    tables: Sequence[int], network: Combination, rows: Results, reports: Path
+) -> Iterator[Path]:
+    """Write table<N>-scaled.md and .csv of each table that prints errors of the backbone."""
+    for table in tables:
+        found = scaled_lines(table, network, rows)
+        if all(math.isnan(line["ours (mm)"]) for line in found):
+            continue
+        lines = pandas.DataFrame(found)
+        known = {str(one) for _, one in of_backbone(table, network)}
+        caption = scored(row for row in rows if row.combination in known)
+        folder, name = reports / f"table{table}", f"table{table}-scaled"
+        text = f"{markdown(shown(lines))}\nOurs: {caption}; 95 % over subjects.\n"
+        yield write_file(folder / f"{name}.md", text.encode())
+        numbers = lines.to_csv(index=False, lineterminator="\n")
+        yield write_file(folder / f"{name}.csv", numbers.encode())
+
+
+def shown(lines: pandas.DataFrame) -> pandas.DataFrame:
+    """The table as texts, an interval in one cell with its number."""
+    told = lines.copy().astype(object)
+    for name in ("printed (mm)", "ours (mm)", "printed minus unpruned"):
+        told[name] = [number(x, "+" if "minus" in name else "", 1) for x in lines[name]]
+    ends = zip(*(lines[name] for name in DIFFERENCE), strict=True)
+    told[DIFFERENCE[0]] = [between(*each) for each in ends]
+    return told.drop(columns=["low", "high"]).astype(str)
+
+
+def between(value: float, low: float, high: float) -> str:
+    """A difference with its interval, where it has one."""
+    ends = "" if math.isnan(low) else f" [{low:+.2f}, {high:+.2f}]"
+    return number(value, "+", 2) + ends
+
+
+def number(value: float, sign: str, digits: int) -> str:
+    """A number as text; "" for none."""
+    return "" if math.isnan(value) else f"{value:{sign}.{digits}f}"
