@@ -15,6 +15,7 @@ from htpbench.cli.shared import err, opened, out, reread, warn
 if TYPE_CHECKING:
     from htpbench.bench.reproduction import Part
     from htpbench.bench.runner import Runner
+    from htpbench.records.row import Row
     from htpbench.study.study import Study
     from htpbench.systems.combination import Combination
 
@@ -34,6 +35,7 @@ class Asked:
     seed: int
     weights: dict[str, str] = field(default_factory=dict)  # combination -> its file
     scaled: Combination | None = None  # the network that schedules are scaled to
+    rows: list[Row] = field(default_factory=list)  # what it measured, or found measured
     failed: bool = False  # nothing that was asked for was measured
 
     def parts(self) -> list[Part]:
@@ -119,6 +121,7 @@ def measure(asked: Asked) -> None:
         err.print(said, highlight=False, markup=False, soft_wrap=True)
         with runner.claims, runner.shared, bar(err) as tick:
             rows = run(runner, part.study.parsed(), tick)
+        asked.rows += rows
         if succeeded(part.study, rows):
             asked.failed = False
         else:
@@ -154,15 +157,16 @@ def limited(minutes: float | None) -> Iterator[None]:
 
 def write(asked: Asked, reports: Path) -> None:
     """Write the reports of the tables."""
+    from htpbench.records.results import Results
     from htpbench.report.build import report_study
     from htpbench.report.scaled import write_scaled
 
-    everything = reread(asked.results)
     if asked.scaled:
         numbers = [study.table for study in asked.tables if study.table]
-        for path in write_scaled(numbers, asked.scaled, everything, reports):
+        for path in write_scaled(numbers, asked.scaled, Results(asked.rows), reports):
             out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
         return
+    everything = reread(asked.results)
     for study in asked.tables:
         report = report_study(study, everything, reports)
         told = f"{study.name}: {'; '.join(map(str, report.shown))}; written: {report.files[0]}"

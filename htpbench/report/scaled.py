@@ -16,15 +16,13 @@ import pandas
 from htpbench.errors import BenchError
 from htpbench.outside.drafts import write_file
 from htpbench.records.pairing import MPJPE, comparable, difference
-from htpbench.records.results import Results, in_time
-from htpbench.records.rows import Row
-from htpbench.report.captions import scored
+from htpbench.records.results import Results
+from htpbench.report.captions import beside
 from htpbench.report.paper import finder
 from htpbench.report.published import published, unpruned
 from htpbench.report.text import markdown
 from htpbench.systems.combination import Combination, parse
 
-ALIKE = ("fingerprint", "detections", "protocol", "weights_sha256", "windows", "flip")
 PAPERS_F = 243
 DIFFERENCE = ("ours minus unpruned", "low", "high")
 Cell = dict[str, Any]
@@ -76,7 +74,7 @@ def scaled_lines(table: int, network: Combination, rows: Results) -> list[Cell]:
     lines = []
     for cell, mine in every:
         whole = values.get((bases.get(cell["row"], -1), cell["metric"]))
-        told = ours(alike(found(cell), network), str(mine), str(network))
+        told = ours(found(cell), str(mine), str(network))
         lines.append(
             {
                 "row": cell["row"],
@@ -89,19 +87,6 @@ def scaled_lines(table: int, network: Combination, rows: Results) -> list[Cell]:
             }
         )
     return lines
-
-
-def alike(rows: Results, network: Combination) -> Results:
-    """The rows that were scored as the newest of the unpruned network was."""
-    newest = in_time(rows.cells.get((str(network), MPJPE), []))[-1:]
-    if not newest:
-        return rows.only([])
-    card = newest[0].conditions
-
-    def same(row: Row) -> bool:
-        return all(row.conditions.get(name) == card.get(name) for name in ALIKE)
-
-    return rows.only(filter(same, rows))
 
 
 def ours(rows: Results, name: str, whole: str) -> Cell:
@@ -126,19 +111,29 @@ def ours(rows: Results, name: str, whole: str) -> Cell:
 def write_scaled(
     tables: Sequence[int], network: Combination, rows: Results, reports: Path
 ) -> Iterator[Path]:
-    """Write table<N>-scaled.md and .csv of each table that prints errors of the backbone."""
+    """Write table<N>-scaled.md and .csv of each table that prints errors of the backbone.
+
+    rows: those that one run of them is made of, all scored alike.
+    """
     for table in tables:
         found = scaled_lines(table, network, rows)
         if all(math.isnan(line["ours (mm)"]) for line in found):
             continue
         lines = pandas.DataFrame(found)
-        known = {str(one) for _, one in of_backbone(table, network)}
-        caption = scored(row for row in rows if row.combination in known)
+        caption = captioned(table, network, rows)
         folder, name = reports / f"table{table}", f"table{table}-scaled"
-        text = f"{markdown(shown(lines))}\nOurs: {caption}; 95 % over subjects.\n"
+        text = f"{markdown(shown(lines))}\n{caption}; 95 % over subjects.\n"
         yield write_file(folder / f"{name}.md", text.encode())
         numbers = lines.to_csv(index=False, lineterminator="\n")
         yield write_file(folder / f"{name}.csv", numbers.encode())
+
+
+def captioned(table: int, network: Combination, rows: Results) -> str:
+    """What ours in a table was measured on."""
+    found = finder(table, rows)
+    known = [(found(cell), str(one)) for cell, one in of_backbone(table, network)]
+    scored = [each.measured[name][MPJPE] for each, name in known if name in each.measured]
+    return f"{beside(scored)}, weights {scored[0].conditions['weights']}"
 
 
 def shown(lines: pandas.DataFrame) -> pandas.DataFrame:
