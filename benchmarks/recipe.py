@@ -11,10 +11,12 @@ minutes is given up.
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 from pathlib import Path
 
 import optuna
+import pandas
 import torch
 from rich.console import Console
 
@@ -140,11 +142,39 @@ def main() -> None:
 
 
 def show(study: optuna.Study) -> None:
-    """The best trials, and what mattered."""
-    frame = study.trials_dataframe(attrs=("number", "value", "state", "params", "user_attrs"))
-    print(frame.sort_values("value").to_markdown(index=False, floatfmt=".4g"))
-    importances = optuna.importance.get_param_importances(study)
+    """All trials by their score where the first are given up, and at the end; what mattered there.
+
+    What was given up has no end, so that only scores at this share of the minutes are compared.
+    """
+    looked = [(trial, at_the_share(trial)) for trial in study.get_trials(deepcopy=False)]
+    known = [(trial, score) for trial, score in looked if score is not None]
+    lines = [
+        {"trial": trial.number, f"{10 * GIVEN_UP_AFTER} %": score, "end": ended(trial)}
+        | trial.params
+        | trial.user_attrs
+        for trial, score in sorted(known, key=lambda each: each[1])
+    ]
+    print(pandas.DataFrame(lines).to_markdown(index=False, floatfmt=".4g"))
+    alike = optuna.create_study()
+    for trial, score in known:
+        made = optuna.trial.create_trial(
+            params=trial.params, distributions=trial.distributions, value=math.log(score)
+        )
+        alike.add_trial(made)
+    importances = optuna.importance.get_param_importances(alike)
     print("\n".join(f"| {name} | {share:.2f} |" for name, share in importances.items()))
+
+
+def at_the_share(trial: optuna.trial.FrozenTrial) -> float | None:
+    """The last score up to where the first are given up."""
+    scores = trial.intermediate_values
+    early = [share for share in scores if share <= GIVEN_UP_AFTER]
+    return scores[max(early)] if early and max(scores) >= GIVEN_UP_AFTER else None
+
+
+def ended(trial: optuna.trial.FrozenTrial) -> float | None:
+    """The score at the end, of a trial that came to it."""
+    return trial.value if trial.state == optuna.trial.TrialState.COMPLETE else None
 
 
 if __name__ == "__main__":
