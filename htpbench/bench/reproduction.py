@@ -82,6 +82,10 @@ def scaled_parts(tables: Sequence[Study], network: Combination, weights: str) ->
         assert study.table is not None
         every = of_backbone(study.table, network)
         used = uses(cell | {"combination": str(mine)} for cell, mine in every)
+        used = {
+            pipeline: [*{str(network): 0, **dict.fromkeys(names)}]
+            for pipeline, names in used.items()
+        }
         changed = study.model_copy(update={"meters": ["accuracy"], "reference": str(network)})
         for part in scored(changed, used, dict.fromkeys(chain(*used.values()), weights)):
             pipeline, settings = part.study.pipeline, part.study.evaluation

@@ -16,39 +16,54 @@ from htpbench.systems.combination import Combination, parse
 def serving(
     folders: Iterable[Path], wanted: Iterable[Combination]
 ) -> tuple[dict[str, str], dict[Path, str]]:
-    """Combination -> its file; and the files that serve none of them, each with what it is of.
+    """Combination -> its file; and of the files that are not used, why.
 
     A file serves the combination that it was trained as, and one that was trained for any schedule
     serves all of its network. BenchError for a folder that is none.
     """
     cards = {path: read(path) for folder in folders for path in weights_in(folder)}
     found: dict[str, str] = {}
-    used: set[Path] = set()
     for one in wanted:
-        told = {path: card for path, card in cards.items() if card.schedule}
-        own = [path for path, card in told.items() if trained_as(card) == str(one)]
+        own = [
+            path for path, card in cards.items() if card.schedule and trained_as(card) == str(one)
+        ]
         any_of = [
             path
-            for path, card in told.items()
+            for path, card in cards.items()
             if card.schedule == "any" and trained_as(card) == str(one.unpruned)
         ]
         if path := next(iter([*own, *any_of]), None):
             found[str(one)] = str(path)
-            used |= {*own, *any_of}
-    others = {path: trained_as(card) or "no combination" for path, card in cards.items()}
-    return found, {path: told for path, told in others.items() if path not in used}
+    left = {path: card for path, card in cards.items() if str(path) not in found.values()}
+    return found, {path: why(card, found) for path, card in left.items()}
+
+
+def why(card: WeightsCard, found: dict[str, str]) -> str:
+    """Why a file is not used."""
+    if not card.schedule:
+        return "its card does not say for which schedules it was trained"
+    name = trained_as(card)
+    if name in found:
+        return f"{found[name]} serves {name} already"
+    return f"it is of {name or 'no combination'}"
 
 
 def weights_in(folder: Path) -> list[Path]:
     """The files with a card below a folder; what was best on the way stands behind the end.
 
-    The state of a training that is under way is none.
+    A training that is under way has neither: it is to go on.
     """
     if not folder.is_dir():
         raise BenchError(f"{folder} is no folder; expected one of converted checkpoints")
-    every = (path for path in folder.rglob("*.safetensors") if path.with_suffix(".json").exists())
-    finished = (path for path in every if path.stem != "state")
+    every = [path for path in folder.rglob("*.safetensors") if path.with_suffix(".json").exists()]
+    finished = [path for path in every if path.stem != "state" and not under_way(path)]
     return sorted(finished, key=lambda path: (path.stem == "best", path))
+
+
+def under_way(path: Path) -> bool:
+    """Whether a file is what was best so far in a training that has not come to its end."""
+    beside = path.with_name("state.safetensors"), path.with_name("weights.safetensors")
+    return path.stem == "best" and beside[0].exists() and not beside[1].exists()
 
 
 def read(path: Path) -> WeightsCard:

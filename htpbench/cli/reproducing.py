@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from htpbench.cli.data import Data, Skeleton, SkipBad, named
-from htpbench.cli.shared import OWN_REPORTS, Device, Reports, RowsFolder, app, natural
+from htpbench.cli.shared import (
+    OWN_REPORTS,
+    Device,
+    Reports,
+    RowsFolder,
+    app,
+    err,
+    natural,
+    out,
+    reread,
+)
 from htpbench.cli.timing import Retry, Threads, WaitQuiet, clock, quiet, threaded
 from htpbench.errors import BenchError, unknown
 
@@ -60,12 +71,7 @@ def reproduce(
     """Set ours beside every number of the H2OT paper's tables, cheapest first. Resumes."""
     from htpbench.cli import tables as work
 
-    if minutes is not None and not 0 < minutes <= 10**6:
-        raise BenchError(f"--minutes {minutes:g}: expected a number above 0")
-    if scaled is not None and (status or weights is not None or train):
-        raise BenchError("--scaled takes shipped weights; leave --status, --weights, --train out")
-    if data is None and (weights is not None or train):
-        raise BenchError("--weights and --train are for accuracy: name --data as well")
+    check(status, only, data, weights, train, minutes, scaled, format)
     data = named(data, skip_bad, skeleton)
     asked = work.Asked(
         tables=chosen_tables(tables or [ALL], data, clock(None, threads, False, [device])),
@@ -73,24 +79,63 @@ def reproduce(
         data=data,
         device=device,
         results=results,
-        runs=runs / "reproduce",
+        runs=runs / "reproduce" / folder_name([*(data or ()), f"seed{natural(seed)}"]),
         retry=retry,
         quiet_s=quiet(wait_quiet),
         seed=natural(seed),
         scaled=None if scaled is None else network(scaled),
     )
-    if not status:
-        threaded(asked.tables[0])
-        asked.weights = {} if asked.scaled else work.found_weights(asked, weights)
-        with work.limited(minutes):
-            if train:
-                work.train_missing(asked)
-            work.measure(asked)
-        work.write(asked, reports)
-    if asked.scaled is None:
-        work.tell(asked, format)
-    if asked.failed:
-        sys.exit(1)
+    if status:
+        work.tell(asked, reread(results), format)
+        return
+    threaded(asked.tables[0])
+    done = work.measure(asked, weights, train, minutes)
+    if asked.scaled:
+        work.write_scaled(asked, done, reports)
+    else:
+        everything = work.seen(asked, done)
+        work.write(asked, everything, reports, print_line(format))
+        work.tell(asked, everything, format)
+    done.end()
+
+
+def check(
+    status: bool,
+    only: str | None,
+    data: list[str] | None,
+    weights: Path | None,
+    train: bool,
+    minutes: float | None,
+    scaled: str | None,
+    format: str,
+) -> None:
+    """BenchError for options that do not go together."""
+    if minutes is not None and not 0 < minutes <= 10**6:
+        raise BenchError(f"--minutes {minutes:g}: expected a number above 0")
+    of_accuracy = weights is not None or train
+    if status and (data is not None or of_accuracy or minutes is not None or scaled is not None):
+        raise BenchError(
+            "--status measures nothing: leave out --data, --weights, --train, --minutes, --scaled"
+        )
+    if scaled is not None and (of_accuracy or only is not None or format != "table"):
+        raise BenchError(
+            "--scaled scores shipped weights: leave out --weights, --train, --only and --format"
+        )
+    if of_accuracy and (data is None or "accuracy" not in chosen_kinds(only)):
+        raise BenchError(
+            "--weights and --train are for accuracy: name --data as well, and accuracy in --only"
+        )
+
+
+def folder_name(texts: Iterable[str]) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^\w.+-]+", "_", "+".join(texts))[-100:].lstrip(".")
+
+
+def print_line(format: str) -> Callable[[str], None]:
+    """Prints a line for people; elsewhere than a table that a program reads."""
+    console = out if format == "table" else err
+    return partial(console.print, highlight=False, markup=False, soft_wrap=True)
 
 
 def chosen_tables(names: Sequence[str], data: list[str] | None, timing: dict) -> list[Study]:

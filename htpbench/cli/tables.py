@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from htpbench.cli.shared import err, opened, out, reread, warn
+from htpbench.errors import BenchError, interruption
 
 if TYPE_CHECKING:
     from htpbench.bench.reproduction import Part
     from htpbench.bench.runner import Runner
+    from htpbench.records.results import Results
     from htpbench.records.row import Row
     from htpbench.study.study import Study
     from htpbench.systems.combination import Combination
 
 
-@dataclass
+@dataclass(frozen=True)
 class Asked:
     """What the command line says of how to measure."""
 
@@ -33,19 +35,7 @@ class Asked:
     retry: bool
     quiet_s: float
     seed: int
-    weights: dict[str, str] = field(default_factory=dict)  # combination -> its file
     scaled: Combination | None = None  # the network that schedules are scaled to
-    rows: list[Row] = field(default_factory=list)  # what it measured, or found measured
-    failed: bool = False  # nothing that was asked for was measured
-
-    def parts(self) -> list[Part]:
-        """What is to be measured, cheapest first."""
-        from htpbench.bench.reproduction import parts, scaled_parts
-        from htpbench.network.weights import fitting
-
-        if self.scaled:
-            return [*scaled_parts(self.tables, self.scaled, fitting(self.scaled))]
-        return [*parts(self.tables, self.kinds, self.weights)]
 
     def runner(self) -> Runner:
         """Who measures; data is opened once for all parts."""
@@ -56,98 +46,98 @@ class Asked:
         runner = Runner(context, self.results, retry=self.retry, quiet_s=self.quiet_s)
         return opened(runner, self.data, None)
 
+    def scored_on(self, layout: str) -> list[Study]:
+        """The tables whose errors are of data of a layout; any data but 3DHP is for the others."""
+        from htpbench.report.quantities import OF_3DHP
 
-def found_weights(asked: Asked, folder: Path | None) -> dict[str, str]:
-    """Combination -> its file, of a folder and of what was trained before; says what is missing."""
-    from htpbench.bench.reproduction import unserved
-    from htpbench.bench.serving import serving
-
-    if asked.data is None or "accuracy" not in asked.kinds:
-        return {}
-    folders = [folder] if folder else []
-    folders += [asked.runs] if asked.runs.is_dir() else []
-    wanted = dict.fromkeys(one for study in asked.tables for one in study.parsed())
-    found, useless = serving(folders, wanted)
-    for path, told in useless.items():
-        warn(f"{path} serves no row here: it is of {told}")
-    for one in unserved(asked.tables, found):
-        warn(f"no weights of {one}: {remedy(one)}")
-    return found
+        return [one for one in self.tables if (one.table == OF_3DHP) == (layout == "3dhp")]
 
 
-def remedy(combination: Combination) -> str:
-    """Where the weights of a combination come from."""
-    from htpbench.systems.registry import BACKBONES, PRUNERS
+@dataclass
+class Done:
+    """What became of it."""
 
-    pruner = combination.pruner
-    card = PRUNERS.card(pruner.name) if pruner else BACKBONES.card(combination.backbone)
-    if card.source is None:
-        return "no checkpoint of it is known; --train trains it"
-    convert = f"htpbench weights convert FILE --as {combination} --out FOLDER/NAME.safetensors"
-    return f"a checkpoint of {card.source}, brought in by `{convert}`, or --train"
+    rows: list[Row] = field(default_factory=list)  # measured now, or found measured
+    refused: list[BenchError] = field(default_factory=list)
+    some: bool = False  # something that was asked for was measured
+    stopped: bool = False  # by --minutes
 
-
-def train_missing(asked: Asked) -> None:
-    """Train what no weights serve, one after the other, each after its recipe."""
-    from htpbench.bench.reproduction import unserved
-    from htpbench.learning.recipes import Recipe
-    from htpbench.outside.progress import bar
-    from htpbench.training.regimes import Network
-    from htpbench.training.train import train, usual_precision
-
-    data, precision = tuple(asked.data or ()), usual_precision(asked.device)
-    for one in unserved(asked.tables, asked.weights):
-        recipe = Recipe.of(str(one), data, seed=asked.seed, precision=precision)
-        err.print(f"training {one}", highlight=False, markup=False, soft_wrap=True)
-        with bar(err, small=True) as tick:
-            folder = asked.runs / Network(recipe).folder
-            path = train(
-                recipe, folder, asked.device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}")
-            )
-        asked.weights[str(one)] = str(path)
+    def end(self) -> None:
+        """Exit with 1, or what was refused with 2, where nothing was measured."""
+        if not self.some and not self.stopped:
+            if self.refused:
+                raise self.refused[0]
+            sys.exit(1)
 
 
-def measure(asked: Asked) -> None:
-    """Measure all parts, cheapest first, each told with about how long it takes."""
-    asked.failed = True  # until something succeeds
+def measure(asked: Asked, folder: Path | None, train: bool, minutes: float | None) -> Done:
+    """Train what is missing, where that is asked for; then all parts, cheapest first."""
+    from htpbench.bench.reproduction import parts, scaled_parts
+    from htpbench.cli.checkpoints import found_weights, train_missing
+    from htpbench.network.weights import fitting
+
+    done, base = Done(), asked.runner()
+    with limited(minutes, done):
+        if asked.scaled:
+            every = [*scaled_parts(asked.tables, asked.scaled, fitting(asked.scaled))]
+        else:
+            weights: dict[str, str] = {}
+            if asked.data is not None and "accuracy" in asked.kinds:
+                tables = asked.scored_on(base.context.data.layout)
+                weights = found_weights(tables, folder, asked.runs)
+                if train:
+                    train_missing(asked, tables, weights)
+            every = [*parts(asked.tables, asked.kinds, weights)]
+        if not every:
+            warn("nothing to measure: the tables print none of it, or no weights serve a row")
+        for number, part in enumerate(every, 1):
+            err.print(f"{number} of {len(every)}: ", end="")
+            measure_part(base.under(**dict(part.study)), part, done)
+    return done
+
+
+def measure_part(runner: Runner, part: Part, done: Done) -> None:
+    """Measure one part, told with about how long it takes; what is refused leaves the others."""
     from htpbench.bench.runner import run, succeeded
     from htpbench.cli.duration import announced
     from htpbench.outside.progress import bar
 
-    every, base = asked.parts(), asked.runner()
-    for number, part in enumerate(every, 1):
-        runner = base.under(**dict(part.study))
-        said = f"{number} of {len(every)}: {part.kind} of {announced(runner)}"
+    try:
+        said = f"{part.kind} of {announced(runner)}"
         err.print(said, highlight=False, markup=False, soft_wrap=True)
         with runner.claims, runner.shared, bar(err) as tick:
             rows = run(runner, part.study.parsed(), tick)
-        asked.rows += rows
-        if succeeded(part.study, rows):
-            asked.failed = False
-        else:
-            warn(f"{part}: nothing could be measured")
-    if not every:
-        warn("nothing to measure: accuracy needs --data and weights that serve a row")
+    except BenchError as error:
+        done.refused.append(error)
+        warn(f"{part}: {error}")
+        return
+    done.rows += rows
+    if succeeded(part.study, rows):
+        done.some = True
+    else:
+        warn(f"{part}: nothing could be measured")
 
 
 @contextmanager
-def limited(minutes: float | None) -> Iterator[None]:
+def limited(minutes: float | None, done: Done) -> Iterator[None]:
     """End what runs inside after so many minutes, as Ctrl-C would; None: never."""
     if minutes is None:
         yield
         return
-    over = []
 
     def stop(*_: object) -> None:
-        over.append(True)
-        signal.raise_signal(signal.SIGINT)
+        done.stopped = True
+        asked = signal.getsignal(signal.SIGINT)  # training ends between two steps
+        if not callable(asked):  # a shell's background job does not hear Ctrl-C
+            raise KeyboardInterrupt
+        asked(signal.SIGINT, None)
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
     try:
         yield
-    except KeyboardInterrupt:
-        if not over:
+    except (KeyboardInterrupt, Exception) as error:
+        if not done.stopped or interruption(error) is None:
             raise
         warn(f"stopped after {minutes:g} minutes; the same command goes on")
     finally:
@@ -155,34 +145,53 @@ def limited(minutes: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def write(asked: Asked, reports: Path) -> None:
-    """Write the reports of the tables."""
+def seen(asked: Asked, done: Done) -> Results:
+    """All results; of errors those of this run alone, where it measured any."""
     from htpbench.records.results import Results
-    from htpbench.report.build import report_study
-    from htpbench.report.scaled import write_scaled
+    from htpbench.report.quantities import GROUPS
 
-    if asked.scaled:
-        numbers = [study.table for study in asked.tables if study.table]
-        for path in write_scaled(numbers, asked.scaled, Results(asked.rows), reports):
-            out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
-        return
     everything = reread(asked.results)
+
+    def error(row: Row) -> bool:
+        return GROUPS.get(row.metric.partition(".")[0]) == "accuracy"
+
+    now = {row.key for row in done.rows if error(row)}
+    if not now:
+        return everything
+    kept = (row for row in everything if not error(row) or row.key in now)
+    return Results(kept, everything.environments, {}, everything.problems)
+
+
+def write(asked: Asked, everything: Results, reports: Path, say: Callable[[str], None]) -> None:
+    """Write the reports of the tables."""
+    from htpbench.report.build import report_study
+
     for study in asked.tables:
         report = report_study(study, everything, reports)
-        told = f"{study.name}: {'; '.join(map(str, report.shown))}; written: {report.files[0]}"
-        out.print(told, highlight=False, markup=False, soft_wrap=True)
+        say(f"{study.name}: {'; '.join(map(str, report.shown))}; written: {report.files[0]}")
         for problem in report.problems:
             warn(f"warning: {problem}")
 
 
-def tell(asked: Asked, format: str) -> None:
+def write_scaled(asked: Asked, done: Done, reports: Path) -> None:
+    """Write what the scaled schedules cost."""
+    from htpbench.records.results import Results
+    from htpbench.report.scaled import write_scaled as write
+
+    assert asked.scaled is not None
+    numbers = [study.table for study in asked.tables if study.table]
+    for path in write(numbers, asked.scaled, Results(done.rows), reports):
+        out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def tell(asked: Asked, everything: Results, format: str) -> None:
     """Which printed numbers have one of ours, and what fills the holes."""
     import pandas
 
     from htpbench.report import status
     from htpbench.report.console import plain_lines
 
-    found = status.cells(asked.tables, reread(asked.results))
+    found = status.cells(asked.tables, everything, asked.kinds)
     if format == "json":
         print(status.as_json(found))
     elif format == "csv":
@@ -193,4 +202,3 @@ def tell(asked: Asked, format: str) -> None:
         if not holes.empty:
             out.print(plain_lines(holes))
         out.print(status.summary(found), highlight=False, markup=False, soft_wrap=True)
-    sys.stdout.flush()

@@ -10,6 +10,7 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.study.study import Study
 from htpbench.systems.combination import parse
+from htpbench.systems.registry import METERS
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
 # Conditions that may differ between the combinations of one study without making them unlike.
@@ -54,13 +55,15 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
             for key in (meter(row), (*meter(row), *cut(row))):
                 newest[key] = max(newest.get(key, row), row, key=lambda one: age(study, one))
     own = OWN | ({"weights_sha256", "training_seed"} if study.training else set())
-    own |= WEIGHTS | {"frame_rate"} if study.table else set()  # a paper's networks are many
-    kept = [row for row in rows if alike(row, newest.get(meter(row)), own)]
+    # A paper's networks have weights, protocols and frame rates of their own.
+    free = {(name,) for name in study.meters if study.table and METERS.load(name).weights}
+    kept = [row for row in rows if meter(row) in free or alike(row, newest.get(meter(row)), own)]
+    close = own - {"stride", "windows", "sampling"}
     networks = [
         row
         for row in kept
         if not row.combination.startswith(CONTROL)
-        and alike(row, newest[*meter(row), *cut(row)], own - {"stride", "windows", "sampling"})
+        and (meter(row) in free or alike(row, newest[*meter(row), *cut(row)], close))
     ]
     cards = [row.conditions for row in networks]
     controls = [row for row in kept if row.combination.startswith(CONTROL)]
@@ -114,8 +117,16 @@ def belongs(study: Study, used: Mapping[str, str], row: Row) -> bool:
         return False
     if row.combination in used:  # a row of another use of the network says nothing here
         own = row.conditions.get("pipeline") in (None, used[row.combination])
-        return own or study.table is not None  # a paper may print a network in both uses
+        # A paper may print a network in both uses.
+        return drawn_alike(study, row) if study.table else own
     return study.search is not None and row.study == study.name
+
+
+def drawn_alike(study: Study, row: Row) -> bool:
+    """Whether poses were drawn as the study draws them, in number."""
+    told, asked = row.conditions.get("sampling"), study.sampling
+    counts = {"hypotheses": asked.hypotheses, "iterations": asked.iterations}
+    return not isinstance(told, dict) or counts.items() <= told.items()
 
 
 def meter(row: Row) -> tuple[str]:

@@ -12,6 +12,7 @@ from htpbench.report.paper import finder, row_of
 from htpbench.report.published import published
 from htpbench.report.quantities import quantity
 from htpbench.report.regimes import scored
+from htpbench.report.sides import named, ours_of
 from htpbench.systems.catalogue import metric as metric_of
 
 Cells = dict[tuple[str, str], str]  # (combination, column head) -> text
@@ -86,11 +87,10 @@ def published_origins(table: int, rows: Iterable[Row]) -> Cells:
     found = finder(table, rows)
     for one in published(table).to_dict("records"):
         name, asked = one["combination"], quantity(table, one["metric"], one["pipeline"])
-        shown = f"{asked.head} ({one['unit']})"
-        cells[name, f"{shown} printed"] = f"printed in Table {table} of the H2OT paper"
+        cells[name, f"{named(one)} printed"] = f"printed in Table {table} of the H2OT paper"
         row = row_of(found(one), asked.ours, one)
         if row is not None:
-            cells[name, f"{shown} ours"] = origin(row, rows.environments)
+            cells[name, ours_of(one["metric"], one["unit"])] = origin(row, rows.environments)
     return cells
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from htpbench.errors import BenchError
-from htpbench.records.pairing import comparable, difference
+from htpbench.records.pairing import BY_CLIP, FRAMES, comparable, difference
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
 from htpbench.report.published import (
@@ -71,17 +71,23 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
 
 
 def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
-    """Of a printed number the rows that may stand beside it: errors are of its use and rate."""
+    """Of a printed number the rows that may stand beside it; the last is nearest to its use.
+
+    Errors are of its data, use and frame rate.
+    """
     every = Results.of(rows)
     every = every.only(row for row in every if not by_an_older_clock(row))
 
     @cache
     def found(pipeline: str, hz: float | None) -> Results:
-        return every.only(
+        fit = [
             row
             for row in every
             if GROUPS.get(row.metric.partition(".")[0]) != "accuracy"
-            or scores(row.conditions, pipeline, hz)
+            or scores(row.conditions, table, pipeline, hz)
+        ]
+        return every.only(
+            sorted(fit, key=lambda row: (row.conditions.get("pipeline") == pipeline, row.at))
         )
 
     return lambda cell: found(cell["pipeline"], rate(table, cell["metric"]))
@@ -97,8 +103,10 @@ def by_an_older_clock(row: Row) -> bool:
     return exclusive(row.metric) and "processes" not in row.conditions
 
 
-def scores(card: Mapping[str, Any], pipeline: str, hz: float | None) -> bool:
-    """Whether an error is of trained weights, of the use and the frame rate that are printed."""
+def scores(card: Mapping[str, Any], table: int, pipeline: str, hz: float | None) -> bool:
+    """Whether an error is of trained weights, and of the data, use and rate that are printed."""
+    if (table == OF_3DHP) != ("3dhp" in str(card.get("data"))):
+        return False
     if card.get("weights") == "random" or pipeline not in ("", card.get("pipeline")):
         return False
     return hz is None or round(card.get("frame_rate", 0.0), 1) == hz
@@ -133,11 +141,13 @@ def apart(cell: Line, whole: Line, results: Results) -> Line:
     mine, base = (results.measured.get(one["combination"], {}) for one in (cell, whole))
     told = {"printed_relative": cell["value"] - whole["value"]}
     metric = QUANTITIES[cell["metric"]].ours
+    if not all({BY_CLIP, FRAMES, metric} <= card.keys() for card in (mine, base)):
+        return told | {"why": "the unpruned network was not scored, so that no difference is known"}
     try:
         comparable(mine, base)
-        ours = difference([(mine, base)], metric)
-    except (BenchError, KeyError):
-        return told
+    except BenchError as error:
+        return told | {"why": f"no difference to the unpruned network: {error}"}
+    ours = difference([(mine, base)], metric)
     low, high = ours.interval()
     return told | {"relative": ours.value, "low": low, "high": high}
 
@@ -161,6 +171,8 @@ def missing(table: int, cell: Line, row: Row | None) -> str:
         parse(cell["combination"])
     except BenchError as error:
         return f"cannot be built: {error}"
+    if cell["metric"] == "frame_noise" and "+" not in cell["combination"]:
+        return "an unpruned network chooses no frames"
     group = GROUPS[quantity(table, cell["metric"]).meter]
     if group == "accuracy":
         dataset = "MPI-INF-3DHP" if table == OF_3DHP else "Human3.6M with the paper's 2D detections"

@@ -28,6 +28,7 @@ class Quantity:
     ours: str
     gained: str = ""
     sign: int = 1
+    unit: str = ""  # of ours, where it is not the printed one
 
     @property
     def meter(self) -> str:
@@ -49,7 +50,7 @@ QUANTITIES = {
     ),
     "mpjpe": MPJPE,
     **{f"mpjpe@{hz}Hz": replace(MPJPE, head=f"MPJPE at {hz} Hz") for hz in RATES},
-    "frame_noise": Quantity("frame noise", "selection.frame_noise"),
+    "frame_noise": Quantity("frame noise", "selection.frame_noise", unit="px"),
     "pck150": Quantity("PCK at 150 mm", "accuracy.pck"),
     "auc": Quantity("AUC to 150 mm", "accuracy.auc"),
 }
@@ -76,7 +77,7 @@ def quantity(table: int, metric: str, pipeline: str = "") -> Quantity:
     if table != DENOISED:
         return found
     whole = {
-        name: getattr(found, name).replace("time.", "sampling.") for name in ("ours", "gained")
+        field: getattr(found, field).replace("time.", "sampling.") for field in ("ours", "gained")
     }
     return replace(found, **whole)
 

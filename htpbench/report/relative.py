@@ -64,7 +64,7 @@ def our_ratio(metric: str, quantity: Quantity, mine: Card, whole: Card) -> Ratio
         return f"not to be trusted: {said}"
     found = ends(metric, gained, mine, whole)
     if found is None:
-        return "of one process, which tells no interval"
+        return "it has no interval: of one process, or of an older clock"
     return found if quantity.sign > 0 else Ratio(1 / found.value, 1 / found.high, 1 / found.low)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,14 @@ def scaled(combination: Combination, network: Combination) -> Combination:
 
 
 def of_backbone(table: int, network: Combination) -> list[tuple[Cell, Combination]]:
-    """The printed errors of a backbone at the paper's F, each with its scaled schedule."""
+    """The printed errors of a backbone at the paper's F, each with its schedule, where it fits."""
     own = f"{network.backbone}-{PAPERS_F}"
-    return [
-        (cell, scaled(parse(cell["combination"]), network))
-        for cell in published(table).to_dict("records")
-        if cell["metric"].startswith("mpjpe") and cell["combination"].partition("+")[0] == own
-    ]
+    found = []
+    for cell in published(table).to_dict("records"):
+        if cell["metric"].startswith("mpjpe") and cell["combination"].partition("+")[0] == own:
+            with suppress(BenchError):  # too few blocks
+                found.append((cell, scaled(parse(cell["combination"]), network)))
+    return found
 
 
 def scaled_lines(table: int, network: Combination, rows: Results) -> list[Cell]:
@@ -95,7 +97,7 @@ def ours(rows: Results, name: str, whole: str) -> Cell:
     if MPJPE not in mine:
         return {"ours (mm)": math.nan, **dict.fromkeys(DIFFERENCE, math.nan), "ours tells": ""}
     value = {"ours (mm)": mine[MPJPE].value}
-    if name == whole:
+    if name == whole or MPJPE not in base:
         return {**value, **dict.fromkeys(DIFFERENCE, math.nan), "ours tells": ""}
     comparable(mine, base)
     apart = difference([(mine, base)])

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from htpbench.report.published import as_printed, decimals, saving
-from htpbench.report.quantities import COUNTED, QUANTITIES, SHARE
+from htpbench.report.quantities import COUNTED, GROUPS, QUANTITIES, SHARE
 from htpbench.report.text import markdown
 
 NAMED = ("row", "method", "combination", "pipeline")
@@ -70,26 +70,26 @@ def beside(cells: Iterable[Cell]) -> pandas.DataFrame:
 
 def line(cell: Cell) -> dict[str, str]:
     """A line of `beside`, all columns in it."""
-    head, signed, share = named(cell), cell["unit"] == "mm", cell["metric"] == SHARE
+    head, share = named(cell), cell["metric"] == SHARE
+    signed = GROUPS[QUANTITIES[cell["metric"]].meter] == "accuracy"
     over = "minus unpruned" if signed else "over unpruned"
-    texts = [number(cell[name], signed) for name in ("printed_relative", *INTERVAL)]
+    digits = DIGITS + share  # of a small share two tell nothing
+    texts = [number(cell[name], signed, digits) for name in ("printed_relative", *INTERVAL)]
     interval = f" [{texts[2]}, {texts[3]}]" if texts[1] and texts[2] != texts[3] else ""
     return {
         "row": str(cell["row"]),
         "combination": cell["combination"],
         f"{head} printed": cell["printed"],
-        f"{head} ours": "" if math.isnan(cell["ours"]) else amount(cell),
+        ours_of(cell["metric"], cell["unit"]): "" if math.isnan(cell["ours"]) else amount(cell),
         f"printed, {over}": "" if share else texts[0],
         "ours, with its interval" if share else f"ours, {over}": texts[1] + interval,
         "verdict": cell["verdict"] if isinstance(cell["verdict"], str) else "",
     }
 
 
-def number(value: float, signed: bool) -> str:
+def number(value: float, signed: bool, digits: int) -> str:
     """A ratio, or with its sign a difference; "" for none."""
-    if math.isnan(value):
-        return ""
-    return f"{value:+.{DIGITS}f}" if signed else f"{value:.{DIGITS}f}"
+    return "" if math.isnan(value) else f"{value:{'+' if signed else ''}.{digits}f}"
 
 
 def amount(cell: Cell) -> str:
@@ -102,6 +102,13 @@ def named(cell: Cell) -> str:
     """A printed metric for people, with its unit."""
     head = QUANTITIES[cell["metric"]].head
     return head if cell["unit"] == "1" else f"{head} ({cell['unit']})"
+
+
+def ours_of(metric: str, unit: str) -> str:
+    """The head of ours; frame noise is printed in mm, and ours is in pixels."""
+    asked = QUANTITIES[metric]
+    unit = asked.unit or unit
+    return f"{asked.head} ours" if unit == "1" else f"{asked.head} ({unit}) ours"
 
 
 def printed(cells: Iterable[Cell]) -> pandas.DataFrame:

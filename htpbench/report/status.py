@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import pandas
@@ -22,10 +22,13 @@ STATES = ("equal", "differs", "relative", "ours", "missing")
 FIELDS = ("table", "row", "combination", "metric", "unit", "printed", "ours", "state", "verdict")
 NUMBERS = ("printed_relative", "relative", "low", "high")
 COMMAND = re.compile(r":(?: run)? `(htpbench [^`]+)`")
+KINDS = tuple(dict.fromkeys(GROUPS.values()))
 Cell = dict[str, Any]
 
 
-def cells(studies: Iterable[Study], everything: Results) -> list[Cell]:
+def cells(
+    studies: Iterable[Study], everything: Results, kinds: Collection[str] = KINDS
+) -> list[Cell]:
     """Every printed number of some tables: FIELDS, NUMBERS and why, None where there is none.
 
     state: a count is `equal` to the printed digit, or `differs`; a number of a machine is told
@@ -37,10 +40,17 @@ def cells(studies: Iterable[Study], everything: Results) -> list[Cell]:
         rows = everything.only(current(study, everything))
         assert study.table is not None
         for line in published_table(study.table, rows).to_dict("records"):
+            if kind_of(study.table, line["metric"]) not in kinds:
+                continue
             told = {name: None if pandas.isna(value) else value for name, value in line.items()}
             known = {"table": study.table, "state": state(told)}
             found.append({name: {**told, **known}[name] for name in (*FIELDS, *NUMBERS, "why")})
     return found
+
+
+def kind_of(table: int, metric: str) -> str:
+    """The kind of a printed metric, as people ask for it."""
+    return GROUPS[quantity(table, metric).meter]
 
 
 def state(line: Cell) -> str:
@@ -54,11 +64,10 @@ def state(line: Cell) -> str:
 
 def grid(found: Sequence[Cell]) -> pandas.DataFrame:
     """A line a table, a column a kind of metric: how many cells are in which state."""
-    kinds = list(dict.fromkeys(GROUPS.values()))
     lines: dict[int, dict[str, Counter[str]]] = {}
     for cell in found:
-        line = lines.setdefault(cell["table"], {kind: Counter() for kind in kinds})
-        kind = GROUPS[quantity(cell["table"], cell["metric"]).meter]
+        line = lines.setdefault(cell["table"], {kind: Counter() for kind in KINDS})
+        kind = kind_of(cell["table"], cell["metric"])
         line[kind][cell["verdict" if cell["state"] == "relative" else "state"]] += 1
     return pandas.DataFrame(
         {"table": table, **{kind: words(count) for kind, count in line.items()}}
