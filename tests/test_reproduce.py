@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas
 import pytest
 import small
+from paths import ROOT
 
 from htpbench.bench.reproduction import KINDS, parts, unserved
 from htpbench.bench.serving import serving
@@ -18,7 +19,7 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row, row_key
 from htpbench.report import published, status
 from htpbench.report.quantities import GROUPS
-from htpbench.report.scaled import of_backbone, scaled
+from htpbench.report.scaled import of_backbone, scaled, write_scaled
 from htpbench.study import loading
 from htpbench.systems.combination import parse
 from htpbench.training.train import train
@@ -302,17 +303,15 @@ def test_every_printed_schedule_of_mixste_can_be_scaled():
 def test_schedules_are_scored_on_the_network_that_ships(call):
     asked = ["reproduce", "table9", "--scaled", "mixste.tiny-81", "--data", "motion.npz"]
     code, out, err = call(*asked)
-    assert code == 0 and "written: reports/local/table9/table9-scaled.md" in out, err
-    lines = pandas.read_csv("reports/local/table9/table9-scaled.csv")
+    assert code == 0 and "written: reports/local/scaled/table9.md" in out, err
+    lines = pandas.read_csv("reports/local/scaled/table9.csv")
     assert len(lines) == 8 and lines["ours (mm)"].notna().all()
     pruned = lines[lines["row"] == 2]
     assert (pruned["printed minus unpruned"].round(1) == [-0.4, 0.6, 0.7, 1.6]).all()
     assert pruned["ours minus unpruned"].notna().all()
     assert (lines.loc[lines["row"] == 1, "ours minus unpruned"].isna()).all()
     assert set(pruned["ours tells"]) <= {"worse", "better", "cannot tell"}
-    assert (
-        "Ours: motion (test subjects" in Path("reports/local/table9/table9-scaled.md").read_text()
-    )
+    assert "Ours: motion (test subjects" in Path("reports/local/scaled/table9.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -428,3 +427,18 @@ def test_one_file_that_does_not_fit_leaves_the_others(paper, call, tmp_path):
     code, out, err = call(*asked, "--format", "json")
     assert code == 0, err
     assert told(out)[1, "flops"]["state"] == "differs" and "accuracy" in err
+
+
+@pytest.mark.parametrize("table", [2, 4, 6, 9])
+def test_the_committed_schedules_are_what_the_committed_rows_say(table, tmp_path):
+    network = "mixste.tiny-81"
+    rows = small.committed()
+    asked = {"data": "cmu17", "detections": "cpn", "weights": network, "protocol": "once"}
+    chosen = rows.only(
+        row
+        for row in rows
+        if asked.items() <= {"protocol": "once", **row.conditions}.items()
+        and "on" not in row.conditions
+    )
+    (_, written) = write_scaled([table], parse(network), chosen, tmp_path)
+    assert written.read_bytes() == (ROOT / "reports/scaled" / written.name).read_bytes()

@@ -113,7 +113,7 @@ def ours(rows: Results, name: str, whole: str) -> Cell:
 def write_scaled(
     tables: Sequence[int], network: Combination, rows: Results, reports: Path
 ) -> Iterator[Path]:
-    """Write table<N>-scaled.md and .csv of each table that prints errors of the backbone.
+    """Write scaled/table<N>.md and .csv of each table that prints errors of the backbone.
 
     rows: those that one run of them is made of, all scored alike.
     """
@@ -123,7 +123,7 @@ def write_scaled(
             continue
         lines = pandas.DataFrame(found)
         caption = captioned(table, network, rows)
-        folder, name = reports / f"table{table}", f"table{table}-scaled"
+        folder, name = reports / "scaled", f"table{table}"
         text = f"{markdown(shown(lines))}\n{caption}; 95 % over subjects.\n"
         yield write_file(folder / f"{name}.md", text.encode())
         numbers = lines.to_csv(index=False, lineterminator="\n")
