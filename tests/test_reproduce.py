@@ -10,7 +10,7 @@ import pytest
 import small
 from paths import ROOT
 
-from htpbench.bench.reproduction import KINDS, parts, unserved
+from htpbench.bench.reproduction import parts, unserved
 from htpbench.bench.serving import serving
 from htpbench.errors import BenchError
 from htpbench.learning.recipes import Recipe
@@ -18,7 +18,7 @@ from htpbench.network import weights
 from htpbench.records.results import Results
 from htpbench.records.rows import Row, row_key
 from htpbench.report import published, status
-from htpbench.report.quantities import GROUPS
+from htpbench.report.quantities import KINDS
 from htpbench.report.scaled import of_backbone, scaled, write_scaled
 from htpbench.study import loading
 from htpbench.systems.combination import parse
@@ -102,7 +102,7 @@ def test_the_grid_has_each_cell_once():
     studies = [loading.load(f"table{number}") for number in published.tables()]
     cells = status.cells(studies, Results([]))
     grid = status.grid(cells)
-    assert [*grid.columns] == ["table", *dict.fromkeys(GROUPS.values())]
+    assert [*grid.columns] == ["table", *KINDS]
     counts = (
         grid.drop(columns="table").replace("", "0 missing").map(lambda one: int(one.split()[0]))
     )

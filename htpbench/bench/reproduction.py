@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from htpbench.report.published import published, uses
-from htpbench.report.quantities import RATES, RATES_OF, meters_of
+from htpbench.report.quantities import KINDS, RATES, RATES_OF, meters_of
 from htpbench.report.scaled import of_backbone
 from htpbench.study.study import Study
 from htpbench.systems.combination import Combination
 
-KINDS: dict[str, tuple[str, ...]] = {  # what people ask for, cheapest first -> its meters
-    "cost": ("cost",),
-    "memory": ("training_memory",),
-    "accuracy": ("accuracy", "selection"),
-    "time": ("time", "sampling"),
-    "training": ("training",),
-}
 ONCE = (1,)  # every frame
 FEW = 2000  # windows
 
@@ -82,11 +75,9 @@ def scaled_parts(tables: Sequence[Study], network: Combination, weights: str) ->
         assert study.table is not None
         every = of_backbone(study.table, network)
         used = uses(cell | {"combination": str(mine)} for cell, mine in every)
-        used = {
-            pipeline: [*{str(network): 0, **dict.fromkeys(names)}]
-            for pipeline, names in used.items()
-        }
-        changed = study.model_copy(update={"meters": ["accuracy"], "reference": str(network)})
+        whole = str(network)
+        used = {use: [*dict.fromkeys((whole, *names))] for use, names in used.items()}
+        changed = study.model_copy(update={"meters": ["accuracy"], "reference": whole})
         for part in scored(changed, used, dict.fromkeys(chain(*used.values()), weights)):
             pipeline, settings = part.study.pipeline, part.study.evaluation
             few = {"windows": FEW} if pipeline == "seq2frame" else {}

@@ -49,21 +49,22 @@ def why(card: WeightsCard, found: dict[str, str]) -> str:
 
 
 def weights_in(folder: Path) -> list[Path]:
-    """The files with a card below a folder; what was best on the way stands behind the end.
+    """The files with a card below a folder, in order; of a training its end alone.
 
-    A training that is under way has neither: it is to go on.
+    One that is under way has none: it is to go on.
     """
     if not folder.is_dir():
         raise BenchError(f"{folder} is no folder; expected one of converted checkpoints")
-    every = [path for path in folder.rglob("*.safetensors") if path.with_suffix(".json").exists()]
-    finished = [path for path in every if path.stem != "state" and not under_way(path)]
-    return sorted(finished, key=lambda path: (path.stem == "best", path))
+    every = sorted(
+        path for path in folder.rglob("*.safetensors") if path.with_suffix(".json").exists()
+    )
+    return [path for path in every if path.stem != "state" and not on_the_way(path)]
 
 
-def under_way(path: Path) -> bool:
-    """Whether a file is what was best so far in a training that has not come to its end."""
-    beside = path.with_name("state.safetensors"), path.with_name("weights.safetensors")
-    return path.stem == "best" and beside[0].exists() and not beside[1].exists()
+def on_the_way(path: Path) -> bool:
+    """Whether a file is what was best on the way of a training in its folder."""
+    beside = (path.with_name(f"{name}.safetensors") for name in ("state", "weights"))
+    return path.stem == "best" and any(one.exists() for one in beside)
 
 
 def read(path: Path) -> WeightsCard:

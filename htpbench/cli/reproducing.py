@@ -152,7 +152,7 @@ def chosen_tables(names: Sequence[str], data: list[str] | None, timing: dict) ->
 
 def chosen_kinds(only: str | None) -> list[str]:
     """The kinds of numbers that --only names."""
-    from htpbench.bench.reproduction import KINDS
+    from htpbench.report.quantities import KINDS
 
     asked = list(KINDS) if only is None else only.split(",")
     if wrong := [kind for kind in asked if kind not in KINDS]:

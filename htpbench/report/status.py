@@ -14,7 +14,7 @@ from htpbench.records.results import Results
 from htpbench.report.build import printing
 from htpbench.report.current import current
 from htpbench.report.paper import published_table
-from htpbench.report.quantities import GROUPS, quantity
+from htpbench.report.quantities import GROUPS, KINDS, quantity
 from htpbench.report.relative import WORDS
 from htpbench.study.study import Study
 
@@ -22,7 +22,6 @@ STATES = ("equal", "differs", "relative", "ours", "missing")
 FIELDS = ("table", "row", "combination", "metric", "unit", "printed", "ours", "state", "verdict")
 NUMBERS = ("printed_relative", "relative", "low", "high")
 COMMAND = re.compile(r":(?: run)? `(htpbench [^`]+)`")
-KINDS = tuple(dict.fromkeys(GROUPS.values()))
 Cell = dict[str, Any]
 
 
