@@ -47,7 +47,7 @@ def says(message, *words):
         (["plan", "mixste-243+tpc~j=2:81@3"], ["unknown option of tpc 'j'", "k"]),
         (["sweep", "demmo"], ["unknown study 'demmo'", "demo"]),
         (["cost", "--study", "demmo"], ["unknown study 'demmo'", "demo"]),
-        (["report", "table11"], ["unknown study 'table11'", "table7"]),
+        (["report", "table11"], ["unknown study 'table11'", "table9"]),
         (["sweep", "gone.toml"], ["study gone.toml", "No such file"]),
         (["swep"], ['Unknown command "swep"', '"sweep"']),
         (["sweep", "--sed", "3"], ["Unknown option: --sed", "--seed"]),
