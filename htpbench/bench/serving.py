@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from htpbench.errors import BenchError
-from htpbench.network.weights import WeightsCard
-from htpbench.outside import files
+from htpbench.network.weights import WeightsCard, read_card
 from htpbench.systems.combination import Combination, parse
 
 
@@ -21,7 +18,7 @@ def serving(
     A file serves the combination that it was trained as, and one that was trained for any schedule
     serves all of its network. BenchError for a folder that is none.
     """
-    cards = {path: read(path) for folder in folders for path in weights_in(folder)}
+    cards = {path: read_card(path)[1] for folder in folders for path in weights_in(folder)}
     found: dict[str, str] = {}
     for one in wanted:
         own = [
@@ -65,18 +62,6 @@ def on_the_way(path: Path) -> bool:
     """Whether a file is what was best on the way of a training in its folder."""
     beside = (path.with_name(f"{name}.safetensors") for name in ("state", "weights"))
     return path.stem == "best" and any(one.exists() for one in beside)
-
-
-def read(path: Path) -> WeightsCard:
-    """What a file's card says; BenchError where it says nothing that can be read."""
-    card = path.with_suffix(".json")
-    try:
-        return WeightsCard.model_validate(files.load_json(card))
-    except (BenchError, ValidationError) as error:
-        raise BenchError(
-            f"{card}: the card of {path.name} cannot be read; convert the checkpoint again with "
-            "`htpbench weights convert`, or take the file away"
-        ) from error
 
 
 def trained_as(card: WeightsCard) -> str:

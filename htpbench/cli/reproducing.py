@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,7 @@ def reproduce(
         data=data,
         device=device,
         results=results,
-        runs=runs / "reproduce" / folder_name([*(data or ()), f"seed{natural(seed)}"]),
+        runs=runs / "reproduce" / digest([*(data or ()), str(seed)]),
         retry=retry,
         quiet_s=quiet(wait_quiet),
         seed=natural(seed),
@@ -127,9 +127,9 @@ def check(
         )
 
 
-def folder_name(texts: Iterable[str]) -> str:
-    """A name that every file system takes."""
-    return re.sub(r"[^\w.+-]+", "_", "+".join(texts))[-100:].lstrip(".")
+def digest(texts: Iterable[str]) -> str:
+    """A folder's name: of other data, or another seed, it is another."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
 
 
 def print_line(format: str) -> Callable[[str], None]:

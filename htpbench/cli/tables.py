@@ -147,19 +147,15 @@ def limited(minutes: float | None, done: Done) -> Iterator[None]:
 
 def seen(asked: Asked, done: Done) -> Results:
     """All results; of errors those of this run alone, where it measured any."""
-    from htpbench.records.results import Results
-    from htpbench.report.quantities import GROUPS
+    from htpbench.report.quantities import of_accuracy
 
     everything = reread(asked.results)
-
-    def error(row: Row) -> bool:
-        return GROUPS.get(row.metric.partition(".")[0]) == "accuracy"
-
-    now = {row.key for row in done.rows if error(row)}
+    now = {row.key for row in done.rows if of_accuracy(row.metric)}
     if not now:
         return everything
-    kept = (row for row in everything if not error(row) or row.key in now)
-    return Results(kept, everything.environments, {}, everything.problems)
+    return everything.only(
+        row for row in everything if row.key in now or not of_accuracy(row.metric)
+    )
 
 
 def write(asked: Asked, everything: Results, reports: Path, say: Callable[[str], None]) -> None:

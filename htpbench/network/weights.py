@@ -104,15 +104,19 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         raise BenchError(f"{path} is not a readable safetensors file: {error}") from error
     if not tensors:
         raise BenchError(f"{path} holds no tensors; expected those of a trained network")
+    return tensors, read_card(path)[0]
+
+
+def read_card(path: Path) -> tuple[dict, WeightsCard]:
+    """The card beside a file, and what is read of it; BenchError where it cannot be read."""
     file = path.with_suffix(".json")
     try:
         card = files.load_json(file)
-        WeightsCard.model_validate(card)
+        return card, WeightsCard.model_validate(card)
     except BenchError as error:
         raise BenchError(f"{file}: the weights' card cannot be read: {error}") from error
     except ValidationError as error:
         raise BenchError(f"{file}: the weights' card cannot be read: {faults(error)}") from error
-    return tensors, card
 
 
 def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:

@@ -282,11 +282,13 @@ def told(comparison: pandas.DataFrame) -> list[RenderableType]:
     """How many printed numbers are ours, and how many ratios agree."""
     done = [said for said in comparison["equal"] if said]
     words = comparison["verdict"].value_counts()
-    lines = [f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"]
+    lines: list[RenderableType] = [
+        f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"
+    ]
     if words.sum():
         count = ", ".join(f"{word} {words[word]}" for word in WORDS if word in words)
         lines.append(f"of {words.sum()} numbers over those of the unpruned network: {count}")
-    return [*lines]
+    return lines
 
 
 def published_figures(

@@ -22,12 +22,13 @@ from htpbench.report.published import (
 )
 from htpbench.report.quantities import (
     COUNTED,
-    GROUPS,
+    KIND_OF,
     OF_3DHP,
     QUANTITIES,
     SHARE,
     SHOWN_AN_EPOCH,
     Quantity,
+    of_accuracy,
     quantity,
     rate,
 )
@@ -60,7 +61,7 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
         whole = printed.get((bases.get(cell["row"]), cell["metric"]))
         if asked.gained and (whole or cell["metric"] == SHARE):
             line |= relative(cell, whole or cell, asked, results)
-        elif whole and asked.meter == "accuracy" and row is not None and row.status == "ok":
+        elif whole and of_accuracy(asked.ours) and row is not None and row.status == "ok":
             line |= apart(cell, whole, results)
         line.setdefault("why", "")
         if not line["why"] and line["equal"] == "no":
@@ -83,8 +84,7 @@ def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
         fit = [
             row
             for row in every
-            if GROUPS.get(row.metric.partition(".")[0]) != "accuracy"
-            or scores(row.conditions, table, pipeline, hz)
+            if not of_accuracy(row.metric) or scores(row.conditions, table, pipeline, hz)
         ]
         return every.only(
             sorted(fit, key=lambda row: (row.conditions.get("pipeline") == pipeline, row.at))
@@ -173,13 +173,13 @@ def missing(table: int, cell: Line, row: Row | None) -> str:
         return f"cannot be built: {error}"
     if cell["metric"] == "frame_noise" and "+" not in cell["combination"]:
         return "an unpruned network chooses no frames"
-    group = GROUPS[quantity(table, cell["metric"]).meter]
-    if group == "accuracy":
+    kind = KIND_OF[quantity(table, cell["metric"]).meter]
+    if kind == "accuracy":
         dataset = "MPI-INF-3DHP" if table == OF_3DHP else "Human3.6M with the paper's 2D detections"
         return (
             f"needs {dataset} and weights trained on it: "
             f"`htpbench reproduce table{table} --data SPEC --weights FOLDER`"
         )
-    if group == "cost":
+    if kind == "cost":
         return f"not measured: run `htpbench cost --study table{table}`"
-    return f"not measured: run `htpbench reproduce table{table} --only {group}`"
+    return f"not measured: run `htpbench reproduce table{table} --only {kind}`"

@@ -21,8 +21,7 @@ def published(table: int) -> pandas.DataFrame:
     Columns row, method, combination, pipeline, frames (F), metric, value, printed (the text), unit.
     Texts are "" where the paper gives none. Raises BenchError for a table that has no numbers.
     """
-    path = data_folder() / "baselines" / "published" / "h2ot.csv"
-    numbers = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    numbers = every_number()
     chosen = numbers[numbers["table"] == str(table)]
     if chosen.empty:
         known = ", ".join(numbers["table"].unique())
@@ -42,8 +41,13 @@ def published(table: int) -> pandas.DataFrame:
 
 def tables() -> list[int]:
     """The tables of the H2OT paper that have numbers."""
+    return sorted({int(number) for number in every_number()["table"]})
+
+
+def every_number() -> pandas.DataFrame:
+    """The file as it is, all texts."""
     path = data_folder() / "baselines" / "published" / "h2ot.csv"
-    return sorted(map(int, set(pandas.read_csv(path, dtype=str)["table"])))
+    return pandas.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def remarks(table: int) -> list[dict[str, Any]]:

@@ -9,9 +9,8 @@ import pandas
 RATES_OF = 9  # the table of frame rates
 OF_3DHP = 10  # the table of another data set than Human3.6M
 HUMAN36M_HZ = 50.0
-SHOWN_AN_EPOCH = (
-    2 * 1_559_752
-)  # frames: Human3.6M's training subjects by four cameras, and mirrored
+# Frames of Human3.6M's training subjects by four cameras, each as it is and mirrored.
+SHOWN_AN_EPOCH = 2 * 1_559_752
 DENOISED = 8  # the table of diffusion lifters: its speeds are of whole predictions
 
 
@@ -62,7 +61,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # what people ask for, cheapest first -> 
     "time": ("time", "sampling"),
     "training": ("training",),
 }
-GROUPS = {meter: kind for kind, meters in KINDS.items() for meter in meters}
+KIND_OF = {meter: kind for kind, meters in KINDS.items() for meter in meters}
 SHARE = "ratio"  # of a pass: what other metrics become over the unpruned network, it is already
 
 
@@ -84,7 +83,12 @@ def quantity(table: int, metric: str, pipeline: str = "") -> Quantity:
 def meters_of(table: int, cells: pandas.DataFrame) -> list[str]:
     """The meters of all that a table prints (its cells), cheapest first."""
     asked = {quantity(table, metric).meter for metric in cells["metric"]}
-    return [name for name in GROUPS if name in asked]
+    return [name for name in KIND_OF if name in asked]
+
+
+def of_accuracy(metric: str) -> bool:
+    """Whether a metric of ours is an error, or says of frames how good they are."""
+    return KIND_OF.get(metric.partition(".")[0]) == "accuracy"
 
 
 def rate(table: int, metric: str) -> float | None:

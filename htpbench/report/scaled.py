@@ -21,6 +21,7 @@ from htpbench.records.results import Results
 from htpbench.report.captions import beside
 from htpbench.report.paper import finder
 from htpbench.report.published import published, unpruned
+from htpbench.report.sides import number
 from htpbench.report.text import markdown
 from htpbench.systems.combination import Combination, parse
 
@@ -142,7 +143,7 @@ def shown(lines: pandas.DataFrame) -> pandas.DataFrame:
     """The table as texts, an interval in one cell with its number."""
     told = lines.copy().astype(object)
     for name in ("printed (mm)", "ours (mm)", "printed minus unpruned"):
-        told[name] = [number(x, "+" if "minus" in name else "", 1) for x in lines[name]]
+        told[name] = [number(x, "minus" in name, 1) for x in lines[name]]
     ends = zip(*(lines[name] for name in DIFFERENCE), strict=True)
     told[DIFFERENCE[0]] = [between(*each) for each in ends]
     return told.drop(columns=["low", "high"]).astype(str)
@@ -151,9 +152,4 @@ def shown(lines: pandas.DataFrame) -> pandas.DataFrame:
 def between(value: float, low: float, high: float) -> str:
     """A difference with its interval, where it has one."""
     ends = "" if math.isnan(low) else f" [{low:+.2f}, {high:+.2f}]"
-    return number(value, "+", 2) + ends
-
-
-def number(value: float, sign: str, digits: int) -> str:
-    """A number as text; "" for none."""
-    return "" if math.isnan(value) else f"{value:{sign}.{digits}f}"
+    return number(value, True, 2) + ends

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from htpbench.report.published import as_printed, decimals, saving
-from htpbench.report.quantities import COUNTED, GROUPS, QUANTITIES, SHARE
+from htpbench.report.quantities import COUNTED, QUANTITIES, SHARE, of_accuracy
 from htpbench.report.text import markdown
 
 NAMED = ("row", "method", "combination", "pipeline")
@@ -71,7 +71,7 @@ def beside(cells: Iterable[Cell]) -> pandas.DataFrame:
 def line(cell: Cell) -> dict[str, str]:
     """A line of `beside`, all columns in it."""
     head, share = named(cell), cell["metric"] == SHARE
-    signed = GROUPS[QUANTITIES[cell["metric"]].meter] == "accuracy"
+    signed = of_accuracy(QUANTITIES[cell["metric"]].ours)
     over = "minus unpruned" if signed else "over unpruned"
     digits = DIGITS + share  # of a small share two tell nothing
     texts = [number(cell[name], signed, digits) for name in ("printed_relative", *INTERVAL)]

@@ -14,7 +14,7 @@ from htpbench.records.results import Results
 from htpbench.report.build import printing
 from htpbench.report.current import current
 from htpbench.report.paper import published_table
-from htpbench.report.quantities import GROUPS, KINDS, quantity
+from htpbench.report.quantities import KIND_OF, KINDS, quantity
 from htpbench.report.relative import WORDS
 from htpbench.study.study import Study
 
@@ -49,7 +49,7 @@ def cells(
 
 def kind_of(table: int, metric: str) -> str:
     """The kind of a printed metric, as people ask for it."""
-    return GROUPS[quantity(table, metric).meter]
+    return KIND_OF[quantity(table, metric).meter]
 
 
 def state(line: Cell) -> str:
