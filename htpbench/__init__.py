@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from htpbench.engines import Engine
     from htpbench.errors import BenchError
     from htpbench.meters import Meter
     from htpbench.motion.clip import Clip, Take
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from htpbench.systems.registry import (
         BACKBONES,
         DATASETS,
+        ENGINES,
         METERS,
         METRICS,
         PRUNERS,
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BACKBONES",
     "DATASETS",
+    "ENGINES",
     "METERS",
     "METRICS",
     "PRUNERS",
@@ -52,6 +55,7 @@ __all__ = [
     "Block",
     "Clip",
     "Dataset",
+    "Engine",
     "Lifted",
     "Measurement",
     "Meter",
@@ -69,6 +73,7 @@ __all__ = [
     "parse",
 ]
 PLACES = {
+    "engines": ["Engine"],
     "errors": ["BenchError"],
     "meters": ["Meter"],
     "motion.clip": ["Clip", "Take"],
@@ -89,7 +94,15 @@ PLACES = {
     "systems.cards": ["BackboneCard"],
     "systems.combination": ["parse"],
     "systems.metric": ["Metric", "PoseMetric"],
-    "systems.registry": ["BACKBONES", "DATASETS", "METERS", "METRICS", "PRUNERS", "RECOVERERS"],
+    "systems.registry": [
+        "BACKBONES",
+        "DATASETS",
+        "ENGINES",
+        "METERS",
+        "METRICS",
+        "PRUNERS",
+        "RECOVERERS",
+    ],
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from paths import ROOT
 
 from htpbench.checking.verdict import Verdict
+from htpbench.exporting.agreement import Agreement
 from htpbench.measuring import counting
 from htpbench.network.contracts import Pruner
 from htpbench.systems.registry import PRUNERS
@@ -24,6 +25,7 @@ STOPPED = {
     "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
     "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
     "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.bench.lifting.save"),
+    "export": (["export", small.NETWORK, "--weights", "random"], "htpbench.bench.exported.export"),
     "view": (["view", "motion.npz"], "htpbench.poses.source.tracks_of"),
     "report": (["report", "small.toml"], "htpbench.report.build.report_study"),
     "reproduce": (["reproduce", "--status"], "htpbench.report.status.cells"),
@@ -38,6 +40,7 @@ STOPPED = {
 }
 TRAIN = ["train", small.NETWORK, "--data", "motion.npz", "--batch", 2, "--steps"]
 LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
+EXPORT = ["export", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
 COMPARE = ["compare", small.NETWORK, small.PRUNED, "--metric"]
 # (verb, code, command); "sweep first" in front where rows must be there.
 CASES = [
@@ -57,6 +60,9 @@ CASES = [
     ("sweep", 2, ["sweep", "gone.toml"]),
     ("train", 0, [*TRAIN, 1]),
     ("train", 2, [*TRAIN, 0]),
+    ("export", 0, [*EXPORT, "lifter.pt2"]),
+    ("export", 1, [*EXPORT, "lifter.pt2"]),
+    ("export", 2, [*EXPORT, "lifter.txt"]),
     ("lift", 0, [*LIFT, "poses.npz"]),
     ("lift", 2, [*LIFT, "motion.npz"]),
     ("view", 0, ["view", "motion.npz"]),
@@ -110,6 +116,9 @@ def test_every_verb_ends_with_its_codes(call, monkeypatch, golden, verb, code, c
         fail_pruned(monkeypatch)
     if verb == "check" and code != 4:
         monkeypatch.setattr("htpbench.gate.check.check", lambda *_: (code, ["said"]))
+    if verb == "export" and code == 1:
+        apart = Agreement(2, 2, 1e-3)
+        monkeypatch.setattr("htpbench.bench.exported.compare", lambda *_: apart)
     if verb == "data check" and code == 1:
         doubt = Verdict("unit", True, "unit: said")
         monkeypatch.setattr("htpbench.checking.judge.checked", lambda _: [doubt])

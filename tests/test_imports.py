@@ -18,6 +18,7 @@ FLOORS = [
     {"measuring"},
     {"report", "convert"},
     {"records"},
+    {"engines", "exporting"},
     {"diffusion", "backbones", "pruners", "recoverers", "learning"},
     {"network", "datasets", "keypoints", "poses", "checking"},
     {"study", "motion", "metrics"},
@@ -41,7 +42,13 @@ ONLY = {
     "records": READING,
 }
 # Third parties that only these may import, wherever the import stands.
-RESERVED = {"optuna": {"search"}, "fvcore": {"measuring"}, "ptflops": {"measuring"}}
+RESERVED = {
+    "optuna": {"search"},
+    "fvcore": {"measuring"},
+    "ptflops": {"measuring"},
+    "onnxruntime": {"engines"},
+    "openvino": {"engines"},
+}
 # What must come up without these, because a command line must answer at once.
 HEAVY = {"torch", "pandas", "seaborn", "matplotlib", "optuna"}
 LIGHT = {
@@ -55,6 +62,7 @@ LIGHT = {
     "poses.source": HEAVY,
     "poses.together": HEAVY,
     "meters": HEAVY | {"numpy"},
+    "engines": HEAVY | {"numpy"},
     "learning.recipes": HEAVY | {"numpy"},
     "report": {"torch", "optuna"},
 }

@@ -446,5 +446,7 @@ def test_the_committed_schedules_are_what_the_committed_rows_say(table, tmp_path
         if asked.items() <= {"protocol": "once", **row.conditions}.items()
         and "on" not in row.conditions
     )
-    (_, written) = write_scaled([table], parse(network), chosen, tmp_path)
-    assert written.read_bytes() == (ROOT / "reports/scaled" / written.name).read_bytes()
+    text, numbers, *pictures = write_scaled([table], parse(network), chosen, rows, tmp_path)
+    for written in (text, numbers):
+        assert written.read_bytes() == (ROOT / "reports/scaled" / written.name).read_bytes()
+    assert [picture.exists() for picture in pictures] == [True, True] * (table in (4, 6))

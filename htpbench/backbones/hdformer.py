@@ -122,7 +122,7 @@ class Bones(nn.Module):
         edges = self.edges(joints)
         joints = joints + self.norm1(self.attention(joints, edges, edges))
         joints = joints + self.mlp(self.norm2(joints))
-        return joints.unflatten(0, (len(x), -1)).movedim(-1, 1)  # (B, C, F, J)
+        return joints.unflatten(0, (x.shape[0], -1)).movedim(-1, 1)  # (B, C, F, J)
 
 
 class Level(nn.Module):

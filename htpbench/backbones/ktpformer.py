@@ -74,4 +74,4 @@ class KTPFormer(MixSTE):
         tokens = over_joints(self.spatial, self.spatial_norm, tokens + self.joint_code)
         x = fold(tokens)  # (B J, F, C)
         x = x + self.trajectory(x) + self.frame_code
-        return x.unflatten(0, (len(tokens), -1)).transpose(1, 2)  # (B, F, J, C)
+        return x.unflatten(0, (tokens.shape[0], -1)).transpose(1, 2)  # (B, F, J, C)

@@ -58,7 +58,7 @@ class Graph(nn.Module):
     def adjacency(self, x: Tensor, allowed: Tensor | None) -> Tensor:
         """(N, L, L), divided by the roots of the row sums on both sides."""
         if self.neighbours is None:
-            edges = self.skeleton.to(x.dtype).expand(len(x), -1, -1)  # type: ignore[operator]
+            edges = self.skeleton.to(x.dtype).expand(x.shape[0], -1, -1)  # type: ignore[operator]
         else:
             edges = nearest(x, self.neighbours, allowed)
         scale = edges.sum(dim=-1).rsqrt()  # (N, L)

@@ -89,7 +89,7 @@ class CrissCross(nn.Module):
         q, k, _ = self.split(x)[1]  # (B, f, J, heads, D)
         q, k = (fold(one).transpose(1, 2) for one in (q, k))  # (B J, heads, f, D)
         found = received_attention(q * self.heads**-0.5, k)  # (B J, f), scaled as above
-        return found.unflatten(0, (len(x), -1)).mean(dim=1)
+        return found.unflatten(0, (x.shape[0], -1)).mean(dim=1)
 
 
 class CrissCrossBlock(Block):

@@ -147,7 +147,7 @@ class Uplift(OnePose):
         allowed = (observed | ~observed.any(dim=1, keepdim=True))[:, None]  # (B, 1, F)
         for index, block in enumerate(self.blocks):
             tokens = block(tokens, allowed if index < self.barred else None)
-        every = torch.arange(tokens.shape[1], device=tokens.device).expand(len(tokens), -1)
+        every = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape[0], -1)
         return self.head(tokens, every), self.auxiliary(tokens)
 
     def head(self, tokens: Tensor, kept: Tensor) -> Tensor:

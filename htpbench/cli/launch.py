@@ -15,6 +15,7 @@ from rich.markup import escape
 from htpbench.cli import (  # noqa: F401  # they register verbs
     checking,
     code,
+    exporting,
     lifting,
     looking,
     measuring,

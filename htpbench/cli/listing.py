@@ -12,7 +12,7 @@ from htpbench.study import loading, study
 from htpbench.systems import catalogue
 from htpbench.systems.cards import BackboneCard
 from htpbench.systems.combination import Combination
-from htpbench.systems.registry import BACKBONES, DATASETS, METERS, PRUNERS, RECOVERERS
+from htpbench.systems.registry import BACKBONES, DATASETS, ENGINES, METERS, PRUNERS, RECOVERERS
 from htpbench.systems.shipped import data_folder
 
 
@@ -32,6 +32,12 @@ def listing() -> list[Table]:
         about = inspect.getdoc(METERS.load(name)) or ""
         metrics = (metric.name.partition(".")[2] for metric in METERS.load(name).declared())
         table.add_row(name, about.partition("\n")[0], ", ".join(metrics))
+    tables.append(table)
+    table = Table("engines", "", "precisions", box=SIMPLE_HEAD)
+    for name in ENGINES.names():
+        engine = ENGINES.load(name)
+        about = inspect.getdoc(engine) or ""
+        table.add_row(name, about.partition("\n")[0], ", ".join(engine.precisions))
     tables.append(table)
     table = Table("data", "", "options", box=SIMPLE_HEAD)
     for name in DATASETS.names():

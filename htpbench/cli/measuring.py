@@ -45,7 +45,19 @@ from htpbench.cli.shared import (
     reread,
     warn,
 )
-from htpbench.cli.timing import Batch, Graph, Retry, Threads, WaitQuiet, clock, quiet, threaded
+from htpbench.cli.timing import (
+    Batch,
+    EngineName,
+    Graph,
+    Precision,
+    Retry,
+    Threads,
+    WaitQuiet,
+    clock,
+    quiet,
+    running,
+    threaded,
+)
 from htpbench.cli.workers import STORAGE
 from htpbench.errors import BenchError
 
@@ -107,6 +119,8 @@ def run(
         int, Parameter(help="In which time is measured; 1: a quick look, 5: with intervals.")
     ] = 1,
     graph: Graph = False,
+    engine: EngineName = None,
+    precision: Precision = None,
     retry: Retry = False,
     wait_quiet: WaitQuiet = None,
     seed: int = 0,
@@ -129,6 +143,7 @@ def run(
     meters = list(meter or ("cost", "time"))
     timing = clock(batch, threads, graph, [device], processes=processes)
     how = {"protocol": protocol, "pipeline": pipeline, "weights": weights}
+    how |= running(engine, precision)
     study = by_hand(parsed, meters, data, sampling, timing, **how)
     threaded(study)
     context, quiet_s = Context(study, device, natural(seed)), quiet(wait_quiet)
@@ -173,6 +188,8 @@ def sweep(
     batch: Batch = None,
     threads: Threads = None,
     graph: Graph = False,
+    engine: EngineName = None,
+    precision: Precision = None,
     retry: Retry = False,
     wait_quiet: WaitQuiet = None,
     storage: Annotated[
@@ -208,7 +225,8 @@ def sweep(
     each = allowed(as_written, slurm, asked | {"memory_gb": slurm_memory})
     places = placed(device, devices, workers)
     timing = clock(batch, threads, graph or as_written.timing.graph, places)
-    chosen_study = as_written.with_overrides(data, weights, pipeline, timing, protocol)
+    run = running(engine, precision)
+    chosen_study = as_written.with_overrides(data, weights, pipeline, timing, protocol, **run)
     quiet_s = quiet(wait_quiet)
     threaded(chosen_study)
 

@@ -176,7 +176,8 @@ def write_scaled(asked: Asked, done: Done, reports: Path) -> None:
 
     assert asked.scaled is not None
     numbers = [study.table for study in asked.tables if study.table]
-    for path in write(numbers, asked.scaled, Results(done.rows), reports):
+    everything = reread(asked.results)
+    for path in write(numbers, asked.scaled, Results(done.rows), everything, reports):
         out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
     from htpbench.study.study import Study
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 Batch = Annotated[str | None, Parameter(help="Clips at once, as 1 or 1,8,32. Default: 1.")]
 Threads = Annotated[int | None, Parameter(help="Of the CPU. Default: torch's.")]
 Graph = Annotated[bool, Parameter(negative="", help="Time replays of a CUDA graph.")]
+EngineName = Annotated[
+    str | None, Parameter(name="--engine", help="What runs networks, of `htpbench ls`: eager, ...")
+]
+Precision = Annotated[
+    str | None, Parameter(help="float32, bfloat16, float16 or int8, as the engine has it.")
+]
 Retry = Annotated[
     bool,
     Parameter(
@@ -44,6 +50,16 @@ def clock(
     if asked.get("graph") and "cpu" in devices:
         raise BenchError("--graph times CUDA graphs; name a GPU with --device cuda")
     return asked
+
+
+def running(engine: str | None, precision: str | None) -> dict[str, str]:
+    """The fields of a study that say what runs its networks, as the command line names them."""
+    from htpbench.systems.registry import ENGINES
+
+    if engine is not None and engine not in ENGINES.names():
+        raise unknown("engine", engine, ENGINES.names())
+    asked = {"engine": engine, "precision": precision}
+    return {name: one for name, one in asked.items() if one is not None}
 
 
 def threaded(study: Study) -> None:

@@ -14,6 +14,7 @@ import torch
 from htpbench.datasets import open_data
 from htpbench.diffusion.sampler import Sampling
 from htpbench.errors import BenchError
+from htpbench.measuring.engined import Engined
 from htpbench.measuring.environment import check_device, environment, exact_products, machine_name
 from htpbench.measuring.evaluation import Evaluation, prepare
 from htpbench.measuring.official import official, usual_protocol
@@ -24,7 +25,7 @@ from htpbench.network.lifter import Lifter
 from htpbench.records.conditions import beyond
 from htpbench.study.study import Study
 from htpbench.systems.combination import Combination
-from htpbench.systems.registry import BACKBONES, Registry, digest
+from htpbench.systems.registry import BACKBONES, ENGINES, Registry, digest
 
 T = TypeVar("T")
 
@@ -146,6 +147,20 @@ class Context:
             weights.load_into(lifter, combination, tensors)
         return lifter
 
+    @property
+    def engine(self) -> dict[str, str]:
+        """The study's engine and precision, as rows say them; {}: torch as it is."""
+        asked = self.study
+        return beyond(engine=(asked.engine, "eager"), dtype=(asked.precision, "float32"))
+
+    def run(self, lifter: Lifter) -> Lifter:
+        """The lifter as the study's engine runs it; BenchError where it cannot here."""
+        if not self.engine:
+            return lifter
+        engine, precision = ENGINES.load(self.study.engine)(), self.study.precision
+        engine.check(precision, self.device)
+        return Engined(lifter, engine, precision)
+
     def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
         """The combination as the study uses it, with fresh weights."""
         return build(combination, self.study.pipeline, any_schedule, self.masked(combination))
@@ -187,7 +202,8 @@ class Context:
         """
         card, weights = self.evaluation(combination).card, self.weights(combination)
         on = beyond(on=(self.device.partition(":")[0], "cpu"))
-        return {**card, **weights.conditions, "trained": self.regime(combination), **on}
+        trained = self.regime(combination)
+        return {**card, **weights.conditions, "trained": trained, **on, **self.engine}
 
 
 def opened(name: str, seed: int) -> Weights:

@@ -185,7 +185,8 @@ def predicted(context: Context, combination: Combination, watch: Watch | None = 
 
     `watch(evaluation, rows, poses)` gets them as they come.
     """
-    lifter, evaluation = context.lifter(combination), context.evaluation(combination)
+    lifter = context.run(context.lifter(combination))
+    evaluation = context.evaluation(combination)
     clips = evaluation.views, evaluation.windows, context.study.evaluation.flip, context.device
     watching = partial(watch, evaluation) if watch else None
     how = evaluation.protocol

@@ -22,6 +22,7 @@ rate = partial(Metric, unit="1/s", better="more")
 gained = partial(Metric, read="x", better="more", to_reference=True, decimals=2, bounded=True)
 percent = partial(Metric, read="%", scale=1e-2)
 ON_GPU = ("device", "device_speedup", "busy")  # what CUDA's own clock says
+OF_PARTS = ("prune_share", "breakdown")  # which engines cannot tell
 
 
 def watched(meter: str) -> tuple[Metric, ...]:
@@ -95,6 +96,12 @@ class Time(Clocked):
         """See Meter."""
         return conditions(context)
 
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter."""
+        without = OF_PARTS if context.engine else ()
+        every = super().applies(context, combination)
+        return tuple(one for one in every if one.name.partition(".")[2] not in without)
+
     def together(
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
     ) -> Iterator[Found]:
@@ -108,7 +115,7 @@ class Time(Clocked):
 
 def make(context: Context, combination: Combination) -> Lifter:
     """One call of a network."""
-    return context.built(combination)
+    return context.run(context.built(combination))
 
 
 def rounds(
@@ -149,6 +156,7 @@ def conditions(context: Context) -> dict[str, Any]:
     reference, asked = context.study.reference_combination(), context.study.timing
     return {
         "dtype": "float32",
+        **context.engine,
         "inputs": "random",
         "reference": str(reference),
         **beyond(

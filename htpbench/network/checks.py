@@ -22,7 +22,7 @@ SHOWN = 12  # positions in a message
 
 def check(positions: object, kept: Tensor, r: int, pruner: object) -> None:
     """Faulty for anything but (B, r) int64 on the device of `kept` (B, n); no value is read."""
-    shape = (len(kept), r)
+    shape = (kept.shape[0], r)
     found = "None" if positions is None else f"a {type(positions).__qualname__}"
     if isinstance(positions, Tensor):
         kind = positions.dtype, positions.device, tuple(positions.shape)

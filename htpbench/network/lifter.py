@@ -95,7 +95,7 @@ class Lifter(nn.Module):
 
         A graph of links is not replayed: it is that of the clip at hand.
         """
-        batch, device = len(inputs[0]), inputs[0].device
+        batch, device = inputs[0].shape[0], inputs[0].device
         frames = torch.arange(self.frames, device=device).expand(batch, -1)  # (B, F)
         present = Present(self.embed(*inputs), frames)
         early: Tensor | None = None
@@ -168,7 +168,7 @@ class Lifter(nn.Module):
         if self.centred:
             centre = torch.full((1,), self.centre, device=wanted.device)
             wanted = with_kept(wanted[None], centre)[0]
-        frames = wanted.expand(len(tokens), -1)  # (B, f)
+        frames = wanted.expand(tokens.shape[0], -1)  # (B, f)
         more = {} if early is None else {"early": early[:, wanted]}
         if self.recoverer.where == "tokens":
             with self.span("recover"):
@@ -187,7 +187,7 @@ class Lifter(nn.Module):
             said = backbone.auxiliary(tokens) if self.training else None
             auxiliary = None if said is None else Lifted(leave(said), frames, kept)
             if backbone.one_pose:
-                centre = frames.new_full((len(frames), 1), self.centre)
+                centre = frames.new_full((frames.shape[0], 1), self.centre)
                 one = cast(OnePose, backbone).head(tokens, frames)
                 return Lifted(leave(one), centre, kept, auxiliary)
             return Lifted(leave(backbone.head(tokens)), frames, kept, auxiliary)

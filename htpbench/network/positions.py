@@ -29,6 +29,26 @@ def with_kept(positions: Tensor, keep: Tensor | None) -> Tensor:
     return positions.scatter(1, nearest, keep[:, None])
 
 
+def ahead(scores: Tensor) -> Tensor:
+    """(B, n) -> (B, n, n) bool: whether j stands before i: higher, or as high at a lower position.
+
+    Here and in `highest` nothing is sorted: in what order equals come out of a sort is not the same
+    in torch and in the engines that networks are exported to.
+    """
+    mine, other = scores[:, :, None], scores[:, None, :]  # (B, n, 1), (B, 1, n)
+    place = torch.arange(scores.shape[1], device=scores.device)
+    return (other > mine) | ((other == mine) & (place < place[:, None]))
+
+
+def highest(scores: Tensor, r: int) -> Tensor:
+    """(..., n) bool: the r highest scores, ties to the lower position."""
+    least = scores.topk(r, dim=-1).values[..., -1:]  # (..., 1)
+    above = scores > least
+    equal = ~(above | (scores < least))  # what is not a number takes no place from one
+    left = r - above.sum(dim=-1, keepdim=True)
+    return above | (equal & (equal.cumsum(dim=-1) <= left))
+
+
 def top(scores: Tensor, r: int, keep: Tensor | None) -> Tensor:
     """(B, r): sorted positions of the highest scores (B, n), ties to the lower position.
 
@@ -36,13 +56,14 @@ def top(scores: Tensor, r: int, keep: Tensor | None) -> Tensor:
     """
     if keep is not None:
         scores = scores.scatter(1, keep[:, None], float("inf"))
-    order = scores.argsort(dim=1, descending=True, stable=True)  # (B, n)
-    return order[:, :r].sort(dim=1).values
+    n = scores.shape[1]
+    place = torch.arange(n, device=scores.device)
+    return torch.where(highest(scores, r), place, n).sort(dim=1).values[:, :r]
 
 
 def exactly(device: torch.device) -> AbstractContextManager:
     """No autocast: products rounded to bfloat16 tie, and frames would go by their numbers."""
-    if not torch.amp.is_autocast_available(device.type):
+    if torch.compiler.is_exporting() or not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 
@@ -50,9 +71,25 @@ def exactly(device: torch.device) -> AbstractContextManager:
 def distances(features: Tensor) -> Tensor:
     """(B, n, D) -> (B, n, n): Euclidean distances / sqrt(D), exactly symmetric, diagonal 0."""
     features = features.to(torch.promote_types(features.dtype, torch.float32))  # cdist's least
-    direct = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
+    if torch.compiler.is_exporting():
+        direct = by_products(features)
+    else:
+        direct = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     symmetric = torch.minimum(direct, direct.transpose(1, 2)) / features.shape[-1] ** 0.5
-    return symmetric - symmetric.diagonal(dim1=1, dim2=2).diag_embed()
+    itself = torch.eye(symmetric.shape[1], dtype=torch.bool, device=symmetric.device)
+    return symmetric.masked_fill(itself, 0.0)
+
+
+def by_products(features: Tensor) -> Tensor:
+    """(B, n, D) -> (B, n, n): Euclidean distances for engines, which have no cdist.
+
+    Centred and in float64, since the squares of distances are differences of larger numbers.
+    """
+    centred = (features - features.mean(dim=1, keepdim=True)).double()
+    squares = centred.square().sum(dim=-1)  # (B, n)
+    products = centred @ centred.transpose(1, 2)
+    apart = squares[:, :, None] + squares[:, None, :] - 2 * products
+    return apart.clamp(min=0).sqrt().to(features.dtype)
 
 
 def density_peaks(features: Tensor, k: int, noise: Tensor | None = None) -> Tensor:
@@ -67,14 +104,9 @@ def density_peaks(features: Tensor, k: int, noise: Tensor | None = None) -> Tens
     density = (-nearest.square().mean(dim=-1)).exp()  # (B, n)
     if noise is not None:
         density = density + noise * 1e-6
-    mine, other = density[:, :, None], density[:, None, :]  # (B, n, 1), (B, 1, n)
-    denser = other > mine  # (B, n, n)
-    if noise is None:
-        n = density.shape[1]
-        earlier = torch.ones(n, n, dtype=torch.bool, device=d.device).tril(-1)  # j < i
-        denser = denser | ((other == mine) & earlier)
-    farthest = d.flatten(1).max(dim=1).values[:, None, None]  # (B, 1, 1)
-    delta = torch.where(denser, d, farthest).min(dim=-1).values  # (B, n)
+    denser = ahead(density) if noise is None else density[:, None, :] > density[:, :, None]
+    farthest = d.amax(dim=(1, 2), keepdim=True)  # (B, 1, 1)
+    delta = torch.where(denser, d, farthest).amin(dim=-1)  # (B, n)
     return delta * density
 
 

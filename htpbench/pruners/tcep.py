@@ -7,7 +7,7 @@ from torch import Tensor
 
 from htpbench.errors import BenchError, unknown
 from htpbench.network.contracts import Pruner, View
-from htpbench.network.positions import exactly, top
+from htpbench.network.positions import ahead, exactly, highest, top
 
 CORRELATIONS = ("both", "motion", "pose")
 SCORES = ("diverse", "central")
@@ -93,27 +93,19 @@ class TCEP(Pruner):
         length = alike.shape[-1]
         itself = torch.eye(length, dtype=torch.bool, device=alike.device)
         near = alike.masked_fill(itself, float("-inf"))
-        order = near.argsort(dim=-1, descending=True, stable=True)[..., : self.n]
-        there = torch.ones_like(order, dtype=torch.bool)
-        links = torch.zeros_like(itself).expand_as(alike).scatter(-1, order, there)
-        links = links & near.isfinite()
+        links = highest(near, min(self.n, length)) & near.isfinite()
         return links | links.transpose(1, 2)
 
     def ranked(self, scores: Tensor, r: int) -> Tensor:
         """(B, f): scores as ranks; the ends come first, then the best of each span."""
         length = scores.shape[1]
-        order = scores.argsort(dim=1, descending=True, stable=True)  # (B, f)
-        place = torch.arange(length, 0, -1, device=scores.device).expand_as(order)
-        rank = torch.empty_like(order).scatter(
-            1, order, place
-        )  # (B, f): f for the best, then f - 1
+        rank = length - ahead(scores).sum(dim=-1)  # (B, f): f for the best, then f - 1
         frame = torch.arange(length, device=scores.device)
         if self.coverage:
             spans = -(-r // 2)
             span = (2 * frame + 1) * spans // (2 * length)  # (f,)
-            best = rank.new_zeros(len(rank), spans).scatter_reduce(
-                1, span.expand_as(rank), rank, "amax"
-            )  # (B, spans)
+            inside = span == torch.arange(spans, device=span.device)[:, None]  # (spans, f)
+            best = torch.where(inside, rank[:, None], 0).amax(dim=-1)  # (B, spans)
             rank = rank + length * (rank == best[:, span])
         ends = (frame == 0) | (frame == length - 1)  # setting them would copy from the host
         return (rank + 2 * length * ends).float()

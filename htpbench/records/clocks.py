@@ -45,14 +45,15 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
         Measurement("p90", float(np.quantile(calls, 0.9)), samples=len(calls)),
         Measurement("p99", float(np.quantile(calls, 0.99)), samples=len(calls)),
         Measurement("first", float(np.median([part["first"] for part in parts]))),
-        Measurement("breakdown", shares.tolist(), axis=[*labels]),
         Measurement("overhead", float(np.median([part["overhead"] for part in parts]))),
         Measurement("drift", drift(np.concatenate([part["reference"] for part in parts]))),
         Measurement("cpu", cpu_share(parts)),
         by_process(MINE, base - gains),
         by_process(BASE, base),
     ]
-    if labels == PARTS:
+    if len(shares):
+        measured.append(Measurement("breakdown", shares.tolist(), axis=[*labels]))
+    if len(shares) and labels == PARTS:
         measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
     if count > 1:
         measured.append(Measurement("tells", half + FLOOR))

@@ -50,7 +50,7 @@ class TRA(Recoverer):
         """(B, r, S, C) -> (B, f, S, C)."""
         batch, _, stacked, _ = x.shape
         tokens = x.transpose(1, 2).flatten(0, 1)  # (B S, r, C)
-        queries = self.queries[:, frames].expand(len(tokens), -1, -1)  # (B S, f, C)
+        queries = self.queries[:, frames].expand(tokens.shape[0], -1, -1)  # (B S, f, C)
         recovered = queries + self.attention(queries, tokens, tokens)
         return recovered.unflatten(0, (batch, stacked)).transpose(1, 2)  # (B, f, S, C)
 

@@ -21,8 +21,9 @@ class TRI(Recoverer):
     def forward(self, x: Tensor, kept: Tensor, frames: Tensor) -> Tensor:
         """(B, r, J, 3) at the frame numbers kept (B, r) -> (B, f, J, 3) at `frames` (f,)."""
         batch, r = kept.shape
-        times = frames.expand(batch, -1).contiguous()  # (B, f)
-        after = torch.searchsorted(kept.contiguous(), times, right=True).clamp(1, max(r - 1, 1))
+        times = frames.expand(batch, -1)  # (B, f)
+        after = (kept[:, None] <= times[:, :, None]).sum(dim=-1)  # frames that are not later
+        after = after.clamp(1, max(r - 1, 1))
         before, after = after - 1, after.clamp(max=r - 1)  # r = 1: both are the only frame
         start, stop = kept.gather(1, before), kept.gather(1, after)  # (B, f)
         gap = (stop - start).clamp(min=1).to(x.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas
 
 from htpbench.outside import files
+from htpbench.report.relative import Ratio, verdict
 from htpbench.systems.catalogue import metric as metric_of
 from htpbench.systems.shipped import data_folder
 
@@ -22,30 +23,36 @@ def claims(name: str) -> list[dict[str, Any]]:
 def claims_table(name: str, table: pandas.DataFrame, reference: str) -> pandas.DataFrame:
     """Each claim beside each pruned combination of a `sweep_table` whose numbers are there.
 
-    Columns combination, claim, measured as, stated (%), ours (%); all are texts.
+    Columns combination, claim, measured as, stated (%), ours (%) with its interval, and verdict (see
+    `htpbench.report.relative.verdict`, of what remains of the reference's); all are texts.
     """
     lines = {line["combination"]: line for line in table.to_dict("records")}
     base = lines.pop(reference, {})
     found = [
-        (combination, claim["what"], metric_of(metric).column, f"{claim['stated']:+.1f}", ours)
+        (combination, claim["what"], metric_of(metric).column, *told(claim["stated"], ours))
         for combination, line in lines.items()
         for claim in claims(name)
         for metric in claim["metrics"]
-        if (ours := change(metric, line, base))
+        if (ours := ratio(metric, line, base))
     ]
-    columns = ["combination", "claim", "measured as", "stated (%)", "ours (%)"]
+    columns = ["combination", "claim", "measured as", "stated (%)", "ours (%)", "verdict"]
     return pandas.DataFrame(found, columns=columns)
 
 
-def change(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    """By how many percent a metric differs from the reference's, with its interval if it has one.
-
-    A speed-up is a ratio already. "" where a number is missing.
-    """
+def ratio(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> Ratio | None:
+    """A metric over the reference's; a speed-up is a ratio already. None: a number is missing."""
     whole = base.get(metric, math.nan)
     if math.isnan(line[metric]) or math.isnan(whole) or not whole:
-        return ""
+        return None
     if not metric_of(metric).to_reference:
-        return f"{100 * (line[metric] / whole - 1):+.1f}"
-    low, value, high = (100 * (line[f"{metric}{end}"] - 1) for end in (".low", "", ".high"))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+        return Ratio(*(line[metric] / whole,) * 3)
+    return Ratio(*(line[f"{metric}{end}"] for end in ("", ".low", ".high")))
+
+
+def told(stated: float, ours: Ratio) -> tuple[str, str, str]:
+    """What is stated (%), what ours is (%) with its interval if it has one, and how they go."""
+    value, low, high = (f"{100 * (end - 1):+.1f}" for end in ours)
+    if math.isnan(ours.low) or math.isnan(ours.high):
+        return f"{stated:+.1f}", value, "cannot tell"
+    interval = f" [{low}, {high}]" if low != high else ""
+    return f"{stated:+.1f}", value + interval, verdict(1 + stated / 100, ours)

@@ -19,6 +19,7 @@ from htpbench.outside.drafts import write_file
 from htpbench.records.pairing import MPJPE, comparable, difference
 from htpbench.records.results import Results
 from htpbench.report.captions import beside
+from htpbench.report.dials import dials
 from htpbench.report.paper import finder
 from htpbench.report.published import published, unpruned
 from htpbench.report.sides import number
@@ -112,12 +113,15 @@ def ours(rows: Results, name: str, whole: str) -> Cell:
 
 
 def write_scaled(
-    tables: Sequence[int], network: Combination, rows: Results, reports: Path
+    tables: Sequence[int], network: Combination, rows: Results, everything: Results, reports: Path
 ) -> Iterator[Path]:
     """Write scaled/table<N>.md and .csv of each table that prints errors of the backbone.
 
-    rows: those that one run of them is made of, all scored alike.
+    rows: those that one run of them is made of, all scored alike; everything: of any run, for
+    speeds. Where schedules differ in r, b or f alone, with a figure of what that does.
     """
+    from htpbench.report.figures.dials import dials as draw
+
     for table in tables:
         found = scaled_lines(table, network, rows)
         if all(math.isnan(line["ours (mm)"]) for line in found):
@@ -129,6 +133,8 @@ def write_scaled(
         yield write_file(folder / f"{name}.md", text.encode())
         numbers = lines.to_csv(index=False, lineterminator="\n")
         yield write_file(folder / f"{name}.csv", numbers.encode())
+        title = f"H2OT, Table {table}: speed and error against r, b and f"
+        yield from draw(dials(table, everything, found), folder, name, title, f"Errors: {caption}")
 
 
 def captioned(table: int, network: Combination, rows: Results) -> str:

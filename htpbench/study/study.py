@@ -22,7 +22,7 @@ from htpbench.study.settings import (
 )
 from htpbench.systems.combination import Combination, parse
 from htpbench.systems.refusals import WHOLLY, refusals
-from htpbench.systems.registry import METERS, PRUNERS, RECOVERERS
+from htpbench.systems.registry import ENGINES, METERS, PRUNERS, RECOVERERS
 
 MOST_LISTED = 10**6  # combinations that brute force takes
 
@@ -120,6 +120,8 @@ class Study(Imports, Strict):
     objectives: list[str] = Field(default=["time.speedup", "accuracy.mpjpe"], min_length=1)
     pipeline: Literal["seq2seq", "seq2frame"] | None = None  # default: what a combination says
     masked: bool = False  # the first pruning masks frames instead of removing them
+    engine: str = "eager"  # what runs networks for time and accuracy, and how precisely
+    precision: str = "float32"
     # A shipped name, a path, or "random"; or a table of them by what a combination begins with.
     weights: str | dict[str, str] | None = None
     training: Training | None = None  # instead of weights
@@ -142,6 +144,8 @@ class Study(Imports, Strict):
             raise BenchError("a study needs `combinations` or a [search] space")
         for text in (*self.combinations, *filter(None, [self.reference])):
             parse(text)
+        if self.engine not in ENGINES.names():
+            raise unknown("engine", self.engine, ENGINES.names())
         if self.claims and (self.training or self.table):
             raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):
@@ -195,12 +199,16 @@ class Study(Imports, Strict):
         pipeline: str | None = None,
         timing: Mapping[str, Any] | None = None,
         protocol: str | None = None,
+        **run: str | None,
     ) -> Study:
-        """The same on other data, with other weights, used, timed or scored in another way."""
+        """The same on other data, with other weights, used, timed or scored in another way.
+
+        run: the engine and the precision.
+        """
         changes: dict[str, Any] = {} if data is None else {"data": tuple(data)}
         changes |= {} if protocol is None else {"protocol": protocol}
         evaluation = EvaluationSettings.model_validate(self.evaluation.model_dump() | changes)
-        asked = {"weights": weights, "pipeline": pipeline}
+        asked = {"weights": weights, "pipeline": pipeline, **run}
         changed: dict[str, Any] = {k: value for k, value in asked.items() if value is not None}
         trained = {"training": None} if weights is not None else {}
         try:

@@ -8,6 +8,7 @@ class TestMine(PrunerContract):
 
 from htpbench.testing.backbones import BackboneContract
 from htpbench.testing.data import DatasetContract
+from htpbench.testing.engines import EngineContract
 from htpbench.testing.meters import MeterContract
 from htpbench.testing.pruners import PrunerContract
 from htpbench.testing.recoverers import RecovererContract
@@ -15,6 +16,7 @@ from htpbench.testing.recoverers import RecovererContract
 __all__ = [
     "BackboneContract",
     "DatasetContract",
+    "EngineContract",
     "MeterContract",
     "PrunerContract",
     "RecovererContract",

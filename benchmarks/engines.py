@@ -1,0 +1,103 @@
+"""Engines and precisions, whole and pruned: each over eager float32 and over its own unpruned.
+
+All of them stand beside one another in rounds of fresh processes, so that one run holds all ratios.
+
+    python -m benchmarks.engines [COMBINATION...] [--engines eager,openvino:bfloat16] [--threads 1]
+"""
+
+import argparse
+from functools import partial
+from multiprocessing import get_context
+
+import torch
+
+from htpbench.errors import BenchError
+from htpbench.measuring.counting import everything_counter, freeze
+from htpbench.measuring.engined import Engined
+from htpbench.measuring.timing import measure
+from htpbench.network.build import build
+from htpbench.records.clocks import joined
+from htpbench.systems.registry import ENGINES
+
+BACKBONE = "mixste-243"
+PRUNED = ["tps:121@0,81@3+tri", "tpc:81@3+tra", "htp:109@0,81@3+tra"]
+USUAL = "eager,eager:bfloat16,onnxruntime,onnxruntime:int8,openvino,openvino:bfloat16"
+
+
+def make(combination, engine, precision):
+    lifter = build(combination).eval()
+    return lifter if (engine, precision) == ("eager", "float32") else engined(lifter, engine, precision)
+
+
+def engined(lifter, engine, precision):
+    runner = ENGINES.load(engine)()
+    runner.check(precision, "cpu")
+    return Engined(lifter, runner, precision)
+
+
+def process(cells, threads, rounds):
+    """What one process tells of each cell."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    makers = {cell: partial(make, *cell) for cell in cells}
+    found = {}
+    for cell, told in measure(makers, rounds=rounds):
+        if isinstance(told, Exception):
+            print(f"{cell}: {type(told).__name__}: {told}", flush=True)
+        else:
+            found[cell] = {one.metric: one.value for one in told}
+    return found
+
+
+def operations(combination):
+    """All operations of a pass."""
+    frozen = freeze(build(combination))
+    with everything_counter() as everything:
+        frozen(*frozen.example(device="meta"))
+    return everything.get_total_flops()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("combinations", nargs="*")
+    parser.add_argument("--engines", default=USUAL)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    names = asked.combinations or [BACKBONE, *(f"{BACKBONE}+{one}" for one in PRUNED)]
+    whole, *_ = names
+    runs = [one.partition(":")[::2] for one in asked.engines.split(",")]
+    runs = [(engine, precision or "float32") for engine, precision in runs]
+    cells = [(name, *run) for run in runs for name in names]
+    if cells[0] != (whole, "eager", "float32"):
+        raise BenchError("the first engine is eager, at float32: all others are told over it")
+    parts = []
+    for _ in range(asked.processes):
+        with get_context("spawn").Pool(1) as pool:
+            parts.append(pool.apply(process, (cells, asked.threads, asked.rounds)))
+    print(f"{asked.threads} threads, batch 1, {asked.processes} processes; [95 %]")
+    print("engine, precision, combination: ms, over eager float32, over its own unpruned, promised")
+    promised = {name: operations(whole) / operations(name) for name in names}
+    logs = {
+        cell: [part[cell] for part in parts] for cell in cells if all(cell in part for part in parts)
+    }
+    for cell, told in logs.items():
+        name, engine, precision = cell
+        own = [part[whole, engine, precision]["rounds"] for part in parts]
+        beside = [{**one, "reference": base} for one, base in zip(told, own, strict=True)]
+        first, second = (
+            {one.metric: one for one in joined("time", each)} for each in (told, beside)
+        )
+        gains = " ".join(spelled(one["time.speedup"]) for one in (first, second))
+        milliseconds = 1e3 * first["time.forward"].value
+        print(f"{engine:12} {precision:9} {name:34} {milliseconds:8.1f} {gains} {promised[name]:5.2f}")
+
+
+def spelled(one):
+    ends = f"[{one.low:.2f}, {one.high:.2f}]" if one.low is not None else ""
+    return f"{one.value:6.2f} {ends:15}"
+
+
+if __name__ == "__main__":
+    main()

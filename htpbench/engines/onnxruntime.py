@@ -1,0 +1,58 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from htpbench.engines import Call, Engine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from htpbench.network.lifter import Lifter
+
+
+class Onnxruntime(Engine):
+    """int8: weights of matrix products, and their inputs as they come (dynamic quantisation)."""
+
+    packages = ("onnx", "onnxscript", "onnxruntime")
+    extra = "onnx"
+    precisions = ("float32", "int8")
+
+    def prepare(self, lifter: Lifter, precision: str) -> Call:
+        """See Engine."""
+        from htpbench.exporting import onnx
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.onnx"
+            onnx.write(lifter, path, {})
+            return opened(path if precision == "float32" else quantised(path))
+
+
+def opened(path: Path) -> Call:
+    """A file as a call."""
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_inputs()]
+
+    def call(*inputs: Tensor) -> tuple[Tensor, ...]:
+        fed: dict[str, Any] = {n: x.numpy() for n, x in zip(names, inputs, strict=True)}
+        return tuple(torch.from_numpy(one) for one in session.run(None, fed))
+
+    return call
+
+
+def quantised(path: Path) -> Path:
+    """The file with matrix products in int8, beside it."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    made = path.with_name("int8.onnx")
+    quantize_dynamic(path, made, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8)
+    return made

@@ -1,0 +1,53 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from htpbench.engines import Call, Engine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from htpbench.network.lifter import Lifter
+
+TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+class Openvino(Engine):
+    """bfloat16 and float16 where the CPU has them: what it lacks it computes in float32."""
+
+    packages = ("onnx", "onnxscript", "openvino")
+    extra = "openvino"
+    precisions = tuple(TYPES)
+
+    def prepare(self, lifter: Lifter, precision: str) -> Call:
+        """See Engine."""
+        from htpbench.exporting import onnx
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.onnx"
+            onnx.write(lifter, path, {})
+            return opened(path, precision)
+
+
+def opened(path: Path, precision: str = "float32") -> Call:
+    """A file as a call."""
+    import openvino
+    import torch
+
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": TYPES[precision],
+    }
+    core = openvino.Core()
+    request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
+
+    def call(*inputs: Tensor) -> tuple[Tensor, ...]:
+        found = request.infer([one.numpy() for one in inputs])
+        return tuple(torch.from_numpy(one.copy()) for one in found.values())
+
+    return call

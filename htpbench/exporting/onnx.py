@@ -1,0 +1,43 @@
+"""A lifter as an ONNX file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from htpbench.exporting.plain import outputs, traced
+from htpbench.network.lifter import Lifter
+from htpbench.outside.drafts import draft
+
+OPSET = 20
+
+
+def write(lifter: Lifter, path: Path, told: Mapping[str, str]) -> None:
+    """Write a lifter and what is told of it (`metadata_props`) to one file."""
+    with quiet():
+        made = torch.onnx.export(
+            traced(lifter),
+            (),
+            input_names=lifter.backbone.inputs,
+            output_names=outputs(lifter),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    assert made is not None
+    made.model.metadata_props.update(told)
+    with draft(path) as file:
+        made.save(file.name)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the exporter says of itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

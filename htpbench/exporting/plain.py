@@ -1,0 +1,38 @@
+"""A lifter as engines take it: tensors in, tensors out, any number of clips at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from htpbench.network.lifter import Lifter
+
+BATCH = 2  # clips of the example: one would be taken for a constant
+
+
+class Plain(nn.Module):
+    """The inputs of a lifter -> poses (B, f, J, 3), their frames (B, f), those (B, r) a stage kept."""
+
+    def __init__(self, lifter: Lifter) -> None:
+        super().__init__()
+        self.lifter = lifter.eval()
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        found = self.lifter(*inputs)
+        return (found.poses, found.frames, *found.kept)
+
+
+def outputs(lifter: Lifter) -> list[str]:
+    """What comes out is called."""
+    return ["poses3d", "frames", *(f"kept{stage}" for stage in range(len(lifter.schedule)))]
+
+
+def traced(lifter: Lifter) -> ExportedProgram:
+    """The lifter as a graph of torch's own operations, of any batch."""
+    batch = Dim("batch", min=1)
+    inputs = lifter.example(BATCH)
+    shapes = {"inputs": tuple({0: batch} for _ in inputs)}
+    with torch.no_grad():
+        return torch.export.export(Plain(lifter), inputs, dynamic_shapes=shapes, strict=False)

@@ -1,0 +1,56 @@
+"""The contract of engines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+import torch
+
+from htpbench.engines import Engine
+from htpbench.errors import BenchError
+from htpbench.exporting.agreement import compare
+from htpbench.network.build import build
+from htpbench.systems.registry import ENGINES
+
+
+class EngineContract:
+    """An engine as meters rely on it. Set `name`, what it is registered under.
+
+    Where its packages are not installed the tests that run it are skipped.
+    """
+
+    name: str
+    combinations: ClassVar[list[str]] = ["mixste.tiny-9", "mixste.tiny-9+tps:3@1+tri"]
+    rough: ClassVar[float] = 0.1  # metres: how far poses of other precisions than float32 may be
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return ENGINES.load(self.name)()
+
+    def test_its_precisions_are_known(self) -> None:
+        """float32 is among them, for it is what others are compared with."""
+        assert "float32" in self.engine.precisions
+
+    def test_another_precision_is_refused(self) -> None:
+        """By name, before anything is prepared."""
+        with pytest.raises(BenchError):
+            self.engine.check("float3", "cpu")
+
+    def test_it_says_what_the_network_says(self) -> None:
+        """The same frames and, in float32, the same poses, whatever the batch."""
+        for precision in self.engine.precisions:
+            try:
+                self.engine.check(precision, "cpu")
+            except BenchError as error:
+                pytest.skip(str(error))
+            for name in self.combinations:
+                torch.manual_seed(0)
+                lifter = build(name)
+                call = self.engine.prepare(lifter, precision)
+                with torch.inference_mode():
+                    found = compare(lifter, call, (lifter.example(n) for n in (1, 3)))
+                assert found.same == found.clips == 4, f"{name}: {found}"
+                assert found.holds or precision != "float32", f"{name}: {found}"
+                assert found.apart < self.rough, f"{name} in {precision}: {found}"

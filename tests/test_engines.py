@@ -1,0 +1,95 @@
+"""Engines: their contract, what rows say of them, and what they refuse."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import small
+
+from htpbench.measuring.context import Context
+from htpbench.records.results import Results
+from htpbench.study.loading import load
+from htpbench.systems.combination import parse
+from htpbench.systems.registry import ENGINES
+from htpbench.testing import EngineContract
+
+ONNX = importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnxscript")
+WITHOUT = pytest.mark.skipif(not ONNX, reason="pip install htpbench[onnx]")
+
+
+class TestEager(EngineContract):
+    name = "eager"
+
+
+@pytest.mark.slow
+class TestCompile(EngineContract):
+    name = "compile"
+
+
+class TestOnnxruntime(EngineContract):
+    name = "onnxruntime"
+
+
+class TestOpenvino(EngineContract):
+    name = "openvino"
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    small.motion_file(tmp_path)
+    return small.command_line(tmp_path, monkeypatch, capsys)
+
+
+@WITHOUT
+def test_an_engine_is_a_condition_of_time_and_accuracy(call, tmp_path):
+    path = small.study(tmp_path, meters=["cost", "time", "accuracy"])
+    assert call("sweep", path)[0] == 0
+    code, _, err = call("sweep", path, "--engine", "onnxruntime")
+    assert code == 0, err
+    rows = Results.read(tmp_path / "results")
+    by_engine = {}
+    for row in rows:
+        found = by_engine.setdefault(row.conditions.get("engine", "eager"), {})
+        found[row.combination, row.metric] = row
+    eager, other = by_engine["eager"], by_engine["onnxruntime"]
+    place = small.PRUNED, "accuracy.mpjpe"
+    assert np.isclose(eager[place].value, other[place].value, atol=1e-3)
+    assert eager[place].key != other[place].key
+    assert (small.PRUNED, "cost.flops") not in other, "what does not run is no engine's"
+    assert (small.PRUNED, "time.forward") in other
+    assert (small.PRUNED, "time.prune_share") not in other, "an engine tells no parts"
+
+
+def test_another_precision_is_another_row(tmp_path):
+    study = load(str(small.study(tmp_path, meters=["time"])))
+    one = Context(study.model_copy(update={"precision": "bfloat16"}))
+    assert one.engine == {"dtype": "bfloat16"} and Context(study).engine == {}
+    assert type(one.run(one.built(parse(small.NETWORK)))).__name__ == "Engined"
+
+
+@WITHOUT
+def test_frames_are_not_replayed(call, tmp_path):
+    path = small.study(tmp_path, meters=["accuracy"], combinations=["mixste.tiny-9+tpc:3@1"])
+    path.write_text(path.read_text().replace("flip = false", "flip = true"))
+    code, _, err = call("sweep", path, "--engine", "onnxruntime")
+    assert code in (1, 2) and "flip = false" in err
+
+
+def test_a_wrong_engine_or_precision_is_usage(call, tmp_path):
+    run = ["run", small.NETWORK, "--meter", "time"]
+    code, _, err = call(*run, "--engine", "egaer")
+    assert code == 2 and "did you mean 'eager'" in err
+    code, _, err = call(*run, "--precision", "int8")
+    assert code == 2 and "float32, bfloat16, float16" in err
+    text = small.study(tmp_path).read_text()
+    path = tmp_path / "other.toml"
+    path.write_text('engine = "gone"\n' + text)
+    code, _, err = call("sweep", path)
+    assert code == 2 and "unknown engine 'gone'" in err
+
+
+def test_a_missing_package_is_named_with_its_remedy(call, monkeypatch):
+    monkeypatch.setattr(ENGINES.load("openvino"), "packages", ("gone_with_the_wind",))
+    code, _, err = call("run", small.NETWORK, "--meter", "time", "--engine", "openvino")
+    assert code == 2 and "needs gone_with_the_wind" in err
+    assert 'pip install "htpbench[openvino]"' in " ".join(err.split())
