@@ -26,7 +26,11 @@ USUAL = "eager,eager:bfloat16,onnxruntime,onnxruntime:int8,openvino,openvino:bfl
 
 def make(combination, engine, precision):
     lifter = build(combination).eval()
-    return lifter if (engine, precision) == ("eager", "float32") else engined(lifter, engine, precision)
+    return (
+        lifter
+        if (engine, precision) == ("eager", "float32")
+        else engined(lifter, engine, precision)
+    )
 
 
 def engined(lifter, engine, precision):
@@ -80,7 +84,9 @@ def main():
     print("engine, precision, combination: ms, over eager float32, over its own unpruned, promised")
     promised = {name: operations(whole) / operations(name) for name in names}
     logs = {
-        cell: [part[cell] for part in parts] for cell in cells if all(cell in part for part in parts)
+        cell: [part[cell] for part in parts]
+        for cell in cells
+        if all(cell in part for part in parts)
     }
     for cell, told in logs.items():
         name, engine, precision = cell
@@ -91,7 +97,9 @@ def main():
         )
         gains = " ".join(spelled(one["time.speedup"]) for one in (first, second))
         milliseconds = 1e3 * first["time.forward"].value
-        print(f"{engine:12} {precision:9} {name:34} {milliseconds:8.1f} {gains} {promised[name]:5.2f}")
+        print(
+            f"{engine:12} {precision:9} {name:34} {milliseconds:8.1f} {gains} {promised[name]:5.2f}"
+        )
 
 
 def spelled(one):

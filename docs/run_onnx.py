@@ -1,4 +1,4 @@
-"""Poses of a clip by a file of `htpbench export`: python run_onnx.py lifter.onnx clip.npy poses.npy.
+"""Poses of a clip by an exported file: python run_onnx.py lifter.onnx clip.npy poses.npy.
 
 clip.npy: (F, 17, 2) joints in the file's own units; needs numpy and onnxruntime alone.
 """

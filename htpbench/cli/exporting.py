@@ -26,7 +26,6 @@ def export(
     """Write a network as a file that runs without htpbench, and compare it with the original."""
     from htpbench.bench.exported import check
     from htpbench.bench.exported import export as write
-    from htpbench.cli.shared import opened
     from htpbench.measuring.context import Context
     from htpbench.network.weights import fitting
     from htpbench.study.loading import by_hand

@@ -30,7 +30,9 @@ class Agreement(NamedTuple):
 
     def __str__(self) -> str:
         frames = f"the same frames kept of {self.same} of {self.clips} clips"
-        return frames if math.isnan(self.apart) else f"{frames}, their poses within {self.apart:.1e} m"
+        return (
+            frames if math.isnan(self.apart) else f"{frames}, their poses within {self.apart:.1e} m"
+        )
 
 
 def compare(lifter: Lifter, call: Callable[..., Inputs], every: Iterable[Inputs]) -> Agreement:

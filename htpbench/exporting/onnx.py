@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,13 @@ def write(lifter: Lifter, path: Path, told: Mapping[str, str]) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what the exporter says of itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Without what the exporter says of itself, and of packages that it could know of."""
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(before)

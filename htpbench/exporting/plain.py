@@ -12,7 +12,7 @@ BATCH = 2  # clips of the example: one would be taken for a constant
 
 
 class Plain(nn.Module):
-    """The inputs of a lifter -> poses (B, f, J, 3), their frames (B, f), those (B, r) a stage kept."""
+    """Inputs -> poses (B, f, J, 3), their frames (B, f), and those (B, r) that each stage kept."""
 
     def __init__(self, lifter: Lifter) -> None:
         super().__init__()

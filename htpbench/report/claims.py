@@ -23,8 +23,8 @@ def claims(name: str) -> list[dict[str, Any]]:
 def claims_table(name: str, table: pandas.DataFrame, reference: str) -> pandas.DataFrame:
     """Each claim beside each pruned combination of a `sweep_table` whose numbers are there.
 
-    Columns combination, claim, measured as, stated (%), ours (%) with its interval, and verdict (see
-    `htpbench.report.relative.verdict`, of what remains of the reference's); all are texts.
+    Columns combination, claim, measured as, stated (%), ours (%) with its interval, and verdict (of
+    what remains of the reference's: `htpbench.report.relative.verdict`); all are texts.
     """
     lines = {line["combination"]: line for line in table.to_dict("records")}
     base = lines.pop(reference, {})

@@ -52,10 +52,14 @@ def dials(table: int, everything: Results, errors: Iterable[Line]) -> list[Dial]
     told = [
         Dial(
             *dial,
-            {SPEED: points(settings, speeds, "printed_relative"),
-             ERROR: points(settings, plain, "printed minus unpruned")},
-            {SPEED: points(settings, speeds, "relative", "low", "high"),
-             ERROR: points(settings, plain, "ours minus unpruned", "low", "high")},
+            {
+                SPEED: points(settings, speeds, "printed_relative"),
+                ERROR: points(settings, plain, "printed minus unpruned"),
+            },
+            {
+                SPEED: points(settings, speeds, "relative", "low", "high"),
+                ERROR: points(settings, plain, "ours minus unpruned", "low", "high"),
+            },
         )
         for dial, settings in found.items()
     ]

@@ -133,8 +133,11 @@ def write_scaled(
         yield write_file(folder / f"{name}.md", text.encode())
         numbers = lines.to_csv(index=False, lineterminator="\n")
         yield write_file(folder / f"{name}.csv", numbers.encode())
-        title = f"H2OT, Table {table}: speed and error against r, b and f"
-        yield from draw(dials(table, everything, found), folder, name, title, f"Errors: {caption}")
+        turned = dials(table, everything, found)
+        by = " and ".join(dict.fromkeys(dial.name for dial in turned))
+        title = f"H2OT, Table {table}: what pruning costs and gains, by {by}"
+        below = f"Ours: speeds of the printed networks, errors on {caption.removeprefix('Ours: ')}"
+        yield from draw(turned, folder, name, title, below)
 
 
 def captioned(table: int, network: Combination, rows: Results) -> str:
