@@ -30,7 +30,7 @@ class Engined(Lifter):
         )
         if lifter.masked:
             raise BenchError("masked frames run in torch alone; leave out the engine")
-        self.call = engine.prepare(lifter, precision)
+        self.calls = (engine.prepare(lifter, precision),)  # no submodule, whatever it is
 
     def forward(self, *inputs: Tensor, replay: tuple[Tensor, ...] | None = None) -> Lifted:
         """See Lifter."""
@@ -39,5 +39,6 @@ class Engined(Lifter):
                 "seq2frame with flip replays the frames of the first pass, which an engine cannot: "
                 "set flip = false in [evaluation], or leave out the engine"
             )
-        poses, frames, *kept = self.call(*inputs)
+        (call,) = self.calls
+        poses, frames, *kept = call(*inputs)
         return Lifted(poses, frames, tuple(kept))
