@@ -112,6 +112,7 @@ def test_a_file_says_what_it_is(exported):
     told = {one.key: one.value for one in onnx.load(exported).metadata_props}
     assert told["combination"] == "mixste.tiny-81+tps:27@1+tri" and told["frames"] == "81"
     assert json.loads(told["joints"])[0] == "Hip" and len(told["weights_sha256"]) == 64
+    assert told["frame_rate"] == "50.0" and "cmu17" in told["trained_on"]
     assert told["licence"] == "MIT" and "half its width" in told["poses2d"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from htpbench.exporting.plain import outputs, traced
+from htpbench.exporting.plain import asked, outputs
 from htpbench.network.lifter import Lifter
 from htpbench.outside.drafts import draft
 
@@ -19,10 +19,12 @@ OPSET = 20
 
 def write(lifter: Lifter, path: Path, told: Mapping[str, str]) -> None:
     """Write a lifter and what is told of it (`metadata_props`) to one file."""
-    with quiet():
+    plain, inputs, shapes = asked(lifter)
+    with quiet(), torch.no_grad():
         made = torch.onnx.export(
-            traced(lifter),
-            (),
+            plain,
+            inputs,
+            dynamic_shapes=shapes,
             input_names=lifter.backbone.inputs,
             output_names=outputs(lifter),
             opset_version=OPSET,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
@@ -29,10 +31,15 @@ def outputs(lifter: Lifter) -> list[str]:
     return ["poses3d", "frames", *(f"kept{stage}" for stage in range(len(lifter.schedule)))]
 
 
+def asked(lifter: Lifter) -> tuple[Plain, tuple[Tensor, ...], dict[str, Any]]:
+    """What exporters take: the network, an example, and that its batch is any."""
+    inputs = lifter.example(BATCH)
+    shapes = {"inputs": tuple({0: Dim("batch", min=1)} for _ in inputs)}
+    return Plain(lifter), inputs, shapes
+
+
 def traced(lifter: Lifter) -> ExportedProgram:
     """The lifter as a graph of torch's own operations, of any batch."""
-    batch = Dim("batch", min=1)
-    inputs = lifter.example(BATCH)
-    shapes = {"inputs": tuple({0: batch} for _ in inputs)}
+    plain, inputs, shapes = asked(lifter)
     with torch.no_grad():
-        return torch.export.export(Plain(lifter), inputs, dynamic_shapes=shapes, strict=False)
+        return torch.export.export(plain, inputs, dynamic_shapes=shapes, strict=False)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from htpbench.motion.clip import FRAME_RATE
 from htpbench.motion.skeleton import JOINTS
 from htpbench.network.lifter import Lifter
 from htpbench.systems.combination import Combination
@@ -37,9 +38,9 @@ def told(
         "joints": JOINTS if ours else None,
         "poses2d": PERSON if alone else SCREEN,
         "poses3d": "metres in the camera's axes, relative to the pelvis",
-        "frame_rate": recipe.get("frame_rate"),
+        "frame_rate": FRAME_RATE / recipe.get("every", 1) if recipe and not converted else None,
         "trained_on": recipe.get("data"),
-        "detections": recipe.get("detections"),
+        "detections": recipe.get("detectors") or recipe.get("detections"),
         "weights": weights.stem if weights else "random",
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
         "licence": combination.card.licence if converted else "MIT",
