@@ -1,6 +1,7 @@
 """Poses of a clip by an exported file: python run_onnx.py lifter.onnx clip.npy poses.npy.
 
-clip.npy: (F, 17, 2) joints in the file's own units; needs numpy and onnxruntime alone.
+clip.npy: (F, 17, 2) joints in the file's own units, (F, 17, 3) for a network that takes confidence
+as well; for networks of Human3.6M's joints that take a clip alone. Needs numpy and onnxruntime.
 """
 
 import json

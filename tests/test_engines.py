@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import small
 
-from htpbench.measuring.context import Context
 from htpbench.records.results import Results
+from htpbench.records.row import Row
+from htpbench.report.paper import finder
 from htpbench.study.loading import load
-from htpbench.systems.combination import parse
 from htpbench.systems.registry import ENGINES
 from htpbench.testing import EngineContract
 
@@ -52,7 +52,9 @@ def test_an_engine_is_a_condition_of_time_and_accuracy(call, tmp_path):
     rows = Results.read(tmp_path / "results")
     by_engine = {}
     for row in rows:
-        found = by_engine.setdefault(row.conditions.get("engine", "eager"), {})
+        engine, _, release = row.conditions.get("engine", "eager").partition(" ")
+        assert bool(release) == (engine != "eager"), "another release has other numbers"
+        found = by_engine.setdefault(engine, {})
         found[row.combination, row.metric] = row
     eager, other = by_engine["eager"], by_engine["onnxruntime"]
     place = small.PRUNED, "accuracy.mpjpe"
@@ -63,11 +65,41 @@ def test_an_engine_is_a_condition_of_time_and_accuracy(call, tmp_path):
     assert (small.PRUNED, "time.prune_share") not in other, "an engine tells no parts"
 
 
-def test_another_precision_is_another_row(tmp_path):
-    study = load(str(small.study(tmp_path, meters=["time"])))
-    one = Context(study.model_copy(update={"precision": "bfloat16"}))
-    assert one.engine == {"dtype": "bfloat16"} and Context(study).engine == {}
-    assert type(one.run(one.built(parse(small.NETWORK)))).__name__ == "Engined"
+def test_another_precision_has_rows_of_its_own(call, tmp_path):
+    path = small.study(tmp_path, meters=["time", "accuracy", "selection"])
+    for precision in ([], ["--precision", "bfloat16"]):
+        code, _, err = call("sweep", path, *precision)
+        assert code == 0, err
+    rows = [r for r in Results.read(tmp_path / "results") if r.combination == small.PRUNED]
+    assert {row.status for row in rows} == {"ok"}
+    for metric, dtypes in (("time.forward", {"float32", "bfloat16"}), ("cost.flops", set())):
+        assert {r.conditions["dtype"] for r in rows if r.metric == metric} == dtypes
+    errors = {r.conditions.get("dtype"): r.value for r in rows if r.metric == "accuracy.mpjpe"}
+    assert set(errors) == {None, "bfloat16"} and errors[None] != errors["bfloat16"]
+    of_torch = [row for row in rows if row.metric.startswith("selection")]
+    assert of_torch and not any("dtype" in row.conditions for row in of_torch)
+
+
+def test_unpruned_frames_need_no_replay(call, tmp_path):
+    path = small.study(tmp_path, meters=["accuracy"], combinations=[small.NETWORK])
+    path.write_text(path.read_text().replace("flip = false", "flip = true"))
+    asked = ["sweep", path, "--pipeline", "seq2frame", "--precision", "bfloat16"]
+    code, _, err = call(*asked)
+    assert code == 0, err
+
+
+def test_a_published_table_shows_torch_in_float32(tmp_path):
+    study = load("table2")
+    conditions = {"dtype": "float32", "processes": 5, "pipeline": "seq2seq"}
+    cell = {"combination": "mixste-243", "pipeline": "seq2seq", "metric": "fps_per_frame"}
+    common = {"key": "", "study": study.name, "unit": "1/s", "environment": "", "value": 2.0}
+    named = {"combination": "mixste-243", "metric": "time.clips_per_second"}
+    rows = [
+        Row(**common, **named, conditions=conditions | more)
+        for more in ({}, {"engine": "openvino 1"}, {"dtype": "bfloat16"})
+    ]
+    (found,) = finder(2, Results(rows))(cell)
+    assert found.conditions == conditions
 
 
 @WITHOUT
@@ -89,6 +121,9 @@ def test_a_wrong_engine_or_precision_is_usage(call, tmp_path):
     path.write_text('engine = "gone"\n' + text)
     code, _, err = call("sweep", path)
     assert code == 2 and "unknown engine 'gone'" in err
+    path.write_text('precision = "flaot32"\n' + text)
+    code, _, err = call("sweep", path)
+    assert code == 2 and "did you mean float32" in err
 
 
 def test_a_missing_package_is_named_with_its_remedy(call, monkeypatch):

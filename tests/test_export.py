@@ -18,6 +18,8 @@ from htpbench.exporting.agreement import Agreement, compare
 from htpbench.exporting.plain import Plain
 from htpbench.network.build import build
 from htpbench.network.positions import ahead, by_products, distances, highest, top
+from htpbench.pruners.tps import TPS
+from htpbench.systems.registry import PRUNERS
 
 onnx = pytest.importorskip("onnx", reason="pip install htpbench[onnx]")
 pytest.importorskip("onnxscript", reason="pip install htpbench[onnx]")
@@ -88,14 +90,21 @@ def test_differences_are_seen():
         poses, *rest = plain(*inputs)
         return (poses + 1e-4, *rest)
 
+    def lost(*inputs):
+        poses, *rest = plain(*inputs)
+        return (poses * (float("nan") if len(poses) == 3 else 1), *rest)
+
     def other(*inputs):
         poses, frames, kept = plain(*inputs)
         return poses + 1, frames, kept.flip(1)
 
     with torch.inference_mode():
         assert not compare(lifter, moved, [lifter.example(2)]).holds
+        some = [lifter.example(count) for count in (2, 3, 2)]
+        assert not compare(lifter, lost, some).holds, "what is not a number is no number's equal"
         found = compare(lifter, other, [lifter.example(2)])
     assert (found.same, found.clips) == (0, 2) and not found.holds
+    assert not Agreement(32, 20, 0.0).holds, "it chooses other frames"
     assert str(Agreement(2, 2, 1e-6)) == (
         "the same frames kept of 2 of 2 clips, their poses within 1.0e-06 m"
     )
@@ -147,9 +156,22 @@ def test_torch_reads_its_own_file(call, tmp_path):
     assert told["combination"] == "mixste.tiny-81"
 
 
+def test_what_cannot_be_traced_is_told(call, monkeypatch):
+    class Reads(TPS):
+        def select(self, view, r):
+            assert view.tokens.sum().item() == view.tokens.sum().item()
+            return super().select(view, r)
+
+    monkeypatch.setitem(PRUNERS.registered, "reads", Reads)
+    asked = ["mixste.tiny-81+reads:9@1+tri", "--weights", "mixste.tiny-81", "--out", "a.pt2"]
+    code, _, err = call("export", *asked)
+    assert code == 2 and "cannot be exported" in err and not Path("a.pt2").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        (["mixste.tiny-81", "--out", "/proc/none/lifter.pt2"], "cannot write"),
         (["mixste.tiny-81", "--out", "lifter.txt"], "ends in .onnx or .pt2"),
         (["mixste-243"], "no weights of mixste-243 come with"),
         (["mixste.tiny-81+tps:9@1", "--pipeline", "seq2seq"], "seq2seq needs a recoverer"),

@@ -62,6 +62,7 @@ def controls(context: Context) -> list[tuple[Job, Ask]]:
 
 def slow(context: Context, combination: Combination) -> Prediction:
     """What a combination says of every third frame."""
-    lifter, evaluation = context.lifter(combination), context.evaluation(combination)
+    lifter = context.run(context.lifter(combination))
+    evaluation = context.evaluation(combination)
     flip = context.study.evaluation.flip
     return every_third(lifter, evaluation, flip, context.device, context.sampling)

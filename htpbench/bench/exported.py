@@ -25,7 +25,7 @@ def check(path: Path) -> None:
     if path.suffix not in FORMATS:
         raise BenchError(f"--out {path}: expected a name that ends in {' or '.join(FORMATS)}")
     if path.suffix == ".onnx":
-        onnxruntime.Onnxruntime().check("float32", "cpu")
+        onnxruntime.Onnxruntime().check("onnxruntime", "float32", "cpu")
 
 
 def export(context: Context, combination: Combination, path: Path) -> Agreement:
@@ -36,7 +36,16 @@ def export(context: Context, combination: Combination, path: Path) -> Agreement:
     source = None if name == "random" else weights.find(name)
     says = told(combination, pipeline, lifter, held.card, source)
     write, opened = FORMATS[path.suffix]
-    write(lifter, path, says)
+    try:
+        write(lifter, path, says)
+    except Exception as error:  # whatever in an exporter trips over a part
+        if isinstance(error, BenchError):
+            raise
+        said = str(error).strip().partition("\n")[0]
+        raise BenchError(
+            f"{combination} cannot be exported: {said}; a part of it may read values of tensors, "
+            "as .item(), .tolist() and `if` do"
+        ) from error
     return compare(lifter, opened(path), inputs(context, combination, lifter.example))
 
 

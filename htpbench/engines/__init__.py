@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -24,7 +25,7 @@ class Engine(ABC):
     A module that declares one must load without torch and without the engine's own packages.
     """
 
-    packages: ClassVar[tuple[str, ...]] = ()  # that it imports
+    packages: ClassVar[tuple[str, ...]] = ()  # that it imports, what runs networks last
     extra: ClassVar[str] = ""  # of htpbench, which installs them
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
@@ -36,9 +37,8 @@ class Engine(ABC):
             return "it has no method prepare(self, lifter, precision)"
         return None
 
-    def check(self, precision: str, device: str) -> None:
-        """BenchError where it cannot run so here, with the remedy."""
-        name = type(self).__name__.lower()
+    def check(self, name: str, precision: str, device: str) -> None:
+        """BenchError where the engine of a name cannot run so here, with the remedy."""
         if missing := [one for one in self.packages if importlib.util.find_spec(one) is None]:
             raise BenchError(
                 f"the engine {name} needs {', '.join(missing)}; "
@@ -48,6 +48,11 @@ class Engine(ABC):
             raise unknown(f"precision of {name}", precision, self.precisions)
         if device.partition(":")[0] not in self.devices:
             raise unknown(f"device of {name}", device, self.devices)
+
+    @classmethod
+    def version(cls) -> str:
+        """What decides its numbers beside torch: the release of its last package, or ""."""
+        return importlib.metadata.version(cls.packages[-1]) if cls.packages else ""
 
     @abstractmethod
     def prepare(self, lifter: Lifter, precision: str) -> Call:

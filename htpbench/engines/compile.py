@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
 from htpbench.engines import Call
 from htpbench.engines.eager import Eager, cast
+from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
     from htpbench.network.lifter import Lifter
 
 
 class Compile(Eager):
-    """Needs a C++ compiler; the first call compiles."""
+    """torch.compile; the first call compiles, which needs a C++ compiler."""
+
+    def check(self, name: str, precision: str, device: str) -> None:
+        """See Engine."""
+        super().check(name, precision, device)
+        compilers = (os.environ.get("CXX", "c++"), "g++", "clang++")
+        if device == "cpu" and not any(map(shutil.which, compilers)):
+            raise BenchError(f"the engine {name} needs a C++ compiler: install g++, or set CXX")
 
     def prepare(self, lifter: Lifter, precision: str) -> Call:
         """See Engine."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Eager(Engine):
-    """bfloat16 and float16: matrix products alone, as autocast chooses."""
+    """torch, operation by operation.
+
+    bfloat16 and float16: matrix products alone, as autocast chooses.
+    """
 
     precisions = ("float32", "bfloat16", "float16")
     devices = ("cpu", "cuda")
@@ -27,10 +30,10 @@ class Eager(Engine):
 
 
 def cast(network: nn.Module, precision: str, *inputs: Tensor) -> tuple[Tensor, ...]:
-    """A call in a precision."""
+    """A call in a precision; poses come out in float32."""
     import torch
 
-    with torch.autocast(
-        inputs[0].device.type, getattr(torch, precision), enabled=precision != "float32"
-    ):
-        return network(*inputs)
+    device = inputs[0].device.type
+    with torch.autocast(device, getattr(torch, precision), enabled=precision != "float32"):
+        poses, *rest = network(*inputs)
+    return (poses.float(), *rest)

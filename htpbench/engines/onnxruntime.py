@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Onnxruntime(Engine):
-    """int8: weights of matrix products, and their inputs as they come (dynamic quantisation)."""
+    """ONNX Runtime on the CPU.
+
+    int8: weights of matrix products, and their inputs as they come (dynamic quantisation).
+    """
 
     packages = ("onnx", "onnxscript", "onnxruntime")
     extra = "onnx"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from htpbench.engines import Call, Engine
+from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,14 +15,24 @@ if TYPE_CHECKING:
     from htpbench.network.lifter import Lifter
 
 TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "float16": "FP16"}
 
 
 class Openvino(Engine):
-    """bfloat16 and float16 where the CPU has them: what it lacks it computes in float32."""
+    """OpenVINO on the CPU."""
 
     packages = ("onnx", "onnxscript", "openvino")
     extra = "openvino"
     precisions = tuple(TYPES)
+
+    def check(self, name: str, precision: str, device: str) -> None:
+        """See Engine; what a CPU lacks it would compute in float32, and not say so."""
+        super().check(name, precision, device)
+        import openvino
+
+        able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if CAPABILITIES[precision] not in able:
+            raise BenchError(f"this CPU has no {precision} for the engine {name}; it has {able}")
 
     def prepare(self, lifter: Lifter, precision: str) -> Call:
         """See Engine."""

@@ -13,6 +13,7 @@ import torch
 
 from htpbench.datasets import open_data
 from htpbench.diffusion.sampler import Sampling
+from htpbench.engines import Engine
 from htpbench.errors import BenchError
 from htpbench.measuring.engined import Engined
 from htpbench.measuring.environment import check_device, environment, exact_products, machine_name
@@ -149,17 +150,28 @@ class Context:
 
     @property
     def engine(self) -> dict[str, str]:
-        """The study's engine and precision, as rows say them; {}: torch as it is."""
-        asked = self.study
-        return beyond(engine=(asked.engine, "eager"), dtype=(asked.precision, "float32"))
+        """The study's engine and precision, as rows say them; {}: torch as it is.
+
+        An engine with its release, or with a digest of code that does not come with the package.
+        """
+        name, precision = self.study.engine, self.study.precision
+        self.runs(name, precision)
+        foreign = foreign_code([(ENGINES, name)]).get(name, "")
+        told = " ".join(filter(None, [name, ENGINES.load(name).version(), foreign]))
+        return beyond(engine=(told, "eager"), dtype=(precision, "float32"))
+
+    def runs(self, name: str, precision: str) -> Engine:
+        """The engine of a name; BenchError where it cannot run in this precision here."""
+        engine = ENGINES.load(name)()
+        self.once(("engine", name, precision), lambda: engine.check(name, precision, self.device))
+        return engine
 
     def run(self, lifter: Lifter) -> Lifter:
         """The lifter as the study's engine runs it; BenchError where it cannot here."""
         if not self.engine:
             return lifter
-        engine, precision = ENGINES.load(self.study.engine)(), self.study.precision
-        engine.check(precision, self.device)
-        return Engined(lifter, engine, precision)
+        engine = self.runs(self.study.engine, self.study.precision)
+        return Engined(lifter, engine, self.study.precision)
 
     def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
         """The combination as the study uses it, with fresh weights."""
@@ -202,8 +214,7 @@ class Context:
         """
         card, weights = self.evaluation(combination).card, self.weights(combination)
         on = beyond(on=(self.device.partition(":")[0], "cpu"))
-        trained = self.regime(combination)
-        return {**card, **weights.conditions, "trained": trained, **on, **self.engine}
+        return {**card, **weights.conditions, "trained": self.regime(combination), **on}
 
 
 def opened(name: str, seed: int) -> Weights:

@@ -28,16 +28,14 @@ class Engined(Lifter):
             lifter.centred,
             conventions=lifter.conventions,
         )
-        if lifter.masked:
-            raise BenchError("masked frames run in torch alone; leave out the engine")
         self.calls = (engine.prepare(lifter, precision),)  # no submodule, whatever it is
 
     def forward(self, *inputs: Tensor, replay: tuple[Tensor, ...] | None = None) -> Lifted:
         """See Lifter."""
-        if replay is not None:
+        if replay:
             raise BenchError(
                 "seq2frame with flip replays the frames of the first pass, which an engine cannot: "
-                "set flip = false in [evaluation], or leave out the engine"
+                "leave out the engine and the precision, or set flip = false in [evaluation]"
             )
         (call,) = self.calls
         poses, frames, *kept = call(*inputs)

@@ -94,7 +94,7 @@ class Time(Clocked):
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
-        return conditions(context)
+        return {**conditions(context), **context.engine}
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter."""
@@ -156,7 +156,6 @@ def conditions(context: Context) -> dict[str, Any]:
     reference, asked = context.study.reference_combination(), context.study.timing
     return {
         "dtype": "float32",
-        **context.engine,
         "inputs": "random",
         "reference": str(reference),
         **beyond(

@@ -80,10 +80,10 @@ class TCEP(Pruner):
     def alike(self, features: Tensor) -> Tensor:
         """(B, f, D) -> (B, f, f) from -1 to 1, exactly symmetric; a still clip has motion 0."""
         features = features.to(torch.promote_types(features.dtype, torch.float32))
-        ahead = torch.cat((features[:, 1:], features[:, -1:]), dim=1)
-        behind = torch.cat((features[:, :1], features[:, :-1]), dim=1)
+        after = torch.cat((features[:, 1:], features[:, -1:]), dim=1)
+        before = torch.cat((features[:, :1], features[:, :-1]), dim=1)
         with exactly(features.device):
-            parts = {"pose": cosines(features), "motion": cosines(ahead - behind)}
+            parts = {"pose": cosines(features), "motion": cosines(after - before)}
         if self.correlation == "both":
             return (parts["pose"] + parts["motion"]) / 2
         return parts[self.correlation]

@@ -21,7 +21,14 @@ def scored(rows: Iterable[Row]) -> str:
     card = last(rows, "accuracy.mpjpe", *SOURCE, "windows")
     if not card:
         return ""
-    return f"{data(card)}, {card['windows']} windows), {source(card)}"
+    return f"{data(card)}, {card['windows']} windows), {source(card)}{run(card)}"
+
+
+def run(card: dict[str, Any]) -> str:
+    """What ran the networks, where that was not torch in float32."""
+    precision = card.get("dtype", "float32")
+    said = [card.get("engine", ""), "" if precision == "float32" else precision]
+    return "".join(f", {one}" for one in said if one)
 
 
 def beside(rows: Iterable[Row]) -> str:
@@ -89,7 +96,9 @@ def timed(rows: Iterable[Row]) -> str:
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"
     graph = ", CUDA graph" if card.get("graph") else ""
     busy = "times not to be trusted, " if doubtful else ""
-    return f"{busy}{card['device']}, {threads}, {card['dtype']}{graph}, batch {card['batch']}"
+    engine = f"{card['engine']}, " if "engine" in card else ""
+    how = f"{threads}, {engine}{card['dtype']}{graph}, batch {card['batch']}"
+    return f"{busy}{card['device']}, {how}"
 
 
 def last(rows: Iterable[Row], metric: str, *fields: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def claims(name: str) -> list[dict[str, Any]]:
     return files.load_toml(path)["claim"]
 
 
-def claims_table(name: str, table: pandas.DataFrame, reference: str) -> pandas.DataFrame:
+def claims_table(stated: str, table: pandas.DataFrame, reference: str) -> pandas.DataFrame:
     """Each claim beside each pruned combination of a `sweep_table` whose numbers are there.
 
     Columns combination, claim, measured as, stated (%), ours (%) with its interval, and verdict (of
@@ -28,12 +28,14 @@ def claims_table(name: str, table: pandas.DataFrame, reference: str) -> pandas.D
     """
     lines = {line["combination"]: line for line in table.to_dict("records")}
     base = lines.pop(reference, {})
+    doubted = table.attrs.get("doubtful", {})
     found = [
-        (combination, claim["what"], metric_of(metric).column, *told(claim["stated"], ours))
-        for combination, line in lines.items()
-        for claim in claims(name)
+        (name, claim["what"], metric_of(metric).column, *told(claim["stated"], ours, doubtful))
+        for name, line in lines.items()
+        for claim in claims(stated)
         for metric in claim["metrics"]
         if (ours := ratio(metric, line, base))
+        for doubtful in [metric in doubted.get(name, {})]
     ]
     columns = ["combination", "claim", "measured as", "stated (%)", "ours (%)", "verdict"]
     return pandas.DataFrame(found, columns=columns)
@@ -49,10 +51,14 @@ def ratio(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> Rati
     return Ratio(*(line[f"{metric}{end}"] for end in ("", ".low", ".high")))
 
 
-def told(stated: float, ours: Ratio) -> tuple[str, str, str]:
-    """What is stated (%), what ours is (%) with its interval if it has one, and how they go."""
+def told(stated: float, ours: Ratio, doubtful: bool) -> tuple[str, str, str]:
+    """What is stated (%), what ours is (%) with its interval if it has one, and how they go.
+
+    doubtful: ours is a time that is not to be trusted.
+    """
     value, low, high = (f"{100 * (end - 1):+.1f}" for end in ours)
     if math.isnan(ours.low) or math.isnan(ours.high):
         return f"{stated:+.1f}", value, "cannot tell"
     interval = f" [{low}, {high}]" if low != high else ""
-    return f"{stated:+.1f}", value + interval, verdict(1 + stated / 100, ours)
+    word = "cannot tell" if doubtful else verdict(1 + stated / 100, ours)
+    return f"{stated:+.1f}", value + interval, word

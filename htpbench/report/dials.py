@@ -42,6 +42,7 @@ def dials(table: int, everything: Results, errors: Iterable[Line]) -> list[Dial]
     schedules were scaled to (`htpbench.report.scaled.scaled_lines`).
     """
     every: list[Line] = published_table(table, everything).to_dict("records")  # type: ignore
+    # Of a network that is printed twice the last is taken; no table of dials has both its uses.
     speeds = {one["combination"]: one for one in every if one["metric"] in SPEEDS}
     plain = {one["printed for"]: one for one in errors if one["metric"] == "mpjpe"}
     names = dict.fromkeys(one["combination"] for one in every if "+" in one["combination"])

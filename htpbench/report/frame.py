@@ -17,7 +17,7 @@ from htpbench.report.quantities import COUNTED
 from htpbench.systems.shipped import data_folder
 
 # Conditions in which all of ours must agree; how its windows are cut is each network's own matter.
-SAME = ("data", "fingerprint", "split", "detections", "frame_rate")
+SAME = ("data", "fingerprint", "split", "detections", "frame_rate", "engine", "dtype")
 
 
 @dataclass(frozen=True)

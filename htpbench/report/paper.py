@@ -77,7 +77,7 @@ def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
     Errors are of its data, use and frame rate.
     """
     every = Results.of(rows)
-    every = every.only(row for row in every if not by_an_older_clock(row))
+    every = every.only(row for row in every if not by_an_older_clock(row) and plain(row.conditions))
 
     @cache
     def found(pipeline: str, hz: float | None) -> Results:
@@ -96,6 +96,11 @@ def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
 def row_of(results: Results, metric: str, cell: Mapping[str, Any]) -> Row | None:
     """The row of ours that stands beside a printed number."""
     return closest(results.cells.get((cell["combination"], metric), []), cell["pipeline"])
+
+
+def plain(card: Mapping[str, Any]) -> bool:
+    """Whether torch ran the network, in float32, as for the papers."""
+    return "engine" not in card and card.get("dtype", "float32") == "float32"
 
 
 def by_an_older_clock(row: Row) -> bool:

@@ -144,8 +144,11 @@ class Study(Imports, Strict):
             raise BenchError("a study needs `combinations` or a [search] space")
         for text in (*self.combinations, *filter(None, [self.reference])):
             parse(text)
-        if self.engine not in ENGINES.names():
-            raise unknown("engine", self.engine, ENGINES.names())
+        precisions = ENGINES.load(self.engine).precisions
+        if self.precision not in precisions:
+            raise unknown(f"precision of {self.engine}", self.precision, precisions)
+        if self.masked and (self.engine, self.precision) != ("eager", "float32"):
+            raise BenchError("`masked` goes without `engine` and `precision`")
         if self.claims and (self.training or self.table):
             raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):

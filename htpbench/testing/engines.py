@@ -21,7 +21,7 @@ class EngineContract:
     """
 
     name: str
-    combinations: ClassVar[tuple[str, ...]] = ("mixste.tiny-9", "mixste.tiny-9+tps:3@1+tri")
+    combinations: ClassVar[tuple[str, ...]] = ("mixste.tiny-9", "mixste.tiny-9+tpc:3@1+tri")
     precisions: ClassVar[tuple[str, ...]] = ()  # tried; (): all that it has
     rough: ClassVar[float] = 0.1  # metres: how far poses of other precisions than float32 may be
 
@@ -37,21 +37,31 @@ class EngineContract:
     def test_another_precision_is_refused(self) -> None:
         """By name, before anything is prepared."""
         with pytest.raises(BenchError):
-            self.engine.check("float3", "cpu")
+            self.engine.check(self.name, "float3", "cpu")
 
     def test_it_says_what_the_network_says(self) -> None:
         """The same frames and, in float32, the same poses, whatever the batch."""
-        for precision in self.precisions or self.engine.precisions:
-            try:
-                self.engine.check(precision, "cpu")
-            except BenchError as error:
-                pytest.skip(str(error))
+        able = [one for one in self.precisions or self.engine.precisions if self.runs(one)]
+        if not able:
+            pytest.skip(f"{self.name} cannot run here")
+        for precision in able:
             for name in self.combinations:
                 torch.manual_seed(0)
                 lifter = build(name)
                 call = self.engine.prepare(lifter, precision)
                 with torch.inference_mode():
+                    assert call(*lifter.example())[0].dtype == torch.float32, "poses are float32"
                     found = compare(lifter, call, (lifter.example(n) for n in (1, 3)))
-                assert found.same == found.clips == 4, f"{name}: {found}"
-                assert found.holds or precision != "float32", f"{name}: {found}"
-                assert found.apart < self.rough, f"{name} in {precision}: {found}"
+                if precision == "float32":
+                    assert found.same == found.clips == 4 and found.holds, f"{name}: {found}"
+                else:  # less precise scores may choose other frames
+                    known = not found.same or found.apart < self.rough
+                    assert known, f"{name} in {precision}: {found}"
+
+    def runs(self, precision: str) -> bool:
+        """Whether it can run here."""
+        try:
+            self.engine.check(self.name, precision, "cpu")
+        except BenchError:
+            return False
+        return True
