@@ -1,11 +1,10 @@
 """Engines: their contract, what rows say of them, and what they refuse."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import small
 
+from htpbench.engines.eager import Eager
 from htpbench.records.results import Results
 from htpbench.records.row import Row
 from htpbench.report.paper import finder
@@ -13,8 +12,7 @@ from htpbench.study.loading import load
 from htpbench.systems.registry import ENGINES
 from htpbench.testing import EngineContract
 
-ONNX = importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnxscript")
-WITHOUT = pytest.mark.skipif(not ONNX, reason="pip install htpbench[onnx]")
+CHOOSING = "mixste.tiny-9+tpc:3@1+tri"
 
 
 class TestEager(EngineContract):
@@ -25,16 +23,18 @@ class TestEager(EngineContract):
 @pytest.mark.filterwarnings("ignore")  # torch's own, of what inductor imports
 class TestCompile(EngineContract):
     name = "compile"
-    combinations = ("mixste.tiny-9+tpc:3@1+tri",)
+    combinations = (CHOOSING,)
     precisions = ("float32",)  # each takes a while to compile
 
 
 class TestOnnxruntime(EngineContract):
     name = "onnxruntime"
+    combinations = (CHOOSING,)
 
 
 class TestOpenvino(EngineContract):
     name = "openvino"
+    combinations = (CHOOSING,)
 
 
 @pytest.fixture
@@ -43,26 +43,35 @@ def call(tmp_path, monkeypatch, capsys):
     return small.command_line(tmp_path, monkeypatch, capsys)
 
 
-@WITHOUT
-def test_an_engine_is_a_condition_of_time_and_accuracy(call, tmp_path):
+class Other(Eager):
+    """torch under another name, which takes no time to prepare."""
+
+
+@pytest.fixture
+def other(monkeypatch):
+    monkeypatch.setitem(ENGINES.registered, "other", Other)
+    return "other"
+
+
+def test_an_engine_is_a_condition_of_time_and_accuracy(call, other, tmp_path):
     path = small.study(tmp_path, meters=["cost", "time", "accuracy"])
     assert call("sweep", path)[0] == 0
-    code, _, err = call("sweep", path, "--engine", "onnxruntime")
+    code, _, err = call("sweep", path, "--engine", other)
     assert code == 0, err
     rows = Results.read(tmp_path / "results")
     by_engine = {}
     for row in rows:
         engine, _, release = row.conditions.get("engine", "eager").partition(" ")
-        assert bool(release) == (engine != "eager"), "another release has other numbers"
+        assert bool(release) == (engine != "eager"), "other code has other numbers"
         found = by_engine.setdefault(engine, {})
         found[row.combination, row.metric] = row
-    eager, other = by_engine["eager"], by_engine["onnxruntime"]
+    eager, others = by_engine["eager"], by_engine["other"]
     place = small.PRUNED, "accuracy.mpjpe"
-    assert np.isclose(eager[place].value, other[place].value, atol=1e-3)
-    assert eager[place].key != other[place].key
-    assert (small.PRUNED, "cost.flops") not in other, "what does not run is no engine's"
-    assert (small.PRUNED, "time.forward") in other
-    assert (small.PRUNED, "time.prune_share") not in other, "an engine tells no parts"
+    assert np.isclose(eager[place].value, others[place].value, atol=1e-3)
+    assert eager[place].key != others[place].key
+    assert (small.PRUNED, "cost.flops") not in others, "what does not run is no engine's"
+    assert (small.PRUNED, "time.forward") in others
+    assert (small.PRUNED, "time.prune_share") not in others, "an engine tells no parts"
 
 
 def test_another_precision_has_rows_of_its_own(call, tmp_path):
@@ -102,11 +111,10 @@ def test_a_published_table_shows_torch_in_float32(tmp_path):
     assert found.conditions == conditions
 
 
-@WITHOUT
-def test_frames_are_not_replayed(call, tmp_path):
+def test_frames_are_not_replayed(call, other, tmp_path):
     path = small.study(tmp_path, meters=["accuracy"], combinations=["mixste.tiny-9+tpc:3@1"])
     path.write_text(path.read_text().replace("flip = false", "flip = true"))
-    code, _, err = call("sweep", path, "--engine", "onnxruntime")
+    code, _, err = call("sweep", path, "--engine", other)
     assert code in (1, 2) and "flip = false" in err
 
 
