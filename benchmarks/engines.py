@@ -35,7 +35,7 @@ def make(combination, engine, precision):
 
 def engined(lifter, engine, precision):
     runner = ENGINES.load(engine)()
-    runner.check(precision, "cpu")
+    runner.check(engine, precision, "cpu")
     return Engined(lifter, runner, precision)
 
 
