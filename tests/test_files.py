@@ -78,7 +78,7 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_read(tmp_path, mark, end
     ("content", "words"),
     [
         (b"\xff\xfe{\0}\0", "UTF-8 text"),
-        (b"[" * 9000 + b"]" * 9000, "nested too deep"),
+        (b"[" * 9000 + b"]" * 9000, "nested (too deep|deeper than 32 levels)"),
         (b"[" * 33 + b"1" + b"]" * 33, "nested deeper than 32 levels"),
         (b"9" * 5000, "the limit .4300 digits."),
         (b'"\\ud800"', "half of a surrogate pair"),
@@ -103,7 +103,8 @@ def test_json_as_deep_as_it_may_be():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a = " + "[" * 600 + "]" * 600, "nested too deep"),
+        # How deep Python may go is another matter once a compiler of networks was imported.
+        ("a = " + "[" * 600 + "]" * 600, "nested (too deep|deeper than 32 levels)"),
         ("a = " + "[" * 40 + "]" * 40, "nested deeper than 32 levels"),
         ("a = " + "9" * 5000, "the limit .4300 digits."),
         ("a." * 300_000 + "a = 1", "a key of more than 32 parts"),
