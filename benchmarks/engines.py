@@ -12,8 +12,8 @@ from multiprocessing import get_context
 import torch
 
 from htpbench.errors import BenchError
-from htpbench.measuring.counting import everything_counter, freeze
 from htpbench.measuring.engined import Engined
+from htpbench.measuring.predicting import call
 from htpbench.measuring.timing import measure
 from htpbench.network.build import build
 from htpbench.records.clocks import joined
@@ -26,14 +26,8 @@ USUAL = "eager,eager:bfloat16,onnxruntime,onnxruntime:int8,openvino,openvino:bfl
 
 def make(combination, engine, precision):
     lifter = build(combination).eval()
-    return (
-        lifter
-        if (engine, precision) == ("eager", "float32")
-        else engined(lifter, engine, precision)
-    )
-
-
-def engined(lifter, engine, precision):
+    if (engine, precision) == ("eager", "float32"):
+        return lifter
     runner = ENGINES.load(engine)()
     runner.check(engine, precision, "cpu")
     return Engined(lifter, runner, precision)
@@ -51,14 +45,6 @@ def process(cells, threads, rounds):
         else:
             found[cell] = {one.metric: one.value for one in told}
     return found
-
-
-def operations(combination):
-    """All operations of a pass."""
-    frozen = freeze(build(combination))
-    with everything_counter() as everything:
-        frozen(*frozen.example(device="meta"))
-    return everything.get_total_flops()
 
 
 def main():
@@ -82,7 +68,8 @@ def main():
             parts.append(pool.apply(process, (cells, asked.threads, asked.rounds)))
     print(f"{asked.threads} threads, batch 1, {asked.processes} processes; [95 %]")
     print("engine, precision, combination: ms, over eager float32, over its own unpruned, promised")
-    promised = {name: operations(whole) / operations(name) for name in names}
+    operations = {name: call(build(name))[1] for name in names}
+    promised = {name: operations[whole] / operations[name] for name in names}
     logs = {
         cell: [part[cell] for part in parts]
         for cell in cells

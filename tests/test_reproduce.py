@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas
 import pytest
 import small
-from paths import ROOT
 
 from htpbench.bench.reproduction import parts, unserved
 from htpbench.bench.serving import serving
@@ -19,7 +18,6 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row, row_key
 from htpbench.report import published, status
 from htpbench.report.quantities import KINDS
-from htpbench.report.scaled import of_backbone, scaled, write_scaled
 from htpbench.study import loading
 from htpbench.systems.combination import parse
 from htpbench.training.train import train
@@ -270,69 +268,6 @@ def test_csv_has_the_same_cells(paper, call):
     assert code == 0 and len(pandas.read_csv("told.csv")) == 2 * len(CELLS)
 
 
-@pytest.mark.parametrize(
-    ("printed", "mine"),
-    [
-        ("mixste-243", "mixste.tiny-81"),
-        ("mixste-243+tps:121@0,81@3+tri", "mixste.tiny-81+tps:40@0,27@1+tri"),
-        (
-            "mixste-243+tps:189@0,121@3,81@5,49@7+tri",
-            "mixste.tiny-81+tps:63@0,40@1,27@2,16@3+tri",
-        ),
-        ("mixste-243+tps:121@0,81@3+tri:9", "mixste.tiny-81+tps:40@0,27@1+tri:3"),
-        ("mixste-243+tpc:81@3", "mixste.tiny-81+tpc:27@1"),
-    ],
-)
-def test_a_schedule_keeps_its_shares_of_frames_and_blocks(printed, mine):
-    found = scaled(parse(printed), parse("mixste.tiny-81"))
-    assert str(found) == mine and parse(mine) == found
-
-
-def test_stages_that_would_meet_are_refused():
-    with pytest.raises(BenchError, match="4 blocks are too few"):
-        scaled(parse("mixste-243+tps:121@2,81@3+tri"), parse("mixste.tiny-81"))
-
-
-def test_every_printed_schedule_of_mixste_can_be_scaled():
-    network = parse("mixste.tiny-81")
-    for table in published.tables():
-        for cell, mine in of_backbone(table, network):
-            kept = [r for r, _ in mine.schedule]
-            assert kept == sorted(set(kept), reverse=True), cell["combination"]
-    assert len(of_backbone(4, network)) == 24 and not of_backbone(8, network)
-
-
-def test_schedules_are_scored_on_the_network_that_ships(call):
-    asked = ["reproduce", "table5", "table9", "--scaled", "mixste.tiny-81", "--data", "motion.npz"]
-    code, out, err = call(*asked)
-    assert code == 0 and "written: reports/local/scaled/table9.md" in out, err
-    alone = pandas.read_csv(
-        "reports/local/scaled/table5.csv"
-    )  # which prints no unpruned MixSTE-243
-    assert len(alone) == 8 and alone["ours minus unpruned"].notna().all()
-    lines = pandas.read_csv("reports/local/scaled/table9.csv")
-    assert len(lines) == 8 and lines["ours (mm)"].notna().all()
-    pruned = lines[lines["row"] == 2]
-    assert (pruned["printed minus unpruned"].round(1) == [-0.4, 0.6, 0.7, 1.6]).all()
-    assert pruned["ours minus unpruned"].notna().all()
-    assert (lines.loc[lines["row"] == 1, "ours minus unpruned"].isna()).all()
-    assert set(pruned["ours tells"]) <= {"worse", "better", "cannot tell"}
-    assert "Ours: motion (test subjects" in Path("reports/local/scaled/table9.md").read_text()
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        (["--scaled", "mixste.tiny-81+tps:9@1+tri"], "a backbone alone"),
-        (["--scaled", "mixste-81"], "no weights of mixste-81 come with"),
-        (["--scaled", "mixste.tiny-81", "--status"], "leave out --data"),
-    ],
-)
-def test_wrong_use_of_scaling_is_told(call, asked, said):
-    code, _, err = call("reproduce", *asked)
-    assert code == 2 and said in " ".join(err.split())
-
-
 def scored_row(combination, error, **changes):
     """An error as `reproduce` leaves it in the results."""
     card = {"pipeline": "seq2seq", "weights": "w", "data": "h36m", "split": "test"}
@@ -433,20 +368,3 @@ def test_one_file_that_does_not_fit_leaves_the_others(paper, call, tmp_path):
     code, out, err = call(*asked, "--format", "json")
     assert code == 0, err
     assert told(out)[1, "flops"]["state"] == "differs" and "accuracy" in err
-
-
-@pytest.mark.parametrize("table", [2, 4, 6, 9])
-def test_the_committed_schedules_are_what_the_committed_rows_say(table, tmp_path):
-    network = "mixste.tiny-81"
-    rows = small.committed()
-    asked = {"data": "cmu17", "detections": "cpn", "weights": network, "protocol": "once"}
-    chosen = rows.only(
-        row
-        for row in rows
-        if asked.items() <= {"protocol": "once", **row.conditions}.items()
-        and "on" not in row.conditions
-    )
-    text, numbers, *pictures = write_scaled([table], parse(network), chosen, rows, tmp_path)
-    for written in (text, numbers):
-        assert written.read_bytes() == (ROOT / "reports/scaled" / written.name).read_bytes()
-    assert [picture.exists() for picture in pictures] == [True, True] * (table in (4, 6))

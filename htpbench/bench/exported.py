@@ -38,9 +38,9 @@ def export(context: Context, combination: Combination, path: Path) -> Agreement:
     write, opened = FORMATS[path.suffix]
     try:
         write(lifter, path, says)
+    except BenchError:
+        raise
     except Exception as error:  # whatever in an exporter trips over a part
-        if isinstance(error, BenchError):
-            raise
         said = str(error).strip().partition("\n")[0]
         raise BenchError(
             f"{combination} cannot be exported: {said}; a part of it may read values of tensors, "

@@ -24,14 +24,12 @@ def export(
     pipeline: Pipeline = None,
 ) -> None:
     """Write a network as a file that runs without htpbench, and compare it with the original."""
-    from htpbench.bench.exported import check
     from htpbench.bench.exported import export as write
     from htpbench.measuring.context import Context
     from htpbench.network.weights import fitting
     from htpbench.study.loading import by_hand
     from htpbench.systems.combination import parse
 
-    check(out)
     parsed = parse(combination)
     study = by_hand(
         [parsed],

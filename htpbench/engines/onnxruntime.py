@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +26,9 @@ class Onnxruntime(Engine):
 
     def prepare(self, lifter: Lifter, precision: str) -> Call:
         """See Engine."""
-        from htpbench.exporting import onnx
+        from htpbench.exporting.onnx import written
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
-            onnx.write(lifter, path, {})
+        with written(lifter) as path:
             return opened(path if precision == "float32" else quantised(path))
 
 

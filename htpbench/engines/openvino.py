@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +35,9 @@ class Openvino(Engine):
 
     def prepare(self, lifter: Lifter, precision: str) -> Call:
         """See Engine."""
-        from htpbench.exporting import onnx
+        from htpbench.exporting.onnx import written
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
-            onnx.write(lifter, path, {})
+        with written(lifter) as path:
             return opened(path, precision)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,15 @@ def write(lifter: Lifter, path: Path, told: Mapping[str, str]) -> None:
     made.model.metadata_props.update(told)
     with draft(path) as file:
         made.save(file.name)
+
+
+@contextmanager
+def written(lifter: Lifter) -> Iterator[Path]:
+    """A file of a lifter that is gone after the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        write(lifter, path, {})
+        yield path
 
 
 @contextmanager

@@ -149,29 +149,27 @@ class Context:
         return lifter
 
     @property
-    def engine(self) -> dict[str, str]:
-        """The study's engine and precision, as rows say them; {}: torch as it is.
-
-        An engine with its release, or with a digest of code that does not come with the package.
-        """
+    def engine(self) -> Engine:
+        """The study's engine; BenchError where it cannot run in the study's precision here."""
         name, precision = self.study.engine, self.study.precision
-        self.runs(name, precision)
-        foreign = foreign_code([(ENGINES, name)]).get(name, "")
-        told = " ".join(filter(None, [name, ENGINES.load(name).version(), foreign]))
-        return beyond(engine=(told, "eager"), dtype=(precision, "float32"))
-
-    def runs(self, name: str, precision: str) -> Engine:
-        """The engine of a name; BenchError where it cannot run in this precision here."""
         engine = ENGINES.load(name)()
         self.once(("engine", name, precision), lambda: engine.check(name, precision, self.device))
         return engine
 
+    @property
+    def ran_by(self) -> dict[str, str]:
+        """The study's engine and precision, as rows say them; {}: torch as it is.
+
+        An engine with its release, or with a digest of code that does not come with the package.
+        """
+        name = self.study.engine
+        foreign = foreign_code([(ENGINES, name)]).get(name, "")
+        told = " ".join(filter(None, [name, self.engine.version(), foreign]))
+        return beyond(engine=(told, "eager"), dtype=(self.study.precision, "float32"))
+
     def run(self, lifter: Lifter) -> Lifter:
-        """The lifter as the study's engine runs it; BenchError where it cannot here."""
-        if not self.engine:
-            return lifter
-        engine = self.runs(self.study.engine, self.study.precision)
-        return Engined(lifter, engine, self.study.precision)
+        """The lifter as the study's engine runs it."""
+        return Engined(lifter, self.engine, self.study.precision) if self.ran_by else lifter
 
     def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
         """The combination as the study uses it, with fresh weights."""

@@ -84,9 +84,11 @@ class Timed:
             if self.calls > 1:
                 self.call()
             took = [self.clock.wall(self.call) for _ in range(self.calls)]
-            few = max(1, self.calls // 4)
-            plain = took if self.call == self.eager else self.walls(few)
-            self.overheads.append(float(np.median(self.instrumented(few)) / np.median(plain)) - 1)
+            if self.spans:
+                few = max(1, self.calls // 4)
+                plain = took if self.call == self.eager else self.walls(few)
+                marked = float(np.median(self.instrumented(few)))
+                self.overheads.append(marked / float(np.median(plain)) - 1)
             self.cpu += time.process_time() - cpu
             self.wall += self.clock.now() - start
             if self.how.record:
@@ -137,8 +139,8 @@ class Timed:
             "reference": reference.rounds,
             "calls": self.all,
             "first": [self.first],
-            "parts": np.median(self.breakdown(), axis=0).tolist(),
-            "overhead": [float(np.median(self.overheads))],
+            "parts": np.median(self.breakdown(), axis=0).tolist() if self.spans else [],
+            "overhead": [float(np.median(self.overheads))] if self.spans else [0.0],
             "cpu": [self.cpu / self.wall],
             "probe": [share],
             "clip": [self.how.batch, frames],

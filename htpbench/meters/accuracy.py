@@ -142,7 +142,7 @@ class Accuracy(Meter):
         replayed = context.sampling.replay if drawn else one_frame
         return {
             **context.scored(combination),
-            **context.engine,
+            **context.ran_by,
             **drawn,
             "flip": context.study.evaluation.flip,
             "flip_selection": "reused" if replayed else "own",

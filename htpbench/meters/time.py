@@ -94,11 +94,11 @@ class Time(Clocked):
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
-        return {**conditions(context), **context.engine}
+        return {**conditions(context), **context.ran_by}
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter."""
-        without = OF_PARTS if context.engine else ()
+        without = OF_PARTS if context.ran_by else ()
         every = super().applies(context, combination)
         return tuple(one for one in every if one.name.partition(".")[2] not in without)
 

@@ -25,9 +25,9 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
     """All that a clock measures of one network, of what each of some processes told of it.
 
     parts: rounds and reference (seconds of each round, paired), calls (seconds of each), first,
-    parts (seconds of `labels`), overhead, cpu (CPU over wall time), probe (the same of work that
-    keeps all threads busy, over threads), clip (batch, frames); on CUDA device and device_reference
-    (seconds of each round) and launches (1: the device's time has them in).
+    parts (seconds of `labels`, or none), overhead, cpu (CPU over wall time), probe (the same of
+    work that keeps all threads busy, over threads), clip (batch, frames); on CUDA device and
+    device_reference (seconds of each round) and launches (1: the device's time has them in).
     """
     count = len(parts)
     base = np.log([np.median(part["reference"]) for part in parts])  # (P,)
@@ -53,8 +53,8 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
     ]
     if len(shares):
         measured.append(Measurement("breakdown", shares.tolist(), axis=[*labels]))
-    if len(shares) and labels == PARTS:
-        measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
+        if labels == PARTS:
+            measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
     if count > 1:
         measured.append(Measurement("tells", half + FLOOR))
     if all("device" in part for part in parts):

@@ -28,15 +28,13 @@ def claims_table(stated: str, table: pandas.DataFrame, reference: str) -> pandas
     """
     lines = {line["combination"]: line for line in table.to_dict("records")}
     base = lines.pop(reference, {})
-    doubted = table.attrs.get("doubtful", {})
-    found = [
-        (name, claim["what"], metric_of(metric).column, *told(claim["stated"], ours, doubtful))
-        for name, line in lines.items()
-        for claim in claims(stated)
-        for metric in claim["metrics"]
-        if (ours := ratio(metric, line, base))
-        for doubtful in [metric in doubted.get(name, {})]
-    ]
+    doubted, found = table.attrs.get("doubtful", {}), []
+    for name, line in lines.items():
+        for claim in claims(stated):
+            for metric in claim["metrics"]:
+                if ours := ratio(metric, line, base):
+                    said = told(claim["stated"], ours, metric in doubted.get(name, {}))
+                    found.append((name, claim["what"], metric_of(metric).column, *said))
     columns = ["combination", "claim", "measured as", "stated (%)", "ours (%)", "verdict"]
     return pandas.DataFrame(found, columns=columns)
 

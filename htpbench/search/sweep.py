@@ -122,10 +122,9 @@ class Trials:
 
     def __init__(self, runner: Runner, storage: str | None, number: int) -> None:
         self.study, self.objectives = runner.study, runner.study.objectives
-        left_out = {"title", "imports", "slurm"}
-        left_out |= set() if runner.context.engine else {"engine", "precision"}  # as before them
+        usual = () if runner.context.ran_by else ("engine", "precision")  # as before there were any
         conditions = (
-            runner.study.model_dump(exclude=left_out),
+            runner.study.model_dump(exclude={"title", "imports", "slurm", *usual}),
             runner.context.seed,
             runner.context.device.partition(":")[0],  # workers on GPUs of their own share trials
         )

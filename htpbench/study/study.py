@@ -144,11 +144,7 @@ class Study(Imports, Strict):
             raise BenchError("a study needs `combinations` or a [search] space")
         for text in (*self.combinations, *filter(None, [self.reference])):
             parse(text)
-        precisions = ENGINES.load(self.engine).precisions
-        if self.precision not in precisions:
-            raise unknown(f"precision of {self.engine}", self.precision, precisions)
-        if self.masked and (self.engine, self.precision) != ("eager", "float32"):
-            raise BenchError("`masked` goes without `engine` and `precision`")
+        self.check_engine()
         if self.claims and (self.training or self.table):
             raise BenchError("`claims` goes without `table` and without [training]")
         if self.training and (self.weights or self.search):
@@ -163,6 +159,14 @@ class Study(Imports, Strict):
             for combination in (*self.parsed(), self.reference_combination(), *searched):
                 self.weights_of(combination)
         return self
+
+    def check_engine(self) -> None:
+        """BenchError where the engine is unknown, lacks the precision, or cannot mask frames."""
+        precisions = ENGINES.load(self.engine).precisions
+        if self.precision not in precisions:
+            raise unknown(f"precision of {self.engine}", self.precision, precisions)
+        if self.masked and (self.engine, self.precision) != ("eager", "float32"):
+            raise BenchError("`masked` goes without `engine` and `precision`")
 
     def named_weights(self) -> list[str | None]:
         """All weights that the study names."""
@@ -219,7 +223,9 @@ class Study(Imports, Strict):
         except ValidationError as error:
             raise BenchError(faults(error)) from error
         changed |= {"evaluation": evaluation, "timing": clock}
-        return self.model_copy(update=changed | trained)
+        other = self.model_copy(update=changed | trained)
+        other.check_engine()
+        return other
 
     def reference_combination(self) -> Combination:
         """What speed-ups refer to."""
