@@ -1,5 +1,5 @@
 # make sweep: install and run the main job.   make test: install and run the tests.
-# make check: has cost or accuracy fallen behind baselines/gate.jsonl?
+# make check: has cost or accuracy fallen behind baselines/gate*.jsonl?
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -22,6 +22,7 @@ test: .venv/.installed
 
 check: .venv/.installed
 	$(BIN)/htpbench check
+	$(BIN)/htpbench check --study gate_onnxruntime
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

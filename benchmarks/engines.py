@@ -47,26 +47,42 @@ def process(cells, threads, rounds):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(description):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("combinations", nargs="*")
     parser.add_argument("--engines", default=USUAL)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--processes", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    names = asked.combinations or [BACKBONE, *(f"{BACKBONE}+{one}" for one in PRUNED)]
-    whole, *_ = names
-    runs = [one.partition(":")[::2] for one in asked.engines.split(",")]
-    runs = [(engine, precision or "float32") for engine, precision in runs]
-    cells = [(name, *run) for run in runs for name in names]
-    if cells[0] != (whole, "eager", "float32"):
+    return parser.parse_args()
+
+
+def crossed(names, engines):
+    """(combination, engine, precision) of each, the first as eager torch in float32 runs it."""
+    runs = [one.partition(":")[::2] for one in engines.split(",")]
+    cells = [(name, engine, precision or "float32") for engine, precision in runs for name in names]
+    if cells[0][1:] != ("eager", "float32"):
         raise BenchError("the first engine is eager, at float32: all others are told over it")
+    return cells
+
+
+def in_processes(process, cells, asked):
+    """What each of some fresh processes tells."""
     parts = []
     for _ in range(asked.processes):
         with get_context("spawn").Pool(1) as pool:
             parts.append(pool.apply(process, (cells, asked.threads, asked.rounds)))
     print(f"{asked.threads} threads, batch 1, {asked.processes} processes; [95 %]")
+    return parts
+
+
+def main():
+    asked = arguments(__doc__)
+    names = asked.combinations or [BACKBONE, *(f"{BACKBONE}+{one}" for one in PRUNED)]
+    whole, *_ = names
+    cells = crossed(names, asked.engines)
+    parts = in_processes(process, cells, asked)
     print("engine, precision, combination: ms, over eager float32, over its own unpruned, promised")
     operations = {name: call(build(name))[1] for name in names}
     promised = {name: operations[whole] / operations[name] for name in names}

@@ -22,7 +22,7 @@ from htpbench.measuring import timed as timed_network
 from htpbench.measuring.context import Context
 from htpbench.meters.accuracy import RULED
 from htpbench.meters.selection import LINKS, STAGES, WINDOWS
-from htpbench.meters.time import ON_GPU
+from htpbench.meters.time import OF_ENGINES, ON_GPU
 from htpbench.motion.dataset import Motion
 from htpbench.motion.filming import make_views
 from htpbench.motion.people import people
@@ -159,7 +159,7 @@ def metrics(name):
     A clock in one process.
     """
     special = [metric.name for metric in RULED]
-    special += [f"time.{one}" for one in (*ON_GPU, "tells")]
+    special += [f"time.{one}" for one in (*ON_GPU, *OF_ENGINES, "tells")]
     special += [f"{one}_by_clip" for one in special] + [WINDOWS, STAGES, LINKS]
     known = (metric for metric in catalogue.meter(name).metrics if not metric.derived)
     return tuple(metric.name for metric in known if metric.name not in special)

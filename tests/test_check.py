@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,13 @@ KEPT, MPJPE, FLOPS = (
     (small.NETWORK, "accuracy.mpjpe"),
     "cost.flops",
 )
+SEARCH = """
+[search]
+backbone = "mixste.tiny-9"
+pruners = ["tps"]
+recoverers = ["tri"]
+trials = 1
+"""
 GATED = 3 * (5 + 2) + 2  # parameters and operations, two errors; kept frames of two pruned ones
 
 
@@ -293,7 +301,6 @@ def test_rows_of_controls_and_failures_are_not_compared(before, tmp_path):
 @pytest.fixture
 def call(study, before, monkeypatch, capsys, tmp_path):
     """`htpbench check` with the tiny study: (exit code, stdout, stderr)."""
-    monkeypatch.setattr(check, "load", {"gate": study}.get)
     monkeypatch.setattr("htpbench.study.loading.load", {"gate": study}.get)
     monkeypatch.chdir(tmp_path)
 
@@ -367,8 +374,40 @@ def test_nothing_measured_exits_with_3(call, before, monkeypatch, tmp_path):
     assert code == 3 and "nothing is pinned" in err and not (tmp_path / "other.jsonl").exists()
 
 
+def test_a_study_of_ones_own_is_pinned_beside_its_file(monkeypatch, capsys, tmp_path):
+    small.motion_file(tmp_path)
+    small.study(tmp_path, name="mine", meters=["cost"])
+    call = small.command_line(tmp_path, monkeypatch, capsys)
+    asked = "check", "--study", "mine.toml"
+    code, _, err = call(*asked)
+    assert code == 4 and "mine.pinned.jsonl" in err and "--pin" in err
+    assert call(*asked, "--pin")[1] == "pinned: mine.pinned.jsonl\n"
+    assert call(*asked)[:2] == (0, "10 numbers as pinned\n")
+    pinned_as = Path("mine.pinned.jsonl").read_text()
+    small.study(tmp_path, name="mine", meters=["cost"], combinations=[small.NETWORK, CLUSTERED])
+    code, out, _ = call(*asked)
+    assert code == 3 and "pinned, but not measured" in out and "measured, but not pinned" in out
+    assert Path("mine.pinned.jsonl").read_text() == pinned_as
+
+
+def test_data_and_weights_of_a_gated_study_may_be_others(call, before, tmp_path):
+    pinned.write(tmp_path / "mine.jsonl", before)
+    code, out, _ = call("--against", "mine.jsonl", "--data", "synthetic")
+    assert code == 3 and "fingerprint" in out
+    others = tiny_weights(tmp_path / "others", moved=1e-2)
+    code, out, _ = call("--against", "mine.jsonl", "--weights", others)
+    assert code == 1 and "note: the weights' SHA-256 begins with" in out
+
+
+def test_what_trains_or_searches_alone_is_not_gated(monkeypatch, capsys, tmp_path):
+    small.study(tmp_path, name="search", combinations=[], text=SEARCH)
+    call = small.command_line(tmp_path, monkeypatch, capsys)
+    code, _, err = call("check", "--study", "search.toml", "--pin")
+    assert code == 2 and "expected `combinations`" in err
+
+
 def test_what_comes_with_the_package_is_pinned():
-    rows = pinned.read(pinned.pinned_file()).rows
+    rows = pinned.read(pinned.pinned_file("gate")).rows
     gate = load("gate")
     assert {name for name, _ in rows} == set(gate.combinations) and "time" not in gate.meters
     for text in gate.combinations:

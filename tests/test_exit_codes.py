@@ -23,6 +23,7 @@ STOPPED = {
     "cost": (["cost", small.NETWORK], "htpbench.bench.costs.costs"),
     "run": (["run", small.NETWORK], "htpbench.bench.runner.run"),
     "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
+    "choose": (["choose", "--budget", "cost.flops <= 1"], "htpbench.bench.choosing.turns"),
     "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
     "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.bench.lifting.save"),
     "export": (["export", small.NETWORK, "--weights", "random"], "htpbench.bench.exported.export"),
@@ -40,6 +41,7 @@ STOPPED = {
 }
 TRAIN = ["train", small.NETWORK, "--data", "motion.npz", "--batch", 2, "--steps"]
 LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
+CHOOSE = ["choose", "--best", "cost.params", "--engine", "eager", "--budget"]
 EXPORT = ["export", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
 COMPARE = ["compare", small.NETWORK, small.PRUNED, "--metric"]
 # (verb, code, command); "sweep first" in front where rows must be there.
@@ -58,6 +60,9 @@ CASES = [
     ("sweep", 0, ["sweep", "small.toml"]),
     ("sweep", 1, ["sweep", "failing.toml"]),
     ("sweep", 2, ["sweep", "gone.toml"]),
+    ("choose", 0, [*CHOOSE, "cost.flops <= 1e12"]),
+    ("choose", 1, [*CHOOSE, "cost.flops <= 0"]),
+    ("choose", 2, [*CHOOSE, "cost.flops"]),
     ("train", 0, [*TRAIN, 1]),
     ("train", 2, [*TRAIN, 0]),
     ("export", 0, [*EXPORT, "lifter.pt2"]),

@@ -35,7 +35,13 @@ def brute(**changes):
 
 @pytest.mark.parametrize(
     ("text", "inside", "outside"),
-    [("cost.flops <= 0.2e9", 2e8, 2.1e8), (" time.speedup>=1.2 ", 1.2, 1.1)],
+    [
+        ("cost.flops <= 0.2e9", 2e8, 2.1e8),
+        (" time.speedup>=1.2 ", 1.2, 1.1),
+        ("time.p90 <= 30 ms", 0.03, 0.031),
+        ("time.p90<=0.03s", 0.03, 0.031),
+        ("cost.flops <= .2 G", 2e8, 2.1e8),
+    ],
 )
 def test_a_constraint_is_read_and_says_how_far_it_is_passed(text, inside, outside):
     read = constraint.parse(text)
@@ -43,7 +49,10 @@ def test_a_constraint_is_read_and_says_how_far_it_is_passed(text, inside, outsid
     assert constraint.parse(str(read)) == read
 
 
-@pytest.mark.parametrize("text", ["cost.flops < 1", "cost.flops <= x", "<= 1", "a <= nan", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["cost.flops < 1", "cost.flops <= x", "<= 1", "a <= nan", "a <= 1.2.3", "a <= 1e999", ""],
+)
 def test_what_is_no_constraint_is_refused(text):
     with pytest.raises(BenchError, match="expected METRIC <= NUMBER"):
         search(constraints=[text])

@@ -54,7 +54,7 @@ def work(asked: dict[str, Any], say: Any) -> None:
     torch.set_num_threads(asked["threads"])
     context = Context(Study.model_validate(asked["study"]), asked["device"], asked["seed"])
     context.environment, context.machine = asked["environment"], asked["machine"]
-    context.process = asked["process"]
+    context.process, context.kept = asked["process"], Path(asked["kept"])
     measuring = meter(asked["meter"])
 
     def begin(combination: Combination) -> None:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,17 +70,21 @@ def measure_together(
         wanted = {str(one): job(runner.context, one, name) for one in combinations}
         left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
         if left:
-            run = Run(runner, name, left, tell)
-            for one, outcome in run.outcomes():
-                runner.keep(writer, left[one], outcome)
+            with TemporaryDirectory() as kept:
+                run = Run(runner, name, left, tell, kept)
+                for one, outcome in run.outcomes():
+                    runner.keep(writer, left[one], outcome)
             run.path.unlink(missing_ok=True)  # all of it is rows now
 
 
 class Run:
     """One meter's processes, one after the other."""
 
-    def __init__(self, runner: Runner, name: str, jobs: dict[str, Job], tell: Tell) -> None:
+    def __init__(
+        self, runner: Runner, name: str, jobs: dict[str, Job], tell: Tell, kept: str
+    ) -> None:
         self.runner, self.name, self.jobs, self.tell = runner, name, jobs, tell
+        self.kept = kept  # folder of what one process makes and the next one can use
         device = runner.context.device.replace(":", "-")
         self.path = runner.folder / "together" / f"{name}.{device}.lines"
         self.failed: dict[str, Outcome] = {}
@@ -181,6 +186,7 @@ class Run:
             "meter": self.name,
             "process": number,
             "quiet_s": self.runner.quiet_s,
+            "kept": self.kept,
             "combinations": left,
         }
 

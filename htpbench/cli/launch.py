@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from htpbench.cli import (  # noqa: F401  # they register verbs
     checking,
+    choosing,
     code,
     exporting,
     lifting,

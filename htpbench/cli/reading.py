@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from htpbench.cli.shared import OWN_REPORTS, Reports, RowsFolder, app, err, out, reported, reread
+from htpbench.cli.data import Data
+from htpbench.cli.shared import (
+    OWN_REPORTS,
+    Reports,
+    RowsFolder,
+    Weights,
+    app,
+    err,
+    out,
+    reported,
+    reread,
+)
 from htpbench.errors import BenchError
 from htpbench.outside.printable import shown
 
@@ -64,8 +75,12 @@ def compare(
 @app.command(sort_key=9)
 def check(
     *,
+    study: Annotated[str, Parameter(help="A shipped study or a .toml file.")] = "gate",
+    data: Data = None,
+    weights: Weights = None,
     against: Annotated[
-        Path | None, Parameter(help="Pinned rows. Default: baselines/gate.jsonl.")
+        Path | None,
+        Parameter(help="Pinned rows. Default: the package's, or STUDY.pinned.jsonl."),
     ] = None,
     pin: Annotated[bool, Parameter(negative="", help="Write that file instead.")] = False,
     fail: Annotated[
@@ -73,7 +88,7 @@ def check(
         Parameter(negative="", help="Another rule: METRIC:+NUMBER, accuracy.mpjve:+2%, ..."),
     ] = None,
 ) -> None:
-    """Measure the study "gate" afresh; fail where cost or accuracy fell behind the pinned rows.
+    """Measure a study afresh; fail where cost or accuracy fell behind the pinned rows.
 
     Exit codes: 0 as pinned, 1 a regression, 2 wrong usage, 3 not measured, 4 an unreadable file.
     """
@@ -82,18 +97,18 @@ def check(
     from htpbench.outside.progress import bar
     from htpbench.study.loading import load
 
-    path = against or pinned.pinned_file()
+    path = against or pinned.pinned_file(study)
     if pin and fail:
         raise BenchError("--pin judges nothing; leave --fail out")
-    study = load("gate")
+    gated = load(study).with_overrides(data, weights)
     if pin:
-        pinned.replaceable(path, {study.name})  # measuring takes a minute
+        pinned.replaceable(path, {gated.name})  # measuring takes a minute
     with bar(err) as tick:
         if pin:
-            pinned.write(path, gate.measure(study, tick))
+            pinned.write(path, gate.measure(gated, tick))
             code, said = 0, [f"pinned: {path}"]
         else:
-            code, said = gate.check(path, fail or [], tick)
+            code, said = gate.check(gated, path, fail or [], tick)
     for each in said:
         out.print(each, highlight=False, markup=False)
     if code:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 from htpbench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from htpbench.network.lifter import Lifter
@@ -34,7 +36,8 @@ class Engine(ABC):
     def fault(cls, name: str) -> str | None:
         """What is wrong with the declaration of an engine; None: nothing."""
         if isabstract(cls):
-            return "it has no method prepare(self, lifter, precision)"
+            missing = " and ".join(sorted(cls.__abstractmethods__))
+            return f"it lacks {missing}"
         return None
 
     def check(self, name: str, precision: str, device: str) -> None:
@@ -57,3 +60,18 @@ class Engine(ABC):
     @abstractmethod
     def prepare(self, lifter: Lifter, precision: str) -> Call:
         """The lifter, ready to be called; as many threads as torch has."""
+
+
+class OnnxEngine(Engine):
+    """Makes an ONNX file of a lifter into a call."""
+
+    @abstractmethod
+    def opened(self, path: Path, precision: str) -> Call:
+        """The file, ready to be called; as many threads as torch has."""
+
+    def prepare(self, lifter: Lifter, precision: str) -> Call:
+        """See Engine."""
+        from htpbench.exporting.onnx import written
+
+        with written(lifter) as path:
+            return self.opened(path, precision)

@@ -6,15 +6,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from htpbench.engines import Call, Engine
+from htpbench.engines import Call, OnnxEngine
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from htpbench.network.lifter import Lifter
 
-
-class Onnxruntime(Engine):
+class Onnxruntime(OnnxEngine):
     """ONNX Runtime on the CPU.
 
     int8: weights of matrix products, and their inputs as they come (dynamic quantisation).
@@ -24,12 +22,9 @@ class Onnxruntime(Engine):
     extra = "onnx"
     precisions = ("float32", "int8")
 
-    def prepare(self, lifter: Lifter, precision: str) -> Call:
-        """See Engine."""
-        from htpbench.exporting.onnx import written
-
-        with written(lifter) as path:
-            return opened(path if precision == "float32" else quantised(path))
+    def opened(self, path: Path, precision: str) -> Call:
+        """See OnnxEngine."""
+        return opened(path if precision == "float32" else quantised(path))
 
 
 def opened(path: Path) -> Call:
@@ -57,7 +52,7 @@ def quantised(path: Path) -> Path:
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    made, products = path.with_name("int8.onnx"), ["MatMul", "Gemm"]
+    made, products = path.with_suffix(".int8.onnx"), ["MatMul", "Gemm"]
     log = logging.getLogger()  # which is told to prepare the file, and has nothing to gain from it
     log.addFilter(silent)
     try:

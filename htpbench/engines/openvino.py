@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from htpbench.engines import Call, Engine
+from htpbench.engines import Call, OnnxEngine
 from htpbench.errors import BenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from htpbench.network.lifter import Lifter
-
 TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "float16": "FP16"}
 
 
-class Openvino(Engine):
+class Openvino(OnnxEngine):
     """OpenVINO on the CPU."""
 
     packages = ("onnx", "onnxscript", "openvino")
@@ -33,15 +31,12 @@ class Openvino(Engine):
         if CAPABILITIES[precision] not in able:
             raise BenchError(f"this CPU has no {precision} for the engine {name}; it has {able}")
 
-    def prepare(self, lifter: Lifter, precision: str) -> Call:
-        """See Engine."""
-        from htpbench.exporting.onnx import written
-
-        with written(lifter) as path:
-            return opened(path, precision)
+    def opened(self, path: Path, precision: str) -> Call:
+        """See OnnxEngine."""
+        return opened(path, precision)
 
 
-def opened(path: Path, precision: str = "float32") -> Call:
+def opened(path: Path, precision: str) -> Call:
     """A file as a call."""
     import openvino
     import torch

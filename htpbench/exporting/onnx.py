@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import pickle
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -40,12 +42,22 @@ def write(lifter: Lifter, path: Path, told: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def written(lifter: Lifter) -> Iterator[Path]:
-    """A file of a lifter that is gone after the block."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        write(lifter, path, {})
+def written(lifter: Lifter, kept: Path | None = None) -> Iterator[Path]:
+    """A file of a lifter that is gone after the block.
+
+    In a folder of `kept` files it stays, and is there the next time that the same lifter comes.
+    """
+    with ExitStack() as block:
+        folder = kept or Path(block.enter_context(tempfile.TemporaryDirectory()))
+        path = folder / f"{digest(lifter) if kept else 'network'}.onnx"
+        if not path.exists():
+            write(lifter, path, {})
         yield path
+
+
+def digest(lifter: Lifter) -> str:
+    """What tells lifters of the same code apart: all that they hold."""
+    return hashlib.sha256(pickle.dumps(lifter)).hexdigest()
 
 
 @contextmanager

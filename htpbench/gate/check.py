@@ -13,6 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from htpbench.bench.runner import Runner, run
+from htpbench.errors import BenchError
 from htpbench.gate import pinned
 from htpbench.gate.pinned import KEPT, Rows
 from htpbench.gate.tolerance import Rule, default_rule, parse_rules
@@ -20,7 +21,6 @@ from htpbench.measuring.context import Context
 from htpbench.outside.progress import Tick
 from htpbench.records.pairing import unlike
 from htpbench.records.rows import Row, Store, row_key
-from htpbench.study.loading import load
 from htpbench.study.study import Study
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
@@ -42,18 +42,22 @@ class Finding(NamedTuple):
     why: str = ""
 
 
-def check(path: Path, fail: list[str], tick: Tick) -> tuple[int, list[Table | str]]:
-    """Measure the gate's study, compare it with pinned rows: the exit code and what to print."""
+def check(study: Study, path: Path, fail: list[str], tick: Tick) -> tuple[int, list[Table | str]]:
+    """Measure a study, compare it with pinned rows: the exit code and what to print."""
     before = pinned.read(path)
     units = {metric: row.unit for (_, metric), row in before.rows.items() if metric != KEPT}
     asked = parse_rules(fail, units)
-    after = measure(load("gate"), tick)
+    after = measure(study, tick)
     findings = compare(before, after, asked)
     return exit_code(findings), report(findings, before, after)
 
 
 def measure(study: Study, tick: Tick = lambda done, total, text: None) -> Rows:
-    """Measure a study afresh: nothing is taken from results, nothing is left there."""
+    """Measure what a study lists afresh: nothing is taken from results, nothing is left there."""
+    if study.training or not study.combinations:
+        raise BenchError(
+            f"{study.name}: expected `combinations`, and weights instead of [training]"
+        )
     with TemporaryDirectory() as folder:
         runner = Runner(Context(study), Path(folder))
         run(runner, study.parsed(), tick)

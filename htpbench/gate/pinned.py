@@ -43,9 +43,10 @@ class Rows:
     environments: list[dict[str, Any]]
 
 
-def pinned_file() -> Path:
-    """The pinned rows that come with the package."""
-    return data_folder() / "baselines" / "gate.jsonl"
+def pinned_file(study: str) -> Path:
+    """Where a study's rows are pinned: in the package, else beside the study's file."""
+    shipped = data_folder() / "baselines" / f"{study}.jsonl"
+    return shipped if shipped.exists() else Path(study).with_suffix(".pinned.jsonl")
 
 
 def comparable(rows: Iterable[Row]) -> dict[Place, Row]:

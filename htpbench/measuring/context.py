@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -51,6 +52,7 @@ class Context:
     seed: int = 0
     process: int = 0  # of those in which a meter measures many combinations at once
     opened: dict[tuple, Any] = field(default_factory=dict)
+    kept: Path | None = None  # of files that several processes of one measurement open
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -169,7 +171,9 @@ class Context:
 
     def run(self, lifter: Lifter) -> Lifter:
         """The lifter as the study's engine runs it."""
-        return Engined(lifter, self.engine, self.study.precision) if self.ran_by else lifter
+        if not self.ran_by:
+            return lifter
+        return Engined(lifter, self.engine, self.study.precision, self.kept)
 
     def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
         """The combination as the study uses it, with fresh weights."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
 
-from htpbench.engines import Engine
+from htpbench.engines import Call, Engine, OnnxEngine
 from htpbench.errors import BenchError
+from htpbench.exporting.onnx import written
 from htpbench.network.contracts import Lifted
 from htpbench.network.lifter import Lifter
 
@@ -17,7 +20,9 @@ class Engined(Lifter):
 
     spans: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, lifter: Lifter, engine: Engine, precision: str) -> None:
+    def __init__(
+        self, lifter: Lifter, engine: Engine, precision: str, kept: Path | None = None
+    ) -> None:
         super().__init__(
             lifter.backbone,
             lifter.frames,
@@ -28,7 +33,8 @@ class Engined(Lifter):
             lifter.centred,
             conventions=lifter.conventions,
         )
-        self.calls = (engine.prepare(lifter, precision),)  # no submodule, whatever it is
+        call, self.load_s = loaded(lifter, engine, precision, kept)
+        self.calls = (call,)  # no submodule, whatever it is
 
     def forward(self, *inputs: Tensor, replay: tuple[Tensor, ...] | None = None) -> Lifted:
         """See Lifter."""
@@ -40,3 +46,16 @@ class Engined(Lifter):
         (call,) = self.calls
         poses, frames, *kept = call(*inputs)
         return Lifted(poses, frames, tuple(kept))
+
+
+def loaded(lifter: Lifter, engine: Engine, precision: str, kept: Path | None) -> tuple[Call, float]:
+    """A lifter as an engine calls it, and the seconds that it took, from its file if it has one.
+
+    kept: a folder of such files, of which each is written once.
+    """
+    if not isinstance(engine, OnnxEngine):
+        begun = time.perf_counter()
+        return engine.prepare(lifter, precision), time.perf_counter() - begun
+    with written(lifter, kept) as path:
+        begun = time.perf_counter()
+        return engine.opened(path, precision), time.perf_counter() - begun

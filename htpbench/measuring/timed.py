@@ -40,6 +40,7 @@ class Timed:
         self.lifter = lifter.eval().to(how.device)  # outside inference mode: it may be trained yet
         self.inputs = self.lifter.example(how.batch, how.device)
         self.spans = getattr(lifter, "spans", SPANS)
+        self.load_s: float | None = getattr(lifter, "load_s", None)  # of an engine
         self.call: Callable[[], object] = self.eager
         self.graph: Graph | None = None
         with torch.inference_mode():
@@ -145,6 +146,8 @@ class Timed:
             "probe": [share],
             "clip": [self.how.batch, frames],
         }
+        if self.load_s is not None:
+            told["load"] = [self.load_s + self.first]
         if self.how.record:
             told |= {"device": self.device, "device_reference": reference.device}
             told["launches"] = [float(self.graph is None)]

@@ -23,6 +23,7 @@ gained = partial(Metric, read="x", better="more", to_reference=True, decimals=2,
 percent = partial(Metric, read="%", scale=1e-2)
 ON_GPU = ("device", "device_speedup", "busy")  # what CUDA's own clock says
 OF_PARTS = ("prune_share", "breakdown")  # which engines cannot tell
+OF_ENGINES = ("load",)  # torch has nothing to load
 
 
 def watched(meter: str) -> tuple[Metric, ...]:
@@ -88,6 +89,7 @@ class Time(Clocked):
         percent(name="time.busy", head="device is busy for", brief="busy", terminal=True),
         percent(name="time.tells", head="tells speed-ups that differ by"),
         Metric(name="time.first", unit="s"),
+        Metric(name="time.load", unit="s", head="load and first call", decimals=2),
         Metric(name="time.breakdown", unit="s", kind="list", labels=".+"),
         *watched("time"),
     )
@@ -98,7 +100,7 @@ class Time(Clocked):
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter."""
-        without = OF_PARTS if context.ran_by else ()
+        without = OF_PARTS if context.ran_by else OF_ENGINES
         every = super().applies(context, combination)
         return tuple(one for one in every if one.name.partition(".")[2] not in without)
 

@@ -26,8 +26,9 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
 
     parts: rounds and reference (seconds of each round, paired), calls (seconds of each), first,
     parts (seconds of `labels`, or none), overhead, cpu (CPU over wall time), probe (the same of
-    work that keeps all threads busy, over threads), clip (batch, frames); on CUDA device and
-    device_reference (seconds of each round) and launches (1: the device's time has them in).
+    work that keeps all threads busy, over threads), clip (batch, frames); of an engine load
+    (seconds from a network's file to its first answer); on CUDA device and device_reference
+    (seconds of each round) and launches (1: the device's time has them in).
     """
     count = len(parts)
     base = np.log([np.median(part["reference"]) for part in parts])  # (P,)
@@ -55,6 +56,8 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
         measured.append(Measurement("breakdown", shares.tolist(), axis=[*labels]))
         if labels == PARTS:
             measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
+    if all("load" in part for part in parts):
+        measured.append(Measurement("load", float(np.median([part["load"] for part in parts]))))
     if count > 1:
         measured.append(Measurement("tells", half + FLOOR))
     if all("device" in part for part in parts):

@@ -87,7 +87,7 @@ def plain_lines(table: pandas.DataFrame, remarks: Iterable[str] = ()) -> Table:
     for column in table:
         cells = [str(cell) for cell in table[column]]
         words = " ".join([str(column), *cells]).split()
-        lines.add_column(str(column), min_width=min(max(map(len, words)), WORD))
+        lines.add_column(str(column), min_width=min(max(map(len, words), default=0), WORD))
     for cells in table.itertuples(index=False):
         lines.add_row(*(escape(str(cell)) for cell in cells))
     return lines

@@ -103,12 +103,7 @@ def sweep(
 
 def check_objectives(study: Study) -> None:
     """BenchError for objectives that no meter of the study measures: no trial could succeed."""
-    known = [
-        metric.name
-        for name in study.meters
-        for metric in catalogue.meter(name).declared()
-        if metric.kind == "number" and not metric.derived
-    ]
+    known = catalogue.numbers(study.meters)
     for objective in study.objectives:
         if objective not in known and (study.search or "objectives" in study.model_fields_set):
             raise unknown("objective", objective, known)

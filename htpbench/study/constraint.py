@@ -1,11 +1,15 @@
-"""Constraints of a search, as text: `cost.flops <= 0.2e9`, `time.speedup >= 1.2`."""
+"""Constraints, as text: `cost.flops <= 0.2e9`, `time.speedup >= 1.2`, `time.p90 <= 30 ms`."""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
-from htpbench.errors import BenchError
+from htpbench.errors import BenchError, unknown
+from htpbench.systems import catalogue
+
+WRITTEN = re.compile(r"\s*(\S+)\s*([<>]=)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(\S*)\s*")
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,29 @@ class Constraint:
 
 
 def parse(text: str) -> Constraint:
-    """Read `METRIC <= NUMBER` or `METRIC >= NUMBER`; BenchError says what is expected."""
-    for sign in ("<=", ">="):
-        metric, found, limit = (part.strip() for part in text.partition(sign))
-        if metric and found:
-            try:
-                number = float(limit)
-            except ValueError:
-                break
-            if math.isfinite(number):
-                return Constraint(metric, sign, number)
-    raise BenchError(
-        f"constraint {text!r}: expected METRIC <= NUMBER or METRIC >= NUMBER, "
-        "for example cost.flops <= 0.2e9"
-    )
+    """Read `METRIC <= NUMBER [UNIT]` or `>=`, in the unit of rows or the one that people read.
+
+    BenchError says what is expected.
+    """
+    found = WRITTEN.fullmatch(text)
+    try:
+        metric, sign, number, unit = found.groups()  # type: ignore[union-attr]
+        limit = float(number)
+        if math.isinf(limit):
+            raise ValueError
+    except (AttributeError, ValueError):
+        raise BenchError(
+            f"constraint {text!r}: expected METRIC <= NUMBER or METRIC >= NUMBER, "
+            "for example cost.flops <= 0.2e9 or time.p90 <= 30 ms"
+        ) from None
+    return Constraint(metric, sign, limit * scale(metric, unit) if unit else limit)
+
+
+def scale(metric: str, unit: str) -> float:
+    """What one of a unit is in the unit of a metric's rows."""
+    catalogue.meters_of([metric])  # whether anybody measures it
+    known = catalogue.metric(metric)
+    units = {known.unit: 1.0, known.read or known.unit: known.scale}
+    if unit not in units:
+        raise unknown(f"unit of {metric}", unit, units)
+    return units[unit]

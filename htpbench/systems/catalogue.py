@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from htpbench.errors import unknown
 from htpbench.systems.metric import Metric
 from htpbench.systems.registry import METERS
 
@@ -34,6 +35,25 @@ def declared(name: str) -> Metric | None:
 def metric(name: str, unit: str = "1") -> Metric:
     """A metric by its name; one that nobody declares here has a name and a unit alone."""
     return declared(name) or Metric(name=name, unit=unit, better=None, head=name, decimals=4)
+
+
+def numbers(meters: Iterable[str]) -> list[str]:
+    """What these meters measure as one number."""
+    return [
+        each.name
+        for name in meters
+        for each in meter(name).declared()
+        if each.kind == "number" and not each.derived
+    ]
+
+
+def meters_of(metrics: Iterable[str]) -> list[str]:
+    """Who measures these numbers; BenchError for one that nobody does."""
+    known = numbers(meters())
+    for name in metrics:
+        if name not in known:
+            raise unknown("metric", name, known)
+    return list(dict.fromkeys(name.partition(".")[0] for name in metrics))
 
 
 def exclusive(name: str) -> bool:

@@ -1,0 +1,140 @@
+"""Networks, schedules, engines and precisions, all measured alike, to choose one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+
+from htpbench.bench.runner import Runner, run
+from htpbench.errors import BenchError, unknown
+from htpbench.network import weights
+from htpbench.outside.progress import Tick
+from htpbench.records.choice import Candidate
+from htpbench.systems.combination import Combination, Part, parse
+from htpbench.systems.refusals import WHOLLY, refusals
+from htpbench.systems.registry import BACKBONES, ENGINES
+
+# What prunes and recovers at the least cost, from gentle to brutal: of so many frames one stays,
+# from the first block that may be pruned (0) or from the middle one on (1).
+PRUNER, RECOVERER = "tps", "tri"
+LADDER = (((2, 1),), ((2, 0),), ((2, 0), (3, 1)), ((3, 0),), ((3, 0), (9, 1)), ((9, 0),))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Networks of one file of weights under one engine: measured together."""
+
+    weights: str
+    engine: str
+    precision: str
+    combinations: list[Combination]
+
+
+def turns(
+    names: Sequence[str], engines: Sequence[str], precisions: Sequence[str], device: str
+) -> list[Turn]:
+    """All that there is to choose from; see `networks` and `runs`."""
+    return [
+        Turn(name, *each, schedules(trained))
+        for name, trained in networks(names).items()
+        for each in runs(engines, precisions, device)
+    ]
+
+
+def networks(names: Sequence[str]) -> dict[str, Combination]:
+    """What each of the weights was trained as; by default of all that are shipped for one pass.
+
+    BenchError where a card does not say it, or poses are drawn by many passes.
+    """
+    found = {}
+    for name in names or weights.shipped():
+        _, card = weights.read_card(weights.find(name))
+        if not card.recipe.combination:
+            raise BenchError(f"weights {name}: their card does not say of which combination")
+        network = parse(card.recipe.combination)
+        if "noisy3d" not in BACKBONES.load(network.backbone).inputs:
+            found[name] = network
+        elif names:
+            raise BenchError(f"weights {name}: {network} draws poses by many passes; leave it out")
+    return found
+
+
+def schedules(trained: Combination) -> list[Combination]:
+    """A network whole, as it was trained, and what the ladder makes of it, each once.
+
+    Where weights serve the lengths alone that they were trained for, as it was trained.
+    """
+    whole = trained.unpruned
+    refused = refusals(whole.backbone, PRUNER, RECOVERER)
+    if "any schedule" in refused:
+        return [trained]
+    if WHOLLY in refused:
+        return list(dict.fromkeys([whole, trained]))
+    first, blocks = whole.card.first, whole.card.variants[whole.variant].blocks
+    before = first, first + (blocks - first) // 2
+    ladder = [
+        replace(
+            whole,
+            pruner=Part(PRUNER),
+            schedule=tuple((whole.frames // share | 1, before[at]) for share, at in stages),
+            recoverer=Part(RECOVERER),
+        )
+        for stages in LADDER
+        if whole.frames // stages[-1][0] > 1
+    ]
+    return list(dict.fromkeys([whole, trained, *ladder]))
+
+
+def runs(engines: Sequence[str], precisions: Sequence[str], device: str) -> list[tuple[str, str]]:
+    """Engines with their precisions, as asked; by default eager and the extras that are installed.
+
+    BenchError where one that was named cannot run here, or none of them has a precision.
+    """
+    asked = {one: ENGINES.load(one)() for one in engines or usual(device)}
+    known = {each for one in asked.values() for each in one.precisions}
+    for each in precisions:
+        if each not in known:
+            raise unknown(f"precision of {', '.join(asked)}", each, known)
+    pairs = [(a, b) for a, b in product(asked, precisions) if b in asked[a].precisions]
+    for one, each in pairs:
+        asked[one].check(one, each, device)
+    return pairs
+
+
+def usual(device: str) -> Iterator[str]:
+    """The engines that are tried unless others are named: what compiles takes minutes."""
+    for name in ENGINES.names():
+        engine = ENGINES.load(name)
+        if name == "eager" or engine.packages:
+            try:
+                engine().check(name, "float32", device)
+            except BenchError:
+                continue
+            yield name
+
+
+def measured(runner: Runner, turns: Sequence[Turn], tick: Tick) -> Iterator[Candidate]:
+    """Each candidate once its turn is through; the runner's study says how and with which meters.
+
+    One that could not be measured lacks rows.
+    """
+    total, before = sum(len(each.combinations) for each in turns), 0
+    for turn in turns:
+        here = runner.under(
+            combinations=[*map(str, turn.combinations)],
+            weights=turn.weights,
+            engine=turn.engine,
+            precision=turn.precision,
+        )
+        run(here, turn.combinations, partial(offset, tick, before, total, turn.engine))
+        before += len(turn.combinations)
+        for one in turn.combinations:
+            card = {metric: row for metric, row in here.rows(one).items() if row.status == "ok"}
+            yield Candidate(str(one), turn.weights, turn.engine, turn.precision, card)
+
+
+def offset(tick: Tick, before: int, total: int, engine: str, done: int, _: int, text: str) -> None:
+    """Tell of one turn as part of all."""
+    tick(before + done, total, f"{engine}: {text}")

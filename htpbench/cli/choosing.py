@@ -1,0 +1,97 @@
+"""The verb that finds a network for a budget."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from htpbench.cli.data import Data, Skeleton, SkipBad, named
+from htpbench.cli.shared import Device, RowsFolder, app, err, natural, opened, out, warn
+from htpbench.cli.timing import Batch, Retry, Threads, WaitQuiet, clock, quiet, threaded
+
+if TYPE_CHECKING:
+    from htpbench.records.choice import Candidate
+
+
+@app.command(sort_key=5.5)
+def choose(
+    *,
+    budget: Annotated[
+        list[str],
+        Parameter(help='METRIC <= NUMBER [UNIT], as "time.p90 <= 30 ms"; repeat for several.'),
+    ],
+    best: Annotated[
+        str, Parameter(help="The metric that should be as good as the budget allows.")
+    ] = "accuracy.mpjpe",
+    weights: Annotated[
+        list[str] | None, Parameter(help="To choose from. Default: those that are shipped.")
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        Parameter(help="To choose from. Default: eager, and those of the extras installed."),
+    ] = None,
+    precision: Annotated[
+        list[str] | None, Parameter(help="To choose from. Default: float32.")
+    ] = None,
+    data: Data = None,
+    skip_bad: SkipBad = False,
+    skeleton: Skeleton = None,
+    results: RowsFolder = Path("results"),
+    batch: Batch = None,
+    threads: Threads = None,
+    processes: Annotated[int, Parameter(help="In which time is measured.")] = 5,
+    retry: Retry = False,
+    wait_quiet: WaitQuiet = None,
+    seed: int = 0,
+    device: Device = "cpu",
+) -> None:
+    """Choose a network, its schedule and an engine for a budget. The same command resumes."""
+    from htpbench.bench.choosing import measured, turns
+    from htpbench.bench.runner import Runner
+    from htpbench.measuring.context import Context
+    from htpbench.outside.progress import bar
+    from htpbench.records.choice import choose as taken_of
+    from htpbench.records.choice import metrics
+    from htpbench.report.choice import doubt, front_table, sentences
+    from htpbench.report.console import plain_lines
+    from htpbench.study import constraint
+    from htpbench.study.loading import by_hand
+    from htpbench.systems.catalogue import meters_of
+
+    limits = [constraint.parse(one) for one in budget]
+    names, data = metrics(limits, best), named(data, skip_bad, skeleton)
+    listed = turns(weights or (), engine or (), precision or ("float32",), device)
+    timing = clock(batch, threads, False, [device], processes=processes)
+    first = listed[0]
+    study = by_hand(first.combinations, meters_of(names), data, {}, timing, weights=first.weights)
+    threaded(study)
+    context, quiet_s = Context(study, device, natural(seed)), quiet(wait_quiet)
+    runner = opened(Runner(context, results, retry=retry, quiet_s=quiet_s), data, None)
+    with bar(err) as tick:
+        found = list(measured(runner, listed, tick))
+    known = [one for one in found if one.card.keys() >= {*names}]
+    if lacking := [one for one in found if one not in known]:
+        warn(f"not measured: {len(lacking)} of {len(found)}, first {lacking[0]}")
+    choice = taken_of(known, limits, best)
+    remarks = [f"the front of {len(known)}; * what is taken"]
+    out.print(plain_lines(front_table(choice, limits, best), remarks))
+    for line in sentences(choice, limits, best):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if choice.taken is None:
+        sys.exit(1)
+    if why := doubt(choice.taken, names):
+        warn(f"its time is not to be trusted ({why}): close what runs and add --retry")
+    out.print(export(choice.taken), highlight=False, markup=False, soft_wrap=True)
+
+
+def export(taken: Candidate) -> str:
+    """The command that writes it as a file."""
+    from htpbench.systems.registry import ENGINES
+
+    suffix = "onnx" if "onnx" in ENGINES.load(taken.engine).packages else "pt2"
+    words = ["htpbench", "export", taken.combination, "--weights", taken.weights]
+    return shlex.join([*words, "--out", f"lifter.{suffix}"])
