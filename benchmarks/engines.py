@@ -8,6 +8,8 @@ All of them stand beside one another in rounds of fresh processes, so that one r
 import argparse
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -24,20 +26,20 @@ PRUNED = ["tps:121@0,81@3+tri", "tpc:81@3+tra", "htp:109@0,81@3+tra"]
 USUAL = "eager,eager:bfloat16,onnxruntime,onnxruntime:int8,openvino,openvino:bfloat16"
 
 
-def make(combination, engine, precision):
+def make(kept, combination, engine, precision):
     lifter = build(combination).eval()
     if (engine, precision) == ("eager", "float32"):
         return lifter
     runner = ENGINES.load(engine)()
     runner.check(engine, precision, "cpu")
-    return Engined(lifter, runner, precision)
+    return Engined(lifter, runner, precision, kept)
 
 
-def process(cells, threads, rounds):
-    """What one process tells of each cell."""
+def process(cells, threads, rounds, kept):
+    """What one process tells of each cell; files of networks stay in a folder for the next one."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    makers = {cell: partial(make, *cell) for cell in cells}
+    makers = {cell: partial(make, Path(kept), *cell) for cell in cells}
     found = {}
     for cell, told in measure(makers, rounds=rounds):
         if isinstance(told, Exception):
@@ -70,9 +72,10 @@ def crossed(names, engines):
 def in_processes(process, cells, asked):
     """What each of some fresh processes tells."""
     parts = []
-    for _ in range(asked.processes):
-        with get_context("spawn").Pool(1) as pool:
-            parts.append(pool.apply(process, (cells, asked.threads, asked.rounds)))
+    with TemporaryDirectory() as kept:
+        for _ in range(asked.processes):
+            with get_context("spawn").Pool(1) as pool:
+                parts.append(pool.apply(process, (cells, asked.threads, asked.rounds, kept)))
     print(f"{asked.threads} threads, batch 1, {asked.processes} processes; [95 %]")
     return parts
 

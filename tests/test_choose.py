@@ -107,6 +107,18 @@ def test_what_is_as_good_is_said_to_take_more():
                 "mixste.tiny-81+tps:9@0+tri",
             ],
         ),
+        (
+            "mhformer.tiny-81",  # of one pose a pass
+            [
+                "mhformer.tiny-81",
+                "mhformer.tiny-81+tps:41@1",
+                "mhformer.tiny-81+tps:41@0",
+                "mhformer.tiny-81+tps:41@0,27@1",
+                "mhformer.tiny-81+tps:27@0",
+                "mhformer.tiny-81+tps:27@0,9@1",
+                "mhformer.tiny-81+tps:9@0",
+            ],
+        ),
         ("hdformer", ["hdformer"]),  # nowhere to prune
         ("strided", ["strided"]),  # weights for one length
     ],
@@ -173,6 +185,19 @@ def test_a_budget_of_time_is_measured_and_kept(call):
     assert code == 0 and "take mixste.tiny-9" in out, err
     code, out, _ = call("time.p90 <= 1e-6 ms", *asked)
     assert code == 1 and "nothing keeps time.p90" in out and "not mixste.tiny-9" in out
+
+
+def test_what_cannot_run_is_named_and_the_rest_is_chosen_from(call, monkeypatch):
+    def prepare(self, lifter, precision):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(Other, "prepare", prepare, raising=False)
+    asked = ["accuracy.mpjpe <= 1e4 mm", "--best", "cost.flops", "--engine", "eager"]
+    code, out, err = call(*asked, "--engine", "other")
+    assert code == 0 and "the front of 5" in out
+    assert f"not measured: {small.NETWORK} with own.safetensors on other and 4 more" in err
+    assert "failed: RuntimeError: on purpose" in err
+    assert call(*asked[:-2], "--engine", "other")[0] == 1, "nothing was measured"
 
 
 @pytest.mark.parametrize(

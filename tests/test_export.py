@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from paths import ROOT
 
 from htpbench.exporting.agreement import Agreement, compare
+from htpbench.exporting.onnx import written
 from htpbench.exporting.plain import Plain
 from htpbench.network.build import build
 from htpbench.network.positions import ahead, by_products, distances, highest, top
@@ -31,6 +32,30 @@ def call(monkeypatch, capsys, tmp_path):
     """`htpbench`: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     return lambda *asked: (small.call(monkeypatch, *asked), *capsys.readouterr())
+
+
+def test_a_file_is_written_once_for_all_processes_that_open_it(monkeypatch, tmp_path):
+    wrote = []
+
+    def write(lifter, path, told):
+        wrote.append(path)
+        path.write_bytes(b"a file")
+
+    def made(name=small.NETWORK, seed=0):
+        torch.manual_seed(seed)
+        return build(name)
+
+    monkeypatch.setattr("htpbench.exporting.onnx.write", write)
+    for lifter in (made(), made(), made(small.PRUNED), made(seed=1)):
+        with written(lifter, tmp_path) as path:
+            assert path.read_bytes() == b"a file" and path.parent == tmp_path
+    assert len(wrote) == len({*wrote}) == 3, "another schedule and other weights have their own"
+    other = made()
+    other.backbone.anything = lambda: None  # whose content nobody can tell
+    for _ in range(2):
+        with written(other, tmp_path) as path:
+            assert path.exists() and path.parent != tmp_path
+    assert not path.exists() and len(wrote) == 5
 
 
 SCORES = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0, float("inf")]), min_size=1, max_size=12)

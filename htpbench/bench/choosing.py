@@ -67,7 +67,8 @@ def schedules(trained: Combination) -> list[Combination]:
     Where weights serve the lengths alone that they were trained for, as it was trained.
     """
     whole = trained.unpruned
-    refused = refusals(whole.backbone, PRUNER, RECOVERER)
+    recoverer = RECOVERER if whole.pipeline() == "seq2seq" else None  # a pass gives as many poses
+    refused = refusals(whole.backbone, PRUNER, recoverer)
     if "any schedule" in refused:
         return [trained]
     if WHOLLY in refused:
@@ -79,7 +80,7 @@ def schedules(trained: Combination) -> list[Combination]:
             whole,
             pruner=Part(PRUNER),
             schedule=tuple((whole.frames // share | 1, before[at]) for share, at in stages),
-            recoverer=Part(RECOVERER),
+            recoverer=recoverer and Part(recoverer),
         )
         for stages in LADDER
         if whole.frames // stages[-1][0] > 1
@@ -131,8 +132,11 @@ def measured(runner: Runner, turns: Sequence[Turn], tick: Tick) -> Iterator[Cand
         run(here, turn.combinations, partial(offset, tick, before, total, turn.engine))
         before += len(turn.combinations)
         for one in turn.combinations:
-            card = {metric: row for metric, row in here.rows(one).items() if row.status == "ok"}
-            yield Candidate(str(one), turn.weights, turn.engine, turn.precision, card)
+            rows = here.rows(one)
+            card = {metric: row for metric, row in rows.items() if row.status == "ok"}
+            lost = (f"{row.status}: {row.reason}" for row in rows.values() if row.status != "ok")
+            why = next(lost, "")
+            yield Candidate(str(one), turn.weights, turn.engine, turn.precision, card, why)
 
 
 def offset(tick: Tick, before: int, total: int, engine: str, done: int, _: int, text: str) -> None:

@@ -56,7 +56,7 @@ def choose(
     from htpbench.outside.progress import bar
     from htpbench.records.choice import choose as taken_of
     from htpbench.records.choice import metrics
-    from htpbench.report.choice import doubt, front_table, sentences
+    from htpbench.report.choice import doubt, failures, front_table, sentences
     from htpbench.report.console import plain_lines
     from htpbench.study import constraint
     from htpbench.study.loading import by_hand
@@ -74,8 +74,8 @@ def choose(
     with bar(err) as tick:
         found = list(measured(runner, listed, tick))
     known = [one for one in found if one.card.keys() >= {*names}]
-    if lacking := [one for one in found if one not in known]:
-        warn(f"not measured: {len(lacking)} of {len(found)}, first {lacking[0]}")
+    for line in failures(one for one in found if one not in known):
+        warn(line)
     choice = taken_of(known, limits, best)
     remarks = [f"the front of {len(known)}; * what is taken"]
     out.print(plain_lines(front_table(choice, limits, best), remarks))

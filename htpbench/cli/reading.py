@@ -19,6 +19,7 @@ from htpbench.cli.shared import (
     out,
     reported,
     reread,
+    written,
 )
 from htpbench.errors import BenchError
 from htpbench.outside.printable import shown
@@ -26,15 +27,25 @@ from htpbench.outside.printable import shown
 
 @app.command(sort_key=7)
 def report(
-    study: Annotated[str, Parameter(help="A shipped study or a .toml file.")],
+    study: Annotated[str | None, Parameter(help="A shipped study or a .toml file.")] = None,
     *,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", help="Every shipped study, and their index.")
+    ] = False,
     results: RowsFolder = Path("results"),
     reports: Reports = OWN_REPORTS,
 ) -> None:
     """Rebuild a study's tables (Markdown, CSV, LaTeX, HTML) and figures from its rows alone."""
-    from htpbench.study.loading import load
+    from htpbench.report.build import report_all
+    from htpbench.study.loading import load, names
 
-    reported(load(study), reread(results), reports)
+    if all_ == (study is not None):
+        raise BenchError("name a study, or say --all")
+    if study is not None:
+        reported(load(study), reread(results), reports)
+        return
+    for each in report_all(map(load, names()), reread(results), reports):
+        written(each)
 
 
 @app.command(sort_key=8)

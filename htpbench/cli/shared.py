@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from htpbench.bench.runner import Runner
     from htpbench.records.results import Results
     from htpbench.records.rows import Row
+    from htpbench.report.build import Report
     from htpbench.study.study import Study
 
 app = App(
@@ -158,14 +159,19 @@ def reported(study: Study, results: Results, reports: Path) -> None:
     report = report_study(study, results, reports)
     for table in report.shown:
         out.print(table)
-    for file in report.files:
-        out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)
-    for problem in report.problems:
-        warn(f"warning: {problem}")
+    written(report)
     if report.finding:
         out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
     if report.refused:
         raise report.refused[0]
+
+
+def written(report: Report) -> None:
+    """Name the files of a report, and what could not be drawn."""
+    for file in report.files:
+        out.print(f"written: {file}", highlight=False, markup=False, soft_wrap=True)
+    for problem in report.problems:
+        warn(f"warning: {problem}")
 
 
 def natural(seed: int) -> int:

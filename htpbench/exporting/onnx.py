@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import pickle
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from htpbench.exporting.plain import asked, outputs
 from htpbench.network.lifter import Lifter
@@ -47,17 +50,33 @@ def written(lifter: Lifter, kept: Path | None = None) -> Iterator[Path]:
 
     In a folder of `kept` files it stays, and is there the next time that the same lifter comes.
     """
-    with ExitStack() as block:
-        folder = kept or Path(block.enter_context(tempfile.TemporaryDirectory()))
-        path = folder / f"{digest(lifter) if kept else 'network'}.onnx"
+    name = digest(lifter) if kept else ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = kept / f"{name}.onnx" if kept and name else Path(folder) / "network.onnx"
         if not path.exists():
             write(lifter, path, {})
         yield path
 
 
 def digest(lifter: Lifter) -> str:
-    """What tells lifters of the same code apart: all that they hold."""
-    return hashlib.sha256(pickle.dumps(lifter)).hexdigest()
+    """What tells lifters of the same code apart, all that they hold; "" where that is not known."""
+    held = io.BytesIO()
+    try:
+        Content(held).dump(lifter)
+    except Exception:  # a part of another's may hold anything
+        return ""
+    return hashlib.sha256(held.getvalue()).hexdigest()
+
+
+class Content(pickle.Pickler):
+    """What objects hold: of tensors their values, which pickles of torch's name by their place."""
+
+    def reducer_override(self, held: Any) -> Any:
+        """See pickle."""
+        if not isinstance(held, Tensor):
+            return NotImplemented
+        values = held.detach().contiguous().numpy().tobytes()
+        return tuple, ((str(held.dtype), *held.shape, values),)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Lifter(nn.Module):
         self.recovered = recovered or frames
         self.centred = centred
         self.masked = masked
-        self.span: Span = lambda name: nullcontext()  # a meter times parts by name
+        self.span: Span = nullcontext  # a meter times parts by name
 
     @property
     def centre(self) -> int:

@@ -13,13 +13,14 @@ from htpbench.study.constraint import Constraint
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network as an engine runs it, and the ok rows of it, by metric."""
+    """A network as an engine runs it, the ok rows of it, by metric, and why there are no others."""
 
     combination: str
     weights: str
     engine: str
     precision: str
     card: dict[str, Row] = field(repr=False, compare=False)
+    why: str = ""
 
     def __str__(self) -> str:
         ran = self.engine if self.precision == "float32" else f"{self.engine} {self.precision}"

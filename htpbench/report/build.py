@@ -25,6 +25,7 @@ from htpbench.report.current import current, in_order
 from htpbench.report.drawn import Drawn, Figure, drawn
 from htpbench.report.finding import finding
 from htpbench.report.frame import evaluated, measured_frames, printed_frames
+from htpbench.report.index import Entry, origin, write_index
 from htpbench.report.latex import write_latex
 from htpbench.report.origin import (
     published_origins,
@@ -39,6 +40,7 @@ from htpbench.report.quantities import meters_of
 from htpbench.report.regimes import (
     agreement_table,
     failure_table,
+    regime_finding,
     regime_table,
     scored,
     scores,
@@ -89,6 +91,20 @@ def report_study(study: Study, everything: Results, reports: Path) -> Report:
     return measured_report(study, results, folder)
 
 
+def report_all(studies: Iterable[Study], everything: Results, reports: Path) -> Iterator[Report]:
+    """Rebuild the report of each study that has rows or prints numbers, then the index of them."""
+    entries = []
+    for study in studies:
+        rows = everything.only(current(study, everything))
+        if not rows.rows and study.table is None:
+            continue
+        report = report_study(study, everything, reports)
+        found = report.finding.removeprefix("finding: ") or "; ".join(one for one in report.shown if isinstance(one, str))
+        entries.append(Entry(study.name, study.title, found, report.files, origin(rows)))
+        yield report
+    yield Report([*write_index(entries, reports)])
+
+
 def measured_report(study: Study, results: Results, folder: Path) -> Report:
     """Write what the study's kind of report is; without any MPJPE networks are not set apart."""
     results = results.only(in_order(study, results))
@@ -100,16 +116,20 @@ def measured_report(study: Study, results: Results, folder: Path) -> Report:
 def regime_report(study: Study, rows: Results, folder: Path) -> Report:
     """Weights trained for each schedule, for all, and transferred, side by side."""
     found, reference = scores(rows), str(study.reference_combination())
-    apart = differences(rows, reference)
+    apart, sure = differences(rows, reference), certainty(study, rows)
     every = [
         regime_table(found, rows),
         difference_table(apart),
-        certainty(study, rows),
+        sure,
         agreement_table(found),
         failure_table(rows),
     ]
     parts = [part for part in every if not part.empty]
-    report = Report(shown=[plain_lines(part) for part in parts])
+    words = sure["is"] if "is" in sure else []
+    report = Report(
+        shown=[plain_lines(part) for part in parts],
+        finding=regime_finding(filter(None, words), reference, found),
+    )
     report.files += write_regimes(found, parts, folder, study.name)
     parts = texts(parts)
     report.files.append(write_latex(parts, folder, study.name))

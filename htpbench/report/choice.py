@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas
 
@@ -64,6 +64,16 @@ def behind(other: Candidate, taken: Candidate, best: str) -> str:
         return told
     low, high = (amount(end, metric, "+") for end in (verdict.low, verdict.high))
     return f"{told} [{low}, {high}]: {verdict.verdict}"
+
+
+def failures(lost: Iterable[Candidate]) -> Iterator[str]:
+    """What could not be measured, a line for each reason."""
+    by_reason: dict[str, list[Candidate]] = {}
+    for one in lost:
+        by_reason.setdefault(one.why, []).append(one)
+    for why, those in by_reason.items():
+        more = f" and {len(those) - 1} more" if those[1:] else ""
+        yield f"not measured: {those[0]}{more}: {why}"
 
 
 def doubt(one: Candidate, names: Sequence[str]) -> str:

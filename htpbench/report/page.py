@@ -56,6 +56,11 @@ def write_page(
         *(table(part, origins or {}) for part in parts),
         *(picture(path) for path in figures if path.suffix == ".svg"),
     ]
+    return write_text(folder / f"{name}.html", whole(title, body, SHEET))
+
+
+def whole(title: str, body: Iterable[str], sheet: str) -> str:
+    """A page of these elements."""
     page = [
         "<!DOCTYPE html>",
         '<html lang="en">',
@@ -63,14 +68,14 @@ def write_page(
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title>",
-        f"<style>\n{SHEET}\n</style>",
+        f"<style>\n{sheet}\n</style>",
         "</head>",
         "<body>",
         *body,
         "</body>",
         "</html>",
     ]
-    return write_text(folder / f"{name}.html", "\n".join(page) + "\n")
+    return "\n".join(page) + "\n"
 
 
 def table(part: pandas.DataFrame, origins: Mapping[tuple[str, str], str]) -> str:

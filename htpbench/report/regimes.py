@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
@@ -130,6 +131,25 @@ def agreement(found: pandas.DataFrame) -> pandas.DataFrame:
 def agreement_table(found: pandas.DataFrame) -> pandas.DataFrame:
     """`agreement` as texts; "" where schedules cannot be ranked."""
     return agreement(found).round(2).astype(str).replace("nan", "")
+
+
+def regime_finding(words: Iterable[str], reference: str, found: pandas.DataFrame) -> str:
+    """In one sentence: what verdicts say of the schedules, or how far regimes lie apart.
+
+    words: the verdict on each schedule, where there are any.
+    """
+    counted = Counter(words)
+    if counted.keys() - {"unsure"}:
+        told = ", ".join(f"{count} {word}" for word, count in counted.items())
+        return f"finding: of {counted.total()} beside {reference} in MPJPE: {told}"
+    lines = agreement(found).to_dict("records")
+    regimes = [line for line in lines if line["of"] in ORDER]
+    told = "; ".join(
+        f"{line['of']} lies {line['mean difference (mm)']:+.1f} mm from {line['with']} over "
+        f"{line['schedules']} schedules"
+        for line in regimes
+    )
+    return f"finding: {told}" if told else ""
 
 
 def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:

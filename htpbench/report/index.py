@@ -1,0 +1,101 @@
+"""The index of reports: each study with what it found, its picture, and where its rows are from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from htpbench.outside.printable import in_markdown
+from htpbench.records.results import Results
+from htpbench.records.row import Row
+from htpbench.report.page import SHEET, whole
+from htpbench.report.text import write_text
+
+TITLE = "Reports"
+CARDS = """
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26em, 100%), 1fr));
+  gap: 1.5em; margin-top: 1.5em; }
+article { border: 1px solid #ddd; border-radius: 6px; padding: 1em; display: flex;
+  flex-direction: column; gap: 0.5em; }
+article h2 { font-size: 1.05em; margin: 0; }
+article p.found { color: inherit; }
+article p.where { font-size: 0.85em; margin-top: auto; }
+article img { background: #fff; border-radius: 4px; }
+@media (prefers-color-scheme: dark) {
+  body { color: #e6e6e6; background: #16181c; }
+  p { color: #aaa; }
+  a { color: #8ab4f8; }
+  article { border-color: #3a3d43; }
+}
+""".strip()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index says of one study; files lie in a folder of its name."""
+
+    name: str
+    title: str
+    finding: str
+    files: Sequence[Path]
+    where: str
+
+    def first(self, suffix: str) -> str:
+        """The first of its files of a kind, as the index names it; "" where there is none."""
+        found = (path for path in self.files if path.suffix == suffix)
+        return next((quote(f"{self.name}/{path.name}") for path in found), "")
+
+
+def origin(rows: Iterable[Row]) -> str:
+    """The machines, days and rows of a report in one line."""
+    rows = Results.of(rows)
+    if not rows.rows:
+        return "printed numbers alone"
+    known = dict.fromkeys(row.environment for row in rows)
+    facts = [rows.environments.get(one, {}) for one in known]
+    machines = dict.fromkeys(f"{one.get('machine')} ({one.get('device')})" for one in facts)
+    days = sorted({row.at[:10] for row in rows})
+    between = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"{len(rows)} rows of {', '.join(machines)}, {between}"
+
+
+def write_index(entries: Sequence[Entry], reports: Path) -> tuple[Path, Path]:
+    """Write index.md and index.html, a study after the other."""
+    return (
+        write_text(reports / "index.md", markdown(entries)),
+        write_text(reports / "index.html", page(entries)),
+    )
+
+
+def markdown(entries: Sequence[Entry]) -> str:
+    """The index for a repository's pages."""
+    parts = [f"# {TITLE}"]
+    for one in entries:
+        parts.append(f"## [{one.name}]({one.first('.md')}): {in_markdown(one.title)}")
+        parts += [in_markdown(one.finding)] if one.finding else []
+        parts += [f"![{in_markdown(one.title)}]({one.first('.png')})"] if one.first(".png") else []
+        parts.append(f"*{in_markdown(one.where)}*")
+    return "\n\n".join(parts) + "\n"
+
+
+def page(entries: Sequence[Entry]) -> str:
+    """The index for a browser, narrow or wide, light or dark."""
+    cards = [card(one) for one in entries]
+    body = [f"<h1>{TITLE}</h1>", '<main class="cards">', *cards, "</main>"]
+    return whole(TITLE, body, f"{SHEET}\n{CARDS}")
+
+
+def card(one: Entry) -> str:
+    """One study."""
+    link = one.first(".html")
+    parts = [f'<h2><a href="{link}">{escape(one.title)}</a></h2>']
+    if one.first(".svg"):
+        image = f'<img loading="lazy" alt="{escape(one.title)}" src="{one.first(".svg")}">'
+        parts.append(f'<a href="{link}">{image}</a>')
+    if one.finding:
+        parts.append(f'<p class="found">{escape(one.finding)}</p>')
+    parts.append(f'<p class="where">{escape(one.where)}</p>')
+    return "\n".join(["<article>", *parts, "</article>"])

@@ -1,0 +1,112 @@
+"""The index of reports: what stands in it, where its links lead, how it looks in a browser."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import browser
+import pytest
+import small
+
+from htpbench.records.results import Results
+from htpbench.report.build import report_all
+from htpbench.report.index import Entry, origin, write_index
+from htpbench.report.regimes import regime_finding, scores
+from htpbench.study.loading import load, names
+
+EVIL = "<script>alert(1)</script> **bold** [link](x)"
+
+
+def entry(name, title="A study", finding="", files=(), where="10 rows"):
+    return Entry(name, title, finding, [Path(f"reports/{name}/{file}") for file in files], where)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Every report with rows in the repository, without figures."""
+    folder = tmp_path_factory.mktemp("reports")
+    with pytest.MonkeyPatch.context() as patch:
+        for figures in ("figures", "regime_figures", "published_figures", "throughput_figure"):
+            patch.setattr(f"htpbench.report.build.{figures}", lambda *_: [])
+        list(report_all(map(load, names()), small.committed(), folder))
+    return folder
+
+
+def test_every_study_with_rows_stands_in_it_with_its_finding(reports):
+    text = (reports / "index.md").read_text()
+    heads = re.findall(r"^## \[([^]]+)\]\(([^)]+)\)", text, re.M)
+    assert [name for name, _ in heads] == sorted(
+        path.name for path in reports.iterdir() if path.is_dir()
+    )
+    assert {"demo", "table4", "lineages"} <= {name for name, _ in heads}
+    assert "gate" not in dict(heads), "which keeps no rows"
+    for _, link in heads:
+        assert (reports / unquote(link)).is_file()
+    entries = dict(zip((name for name, _ in heads), text.split("\n## [")[1:], strict=True))
+    assert "of 13 on the front" in entries["demo"] or "on the front" in entries["demo"]
+    assert "computed cells equal the printed digit" in entries["table4"]
+    assert "any lies +6." in entries["lineages"], "two seeds have no verdict"
+    assert "in MPJPE: 1 unsure, 1 same" in entries["thirds"]
+    assert all("rows of reference-cpu" in one for name, one in entries.items() if name != "table10")
+
+
+def test_links_and_pictures_are_files_beside_it(tmp_path):
+    files = ["demo one.md", "demo one.html", "demo one.png", "demo one.svg", "demo one-time.svg"]
+    write_index([entry("demo one", files=files)], tmp_path)
+    text, page = ((tmp_path / f"index.{end}").read_text() for end in ("md", "html"))
+    assert "](demo%20one/demo%20one.md)" in text and "](demo%20one/demo%20one.png)" in text
+    assert 'src="demo%20one/demo%20one.svg"' in page and "-time" not in page
+    assert 'href="demo%20one/demo%20one.html"' in page
+
+
+def test_what_a_study_says_of_itself_is_shown_and_not_obeyed(tmp_path):
+    write_index([entry("a", title=EVIL, finding=EVIL)], tmp_path)
+    assert "<script" not in (tmp_path / "index.html").read_text()
+    text = (tmp_path / "index.md").read_text()
+    assert "**bold**" not in text and "<script" not in text
+
+
+def test_rows_are_told_by_machine_and_day():
+    assert origin([]) == "printed numbers alone"
+    told = origin(small.committed().only(small.committed().rows[:5]))
+    assert re.fullmatch(r"5 rows of .* \(.*\), 20\d\d-\d\d-\d\d.*", told)
+
+
+def test_a_sentence_is_made_of_verdicts_or_else_of_how_far_regimes_lie_apart():
+    found = scores(Results([]))
+    assert regime_finding([], "a-9", found) == ""
+    told = regime_finding(["same", "worse", "same"], "a-9", found)
+    assert told == "finding: of 3 beside a-9 in MPJPE: 2 same, 1 worse"
+
+
+def test_a_study_or_all_of_them(tmp_path, monkeypatch, capsys):
+    call = small.command_line(tmp_path, monkeypatch, capsys)
+    for asked in ([], ["demo", "--all"]):
+        code, _, err = call("report", *asked)
+        assert code == 2 and "name a study, or say --all" in err
+
+
+def test_all_of_them_from_the_command_line(tmp_path, monkeypatch, capsys):
+    call = small.command_line(tmp_path, monkeypatch, capsys)
+    small.study(tmp_path, name="table2", meters=["cost"])
+    monkeypatch.setattr("htpbench.study.loading.names", lambda: ["small"])
+    path = small.study(tmp_path)
+    monkeypatch.setattr("htpbench.study.loading.load", lambda name, own=load: own(str(path)))
+    assert call("report", "--all")[0] == 0, "nothing was measured"
+    assert "## [" not in Path("reports/local/index.md").read_text()
+    assert call("sweep", path)[0] == 0
+    code, out, _ = call("report", "--all")
+    assert code == 0 and "written: reports/local/index.html" in out
+    assert "[small](small/small.md): small" in Path("reports/local/index.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_a_card_a_study(reports, width):
+    studies = [path for path in reports.iterdir() if path.is_dir()]
+    with browser.Browser() as chromium:
+        chromium.open(reports / "index.html", width)
+        assert chromium.run("document.querySelectorAll('article').length") == len(studies)
+        assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
+        assert chromium.problems == []
