@@ -6,6 +6,7 @@
 import hashlib
 import json
 from itertools import islice
+from unittest.mock import patch
 
 from htpbench.bench.controls import controls
 from htpbench.bench.job import job
@@ -18,7 +19,8 @@ ENVIRONMENT = {"id": "fixed", "device": "a processor", "threads": 1}
 
 def keys():
     """Study -> combination or control -> meter -> a digest of its metrics and their keys."""
-    return {name: planned(name) for name in loading.names()}
+    with patch("htpbench.engines.importlib.metadata.version", lambda name: "a release"):
+        return {name: planned(name) for name in loading.names()}
 
 
 def planned(name):
@@ -28,6 +30,7 @@ def planned(name):
         loaded = loaded.model_copy(update={"training": None, "weights": "random"})
     context = Context(loaded)
     context.environment, context.machine = ENVIRONMENT, "a machine"
+    context.opened["engine", loaded.engine, loaded.precision] = None  # whether it is installed
     chosen = [*loaded.parsed(), loaded.reference_combination()]
     chosen += islice(space.enumerated(loaded.search), SEARCHED) if loaded.search else []
     found = {}

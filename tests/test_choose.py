@@ -3,7 +3,7 @@
 import pytest
 import small
 
-from htpbench.bench.choosing import networks, runs, schedules
+from htpbench.bench.choosing import networks, runs, schedules, turns
 from htpbench.engines.eager import Eager
 from htpbench.errors import BenchError
 from htpbench.network import weights
@@ -62,17 +62,17 @@ def test_where_nothing_keeps_the_budget_the_nearest_is_told():
     choice = choose([SLOWEST, SLOW], BUDGET, BEST)
     assert choice.taken is None and choice.next == SLOW
     said = [*sentences(choice, BUDGET, BEST)]
-    assert said[0] == "nothing keeps time.p90 <= 30.00 ms" and "not slow with tiny on" in said[1]
+    assert said[0] == "nothing keeps time.p90 <= 30 ms" and "not slow with tiny on" in said[1]
     assert choose([], BUDGET, BEST).next is None
 
 
 def test_more_is_better_where_the_metric_says_so():
     good = [limit(f"{BEST} <= 80")]
     assert choose([SLOW, FAST], good, "time.p90").taken == FAST
-    twice, thrice = candidate("twice", 0.01, 50.0), candidate("thrice", 0.02, 50.0)
-    for one, speedup in ((twice, 2.0), (thrice, 3.0)):
-        one.card["time.speedup"] = candidate("x", 0, speedup).card[BEST]
-    assert choose([twice, thrice], good, "time.speedup").taken == thrice
+    few, many = candidate("few", 0.01, 50.0), candidate("many", 0.02, 50.0)
+    for one, rate in ((few, 2.0), (many, 3.0)):
+        one.card["time.clips_per_second"] = candidate("x", 0, rate).card[BEST]
+    assert choose([few, many], good, "time.clips_per_second").taken == many
 
 
 def test_what_is_taken_and_what_is_not_is_said_in_the_units_that_people_read():
@@ -119,8 +119,16 @@ def test_what_is_as_good_is_said_to_take_more():
                 "mhformer.tiny-81+tps:9@0",
             ],
         ),
+        (
+            "mixste.tiny-7",  # a half and a third are as many
+            [
+                "mixste.tiny-7",
+                "mixste.tiny-7+tps:3@2+tri",
+                "mixste.tiny-7+tps:3@0+tri",
+            ],
+        ),
         ("hdformer", ["hdformer"]),  # nowhere to prune
-        ("strided", ["strided"]),  # weights for one length
+        ("motionagformer", ["motionagformer"]),  # weights for one length
     ],
 )
 def test_a_network_is_tried_whole_as_trained_and_at_a_ladder_of_schedules(trained, expected):
@@ -133,6 +141,27 @@ def test_a_network_is_tried_whole_as_trained_and_at_a_ladder_of_schedules(traine
 def test_whatever_is_tried_can_be_built(backbone):
     for one in schedules(parse(small.tiny(backbone))):
         build(one)
+
+
+@pytest.mark.parametrize("frames", range(1, 12))
+def test_networks_of_few_frames_have_schedules_that_fall(frames):
+    for one in schedules(parse(f"mixste.tiny-{frames}")):
+        assert parse(str(one)) == one
+
+
+def test_passes_of_one_pose_and_of_all_are_not_set_beside_one_another(tmp_path):
+    for name in (small.NETWORK, "mhformer.tiny-9"):
+        lifter = build(parse(name))
+        card = {"schedule": "any", "recipe": {"combination": name}}
+        weights.write(tmp_path / f"{name}.safetensors", lifter.state_dict(), card)
+    files = [str(path) for path in sorted(tmp_path.glob("*.safetensors"))]
+    assert [one.engine for one in turns(files[:1], ["eager"], ["float32"], "cpu")] == ["eager"]
+    with pytest.raises(BenchError, match="a pass gives all poses of a clip in seq2seq"):
+        turns(files, ["eager"], ["float32"], "cpu")
+
+
+def test_a_precision_that_is_named_twice_is_tried_once():
+    assert runs(["eager"], ["float32", "float32"], "cpu") == [("eager", "float32")]
 
 
 def test_shipped_networks_of_one_pass_are_chosen_from():
@@ -158,7 +187,7 @@ def call(tmp_path, monkeypatch, capsys):
     tensors = build(parse(small.NETWORK)).state_dict()
     weights.write(
         tmp_path / "own.safetensors",
-        {name: one for name, one in tensors.items() if one.ndim},
+        tensors,
         {"schedule": "any", "recipe": {"combination": small.NETWORK}},
     )
     monkeypatch.setitem(ENGINES.registered, "other", Other)
@@ -172,7 +201,7 @@ def test_a_network_is_chosen_and_the_command_that_exports_it_is_told(call, tmp_p
     code, out, err = call(*asked)
     assert code == 0, err
     assert "the front of 10" in out, "five networks under two engines"
-    assert f"take {small.NETWORK}" in out
+    assert out.count("\ntake mixste.tiny-9") == 1
     assert "--weights own.safetensors --out lifter.pt2" in out.splitlines()[-1]
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
     assert call(*asked)[1] == out
@@ -208,6 +237,12 @@ def test_what_cannot_run_is_named_and_the_rest_is_chosen_from(call, monkeypatch)
         (["time.p90 < 30"], "expected METRIC <= NUMBER"),
         (["cost.flops <= 1 G", "--best", "accuracy.mpjpee"], "unknown metric"),
         (["accuracy.mpjpe_by_clip <= 1"], "unknown metric"),
+        (["cost.flops<=1<=2"], "expected METRIC <= NUMBER"),
+        (["cost.flops <= 1e300 G"], "expected METRIC <= NUMBER"),
+        (["time.speedup >= 2"], "time.speedup is over the reference"),
+        (["time.busy <= 1", "--engine", "eager"], "time.busy is not measured of any of these"),
+        (["cost.flops <= 1 G", "--device", "cud"], "cud"),
+        (["cost.flops <= 1 G", "--weights", "random"], "random weights say nothing"),
         (["cost.flops <= 1 G", "--engine", "egaer"], "unknown engine 'egaer'; did you mean eager"),
         (["cost.flops <= 1 G", "--engine", "eager", "--precision", "int8"], "unknown precision"),
         (["cost.flops <= 1 G", "--weights", "gone"], "unknown weights 'gone'"),

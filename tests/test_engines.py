@@ -72,7 +72,7 @@ def test_an_engine_is_a_condition_of_time_and_accuracy(call, other, tmp_path):
     assert (small.PRUNED, "cost.flops") not in others, "what does not run is no engine's"
     assert (small.PRUNED, "time.forward") in others
     assert (small.PRUNED, "time.prune_share") not in others, "an engine tells no parts"
-    assert others[small.PRUNED, "time.overhead"].value == 0, "and no pass is spent on them"
+    assert (small.PRUNED, "time.overhead") not in others, "and no pass is spent on them"
 
 
 def test_another_precision_has_rows_of_its_own(call, tmp_path):

@@ -24,7 +24,8 @@ from htpbench.systems.registry import PRUNERS
 from htpbench.testing import PrunerContract
 
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^htpbench (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+VERBS = (ROOT / "docs" / "verbs.md").read_text()
+COMMANDS = re.findall(r"^htpbench (.*?)(?:\s+#.*)?$", README + VERBS, flags=re.MULTILINE)
 
 
 NETWORKS = ("mixste.tiny-81", "mixste.person-81")
@@ -115,15 +116,36 @@ def test_the_readme_shows_the_two_commands_first():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_readme_is_accepted(command):
+def test_every_command_of_the_readme_and_the_verbs_is_accepted(command):
     tokens = shlex.split(command.split("  #")[0])
     bound, _, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     assert bound.__name__ in tokens[:2]  # a verb, or one of a group
 
 
-def test_every_verb_stands_in_the_readme():
+def test_every_verb_stands_in_the_docs():
     verbs = {name for name in app if not name.startswith("-")}
     assert verbs == {command.split()[0] for command in COMMANDS}
+
+
+def test_the_readme_is_short_and_its_finding_is_that_of_the_demo():
+    assert len(README.split()) <= 700
+    said = " ".join(README.split())
+    name = re.search(r"finds, .*?`(.*?)`", said)[1]
+    (line,) = (
+        row
+        for row in (ROOT / "reports/demo/demo.md").read_text().splitlines()
+        if f"`{name}`" in row and "time" not in row and row.count("[") == 4
+    )
+    for number in ("1.46 [1.36, 1.57]", "-0.01 [-0.08, 0.06]"):
+        assert number in said and number in line, number
+
+
+def test_links_of_the_docs_lead_somewhere():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            path, _, _ = link.partition("#")
+            if path and "://" not in link:
+                assert (page.parent / path).exists(), f"{page.name}: {link}"
 
 
 def pruner_of_the_readme():

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 
 from htpbench.bench.runner import Runner, run
 from htpbench.errors import BenchError, unknown
 from htpbench.network import weights
 from htpbench.outside.progress import Tick
 from htpbench.records.choice import Candidate
+from htpbench.study.study import Study
+from htpbench.systems import catalogue
 from htpbench.systems.combination import Combination, Part, parse
 from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.systems.registry import BACKBONES, ENGINES
@@ -32,15 +34,34 @@ class Turn:
     combinations: list[Combination]
 
 
+def comparable(metrics: Sequence[str]) -> None:
+    """BenchError for what is told over another network: engines and backbones have their own."""
+    for name in metrics:
+        if catalogue.metric(name).to_reference:
+            raise BenchError(
+                f"{name} is over the reference that stands beside a network, and there are several;"
+                " name what it costs or takes itself, as cost.flops or time.forward"
+            )
+
+
+def one_pass(study: Study) -> Study:
+    """The study with errors of one pass, which is what is timed: no mirrored one beside it."""
+    evaluation = study.evaluation.model_copy(update={"flip": False})
+    return study.model_copy(update={"evaluation": evaluation})
+
+
 def turns(
     names: Sequence[str], engines: Sequence[str], precisions: Sequence[str], device: str
 ) -> list[Turn]:
     """All that there is to choose from; see `networks` and `runs`."""
-    return [
-        Turn(name, *each, schedules(trained))
-        for name, trained in networks(names).items()
-        for each in runs(engines, precisions, device)
-    ]
+    trained, each = networks(names), runs(engines, precisions, device)
+    used = {one.unpruned.pipeline(): name for name, one in trained.items()}
+    if len(used) > 1:
+        raise BenchError(
+            "a pass gives all poses of a clip in seq2seq and one in seq2frame, so that no budget is"
+            f" the same for both: leave out {' or '.join(used.values())} and those of its kind"
+        )
+    return [Turn(a, *b, schedules(trained[a])) for a, b in product(trained, each)]
 
 
 def networks(names: Sequence[str]) -> dict[str, Combination]:
@@ -50,6 +71,8 @@ def networks(names: Sequence[str]) -> dict[str, Combination]:
     """
     found = {}
     for name in names or weights.shipped():
+        if name == "random":
+            raise BenchError("random weights say nothing of a network's error; name trained ones")
         _, card = weights.read_card(weights.find(name))
         if not card.recipe.combination:
             raise BenchError(f"weights {name}: their card does not say of which combination")
@@ -75,17 +98,22 @@ def schedules(trained: Combination) -> list[Combination]:
         return list(dict.fromkeys([whole, trained]))
     first, blocks = whole.card.first, whole.card.variants[whole.variant].blocks
     before = first, first + (blocks - first) // 2
+    pruned = replace(whole, pruner=Part(PRUNER), recoverer=recoverer and Part(recoverer))
     ladder = [
-        replace(
-            whole,
-            pruner=Part(PRUNER),
-            schedule=tuple((whole.frames // share | 1, before[at]) for share, at in stages),
-            recoverer=recoverer and Part(recoverer),
-        )
-        for stages in LADDER
-        if whole.frames // stages[-1][0] > 1
+        tuple((whole.frames // share | 1, before[at]) for share, at in stages) for stages in LADDER
     ]
-    return list(dict.fromkeys([whole, trained, *ladder]))
+    possible = (one for one in ladder if falls(whole.frames, one))
+    return list(
+        dict.fromkeys([whole, trained, *(replace(pruned, schedule=one) for one in possible)])
+    )
+
+
+def falls(frames: int, schedule: Sequence[tuple[int, int]]) -> bool:
+    """Whether each stage keeps fewer frames than came to it, more than one, and before a later
+    block."""
+    kept, places = zip(*schedule, strict=True)
+    fewer = all(a > b for a, b in pairwise([frames, *kept, 1]))
+    return fewer and all(a < b for a, b in pairwise(places))
 
 
 def runs(engines: Sequence[str], precisions: Sequence[str], device: str) -> list[tuple[str, str]]:
@@ -98,7 +126,8 @@ def runs(engines: Sequence[str], precisions: Sequence[str], device: str) -> list
     for each in precisions:
         if each not in known:
             raise unknown(f"precision of {', '.join(asked)}", each, known)
-    pairs = [(a, b) for a, b in product(asked, precisions) if b in asked[a].precisions]
+    wanted = product(asked, dict.fromkeys(precisions))
+    pairs = [(a, b) for a, b in wanted if b in asked[a].precisions]
     for one, each in pairs:
         asked[one].check(one, each, device)
     return pairs
@@ -106,14 +135,38 @@ def runs(engines: Sequence[str], precisions: Sequence[str], device: str) -> list
 
 def usual(device: str) -> Iterator[str]:
     """The engines that are tried unless others are named: what compiles takes minutes."""
+    yield "eager"
     for name in ENGINES.names():
-        engine = ENGINES.load(name)
-        if name == "eager" or engine.packages:
-            try:
-                engine().check(name, "float32", device)
-            except BenchError:
-                continue
+        try:
+            engine = ENGINES.load(name)()
+            engine.check(name, "float32", device)
+        except BenchError:
+            continue
+        if engine.packages:
             yield name
+
+
+def applicable(runner: Runner, turns: Sequence[Turn], metrics: Sequence[str]) -> None:
+    """BenchError for a metric that none of it has, before anything is measured."""
+    known = {
+        metric
+        for turn in turns
+        for name in runner.meters()
+        for metric in at(runner, turn).keys(turn.combinations[0], name)
+    }
+    for name in metrics:
+        if name not in known:
+            raise BenchError(f"{name} is not measured of any of these networks here")
+
+
+def at(runner: Runner, turn: Turn) -> Runner:
+    """The runner in a turn."""
+    return runner.under(
+        combinations=[*map(str, turn.combinations)],
+        weights=turn.weights,
+        engine=turn.engine,
+        precision=turn.precision,
+    )
 
 
 def measured(runner: Runner, turns: Sequence[Turn], tick: Tick) -> Iterator[Candidate]:
@@ -123,12 +176,7 @@ def measured(runner: Runner, turns: Sequence[Turn], tick: Tick) -> Iterator[Cand
     """
     total, before = sum(len(each.combinations) for each in turns), 0
     for turn in turns:
-        here = runner.under(
-            combinations=[*map(str, turn.combinations)],
-            weights=turn.weights,
-            engine=turn.engine,
-            precision=turn.precision,
-        )
+        here = at(runner, turn)
         run(here, turn.combinations, partial(offset, tick, before, total, turn.engine))
         before += len(turn.combinations)
         for one in turn.combinations:

@@ -70,7 +70,9 @@ def measure_together(
         wanted = {str(one): job(runner.context, one, name) for one in combinations}
         left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
         if left:
-            with TemporaryDirectory() as kept:
+            place = runner.folder / "together"
+            place.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=place) as kept:
                 run = Run(runner, name, left, tell, kept)
                 for one, outcome in run.outcomes():
                     runner.keep(writer, left[one], outcome)
@@ -154,7 +156,8 @@ class Run:
         asked = self.asked(left, number)
         found = Child()
         pipe = subprocess.PIPE  # a session of its own: Ctrl-C is for the parent, which ends it
-        started = subprocess.Popen(CHILD, stdin=pipe, stdout=pipe, start_new_session=True)
+        env = {**os.environ, "PYTHONHASHSEED": "0"}  # the same networks, in the order of sets too
+        started = subprocess.Popen(CHILD, stdin=pipe, stdout=pipe, start_new_session=True, env=env)
         try:
             started.stdin.write(json.dumps(asked).encode() + b"\n")  # type: ignore[union-attr]
             started.stdin.flush()  # type: ignore[union-attr]

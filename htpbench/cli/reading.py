@@ -44,8 +44,12 @@ def report(
     if study is not None:
         reported(load(study), reread(results), reports)
         return
+    refused = []
     for each in report_all(map(load, names()), reread(results), reports):
         written(each)
+        refused += each.refused
+    if refused:
+        raise refused[0]
 
 
 @app.command(sort_key=8)
@@ -108,10 +112,10 @@ def check(
     from htpbench.outside.progress import bar
     from htpbench.study.loading import load
 
-    path = against or pinned.pinned_file(study)
     if pin and fail:
         raise BenchError("--pin judges nothing; leave --fail out")
     gated = load(study).with_overrides(data, weights)
+    path = against or pinned.pinned_file(study)
     if pin:
         pinned.replaceable(path, {gated.name})  # measuring takes a minute
     with bar(err) as tick:

@@ -52,14 +52,16 @@ def quantised(path: Path) -> Path:
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    made, products = path.with_suffix(".int8.onnx"), ["MatMul", "Gemm"]
+    made, draft = path.with_suffix(".int8.onnx"), path.with_suffix(".draft.onnx")
+    if made.exists():
+        return made
     log = logging.getLogger()  # which is told to prepare the file, and has nothing to gain from it
     log.addFilter(silent)
     try:
-        quantize_dynamic(path, made, products, weight_type=QuantType.QUInt8)
+        quantize_dynamic(path, draft, ["MatMul", "Gemm"], weight_type=QuantType.QUInt8)
     finally:
         log.removeFilter(silent)
-    return made
+    return draft.rename(made)
 
 
 def silent(record: logging.LogRecord) -> bool:

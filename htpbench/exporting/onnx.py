@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import pickle
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,12 +59,23 @@ def written(lifter: Lifter, kept: Path | None = None) -> Iterator[Path]:
 
 def digest(lifter: Lifter) -> str:
     """What tells lifters of the same code apart, all that they hold; "" where that is not known."""
-    held = io.BytesIO()
+    found = hashlib.sha256()
     try:
-        Content(held).dump(lifter)
+        Content(Sink(found.update)).dump(lifter)
     except Exception:  # a part of another's may hold anything
         return ""
-    return hashlib.sha256(held.getvalue()).hexdigest()
+    return found.hexdigest()
+
+
+class Sink:
+    """What takes the bytes of a pickle."""
+
+    def __init__(self, take: Callable[[bytes], object]) -> None:
+        self.take = take
+
+    def write(self, content: bytes) -> None:
+        """See file objects."""
+        self.take(content)
 
 
 class Content(pickle.Pickler):

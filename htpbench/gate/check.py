@@ -76,7 +76,8 @@ def compare(before: Rows, after: Rows, asked: Mapping[str, Rule]) -> list[Findin
     for place in dict.fromkeys([*before.rows, *after.rows]):
         name, metric = place
         present = place in after.rows  # a pinned name may be gone
-        rule = asked.get(metric) or default_rule(metric, alike, present and static(name))
+        same = alike and ran_by(before.rows.get(place)) == ran_by(after.rows.get(place))
+        rule = asked.get(metric) or default_rule(metric, same, present and static(name))
         if rule is not None:
             findings.append(judge(before.rows.get(place), after.rows.get(place), rule))
     return findings
@@ -97,7 +98,9 @@ def obstacle(before: Row, after: Row) -> str:
     """Why two rows cannot be compared; "" where they can."""
     if after.status != "ok":
         return f"{after.status}: {after.reason}"
-    differing = unlike(after, before, WEIGHTS)
+    differing = unlike(after, before, WEIGHTS | {"engine"})
+    if ran_by(after)[0] != ran_by(before)[0]:
+        differing["engine"] = (after.conditions.get("engine"), before.conditions.get("engine"))
     if before.unit != after.unit:
         differing["unit"] = (after.unit, before.unit)
     said = [
@@ -110,6 +113,11 @@ def obstacle(before: Row, after: Row) -> str:
     if before.axis != after.axis:
         said.append("kept frames of other windows: --pin it")
     return "; ".join(said)
+
+
+def ran_by(row: Row | None) -> list[str]:
+    """The engine that ran a network, and its release, which is software as torch is."""
+    return str(row.conditions.get("engine", "") if row else "").split(" ")
 
 
 def static(combination: str) -> bool:

@@ -144,7 +144,6 @@ class Context:
                 f"the weights of {combination} say poses in {told}, and this data is scored in "
                 f"{said}; take weights that were trained on data of its kind"
             )
-        torch.manual_seed(self.seed)
         lifter = self.built(combination, self.regime(combination) == "any")
         if tensors:
             weights.load_into(lifter, combination, tensors)
@@ -176,7 +175,8 @@ class Context:
         return Engined(lifter, self.engine, self.study.precision, self.kept)
 
     def built(self, combination: Combination, any_schedule: bool = False) -> Lifter:
-        """The combination as the study uses it, with fresh weights."""
+        """The combination as the study uses it, with fresh weights, the same each time."""
+        torch.manual_seed(self.seed)
         return build(combination, self.study.pipeline, any_schedule, self.masked(combination))
 
     def masked(self, combination: Combination) -> bool:

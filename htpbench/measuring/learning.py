@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from htpbench.learning.recipes import Recipe
 from htpbench.learning.step import loss_of, optimiser_of, shown, update
 from htpbench.measuring.memory import Held, nbytes
-from htpbench.network.lifter import Lifter, Span
+from htpbench.network.lifter import Lifter, Span, unmarked
 
 STEPS = 2  # the second has the optimiser's state
 
@@ -26,7 +26,7 @@ class Step(nn.Module):
         super().__init__()
         self.recipe, self.lifter = recipe, lifter
         self.frames, self.centred = lifter.frames, lifter.centred
-        self.span: Span = nullcontext
+        self.span: Span = unmarked
         self.optimiser: torch.optim.Optimizer | None = None
         self.train()
 

@@ -140,12 +140,13 @@ class Timed:
             "reference": reference.rounds,
             "calls": self.all,
             "first": [self.first],
-            "parts": np.median(self.breakdown(), axis=0).tolist() if self.spans else [],
-            "overhead": [float(np.median(self.overheads))] if self.spans else [0.0],
             "cpu": [self.cpu / self.wall],
             "probe": [share],
             "clip": [self.how.batch, frames],
         }
+        if self.spans:
+            told["parts"] = np.median(self.breakdown(), axis=0).tolist()
+            told["overhead"] = [float(np.median(self.overheads))]
         if self.load_s is not None:
             told["load"] = [self.load_s + self.first]
         if self.how.record:

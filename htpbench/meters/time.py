@@ -22,7 +22,7 @@ rate = partial(Metric, unit="1/s", better="more")
 gained = partial(Metric, read="x", better="more", to_reference=True, decimals=2, bounded=True)
 percent = partial(Metric, read="%", scale=1e-2)
 ON_GPU = ("device", "device_speedup", "busy")  # what CUDA's own clock says
-OF_PARTS = ("prune_share", "breakdown")  # which engines cannot tell
+OF_PARTS = ("prune_share", "breakdown", "overhead")  # which engines cannot tell
 OF_ENGINES = ("load",)  # torch has nothing to load
 
 

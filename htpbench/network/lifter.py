@@ -20,6 +20,11 @@ from htpbench.network.token_state import Present, chosen, gathered, itself, mask
 Span = Callable[[str], AbstractContextManager]
 
 
+def unmarked(part: str) -> AbstractContextManager:
+    """A span that nobody times; a function of a module, for lifters are pickled."""
+    return nullcontext()
+
+
 class Lifter(nn.Module):
     """A combination as a network: 2D clip (B, F, J, channels) in, `Lifted` out.
 
@@ -52,7 +57,7 @@ class Lifter(nn.Module):
         self.recovered = recovered or frames
         self.centred = centred
         self.masked = masked
-        self.span: Span = nullcontext  # a meter times parts by name
+        self.span: Span = unmarked  # a meter times parts by name
 
     @property
     def centre(self) -> int:

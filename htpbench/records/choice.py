@@ -55,13 +55,13 @@ def choose(known: Sequence[Candidate], budget: Sequence[Constraint], best: str) 
     on_front = front([{name: one.value(name) for name in names} for one in known], names)
     ranked = sorted(known, key=lambda one: worth(one, best))
     keep = [one for one in ranked if excess(one, budget) <= 0]
-    taken, limit = None, float("inf")
+    beyond, taken = [one for one in ranked if excess(one, budget) > 0], None
     if keep:
-        limit, margin = worth(keep[0], best), FLOOR * abs(worth(keep[0], best))
-        alike = [one for one in keep if worth(one, best) <= limit + margin]
+        first = keep[0]
+        alike = [one for one in keep if as_good(one, first, best)]
         taken = min(alike, key=lambda one: worth(one, budget[0].metric))
-        limit -= margin
-    beyond = [one for one in ranked if excess(one, budget) > 0 and worth(one, best) < limit]
+        beyond = [one for one in beyond if worth(one, best) < worth(first, best)]
+        beyond = [one for one in beyond if not as_good(one, first, best)]
     return Choice(
         front=[one for one, is_best in zip(known, on_front, strict=True) if is_best],
         taken=taken,
@@ -80,18 +80,24 @@ def worth(candidate: Candidate, metric: str) -> float:
     return less_is_better(metric, candidate.value(metric))
 
 
+def as_good(one: Candidate, other: Candidate, metric: str) -> bool:
+    """Whether two are no more than FLOOR apart."""
+    a, b = one.value(metric), other.value(metric)
+    return abs(a - b) <= FLOOR * max(abs(a), abs(b))
+
+
 def excess(candidate: Candidate, budget: Sequence[Constraint]) -> float:
     """How far it is over the budget, as a share of the limit; 0 or less where it keeps all of it.
 
     An interval must lie within the budget as a whole.
     """
     return max(
-        one.excess(nearest(candidate.card[one.metric], one)) / (abs(one.limit) or 1)
+        one.excess(worst_end(candidate.card[one.metric], one)) / (abs(one.limit) or 1)
         for one in budget
     )
 
 
-def nearest(row: Row, limit: Constraint) -> float:
-    """The end of a row's interval that is nearer to a limit; its number where it has none."""
+def worst_end(row: Row, limit: Constraint) -> float:
+    """The end of a row's interval that may pass a limit; its number where it has none."""
     end = row.high if limit.sign == "<=" else row.low
     return number(row) if end is None else end

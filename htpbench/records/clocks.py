@@ -25,10 +25,10 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
     """All that a clock measures of one network, of what each of some processes told of it.
 
     parts: rounds and reference (seconds of each round, paired), calls (seconds of each), first,
-    parts (seconds of `labels`, or none), overhead, cpu (CPU over wall time), probe (the same of
-    work that keeps all threads busy, over threads), clip (batch, frames); of an engine load
-    (seconds from a network's file to its first answer); on CUDA device and device_reference
-    (seconds of each round) and launches (1: the device's time has them in).
+    where they can be told apart parts (seconds of `labels`) and their overhead, cpu (CPU over wall
+    time), probe (the same of work that keeps all threads busy, over threads), clip (batch,
+    frames); of an engine load (seconds from a network's file to its first answer); on CUDA device
+    and device_reference (seconds of each round) and launches (1: the device's time has them in).
     """
     count = len(parts)
     base = np.log([np.median(part["reference"]) for part in parts])  # (P,)
@@ -36,7 +36,6 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
     _, half = mean_log(gains)
     calls = np.concatenate([part["calls"] for part in parts])
     batch, frames = parts[0]["clip"]
-    shares = np.median([part["parts"] for part in parts], axis=0)  # (labels,)
     rate = math.log(batch) + gains - base  # (P,) clips per second
     measured = [
         over("forward", base - gains),
@@ -46,13 +45,15 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
         Measurement("p90", float(np.quantile(calls, 0.9)), samples=len(calls)),
         Measurement("p99", float(np.quantile(calls, 0.99)), samples=len(calls)),
         Measurement("first", float(np.median([part["first"] for part in parts]))),
-        Measurement("overhead", float(np.median([part["overhead"] for part in parts]))),
         Measurement("drift", drift(np.concatenate([part["reference"] for part in parts]))),
         Measurement("cpu", cpu_share(parts)),
         by_process(MINE, base - gains),
         by_process(BASE, base),
     ]
-    if len(shares):
+    if all("parts" in part for part in parts):
+        overhead = float(np.median([part["overhead"] for part in parts]))
+        shares = np.median([part["parts"] for part in parts], axis=0)  # (labels,)
+        measured.append(Measurement("overhead", overhead))
         measured.append(Measurement("breakdown", shares.tolist(), axis=[*labels]))
         if labels == PARTS:
             measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))

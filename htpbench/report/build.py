@@ -95,13 +95,17 @@ def report_all(studies: Iterable[Study], everything: Results, reports: Path) -> 
     """Rebuild the report of each study that has rows or prints numbers, then the index of them."""
     entries = []
     for study in studies:
-        rows = everything.only(current(study, everything))
-        if not rows.rows and study.table is None:
-            continue
+        asked = study if study.table is None else printing(study)
+        rows = everything.only(current(asked, everything))
+        if study.table is None and not any(row.study == study.name for row in rows):
+            continue  # rows of other studies that fit do not tell what it asks
         report = report_study(study, everything, reports)
-        found = report.finding.removeprefix("finding: ") or "; ".join(one for one in report.shown if isinstance(one, str))
+        said = "; ".join(one for one in report.shown if isinstance(one, str))
+        found = report.finding.removeprefix("finding: ") or said
         entries.append(Entry(study.name, study.title, found, report.files, origin(rows)))
         yield report
+    if not entries:
+        raise BenchError("no rows of any study; name their folder with --results")
     yield Report([*write_index(entries, reports)])
 
 
@@ -125,7 +129,7 @@ def regime_report(study: Study, rows: Results, folder: Path) -> Report:
         failure_table(rows),
     ]
     parts = [part for part in every if not part.empty]
-    words = sure["is"] if "is" in sure else []
+    words = sure.to_dict("list").get("is", [])
     report = Report(
         shown=[plain_lines(part) for part in parts],
         finding=regime_finding(filter(None, words), reference, found),
@@ -304,6 +308,8 @@ def told(comparison: pandas.DataFrame) -> list[RenderableType]:
     words = comparison["verdict"].value_counts()
     lines: list[RenderableType] = [
         f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"
+        if done
+        else "no printed number stands beside one of ours"
     ]
     if words.sum():
         count = ", ".join(f"{word} {words[word]}" for word in WORDS if word in words)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas
 
-from htpbench.records.choice import Candidate, Choice, metrics
+from htpbench.records.choice import Candidate, Choice, as_good, excess, metrics
 from htpbench.records.intervals import FLOOR
 from htpbench.records.judging import judge
 from htpbench.records.pairing import paired
@@ -18,8 +18,9 @@ from htpbench.systems import catalogue
 
 
 def front_table(choice: Choice, budget: Sequence[Constraint], best: str) -> pandas.DataFrame:
-    """A line for each on the front, the cheapest first: what it is, and its numbers as texts.
+    """A line for each on the front: what it is, and its numbers as texts.
 
+    What keeps most of the budget comes first.
     A star leads what is taken, a MARK a time that is not to be trusted.
     """
     names = metrics(budget, best)
@@ -32,7 +33,7 @@ def front_table(choice: Choice, budget: Sequence[Constraint], best: str) -> pand
             "precision": one.precision,
             **{catalogue.metric(name).column: text(one, name) for name in names},
         }
-        for one in sorted(choice.front, key=lambda one: one.value(names[0]))
+        for one in sorted(choice.front, key=lambda one: excess(one, budget))
     )
 
 
@@ -52,10 +53,9 @@ def sentences(choice: Choice, budget: Sequence[Constraint], best: str) -> Iterat
 
 def behind(other: Candidate, taken: Candidate, best: str) -> str:
     """Why another network that keeps the budget is not taken."""
-    apart = other.value(best) - taken.value(best)
-    if abs(apart) <= FLOOR * abs(taken.value(best)):
-        return f"as good within {100 * FLOOR:g} %, and takes more"
-    metric = catalogue.metric(best)
+    if as_good(other, taken, best):
+        return f"as good within {100 * FLOOR:g} %, and takes no less"
+    metric, apart = catalogue.metric(best), other.value(best) - taken.value(best)
     told = f"{amount(apart, metric, '+')} {metric.read or metric.unit}"
     if not paired(best, other.card, taken.card):
         return told
@@ -73,12 +73,21 @@ def failures(lost: Iterable[Candidate]) -> Iterator[str]:
         by_reason.setdefault(one.why, []).append(one)
     for why, those in by_reason.items():
         more = f" and {len(those) - 1} more" if those[1:] else ""
-        yield f"not measured: {those[0]}{more}: {why}"
+        yield f"not measured: {those[0]}{more}: {why or 'what is asked does not apply'}"
 
 
-def doubt(one: Candidate, names: Sequence[str]) -> str:
-    """Why its time is not to be trusted; "" where nothing speaks against it."""
-    return next(filter(None, (noise(name, one.card) for name in names)), "")
+def doubts(candidates: Sequence[Candidate], names: Sequence[str]) -> str:
+    """Whose times are not to be trusted, why, and the cure; "" where all are."""
+    said = {str(one): noise(name, one.card) for one in candidates for name in names}
+    told = {one: why for one, why in said.items() if why}
+    if not told:
+        return ""
+    (first, why), *rest = told.items()
+    more = f" and {len(rest)} more" if rest else ""
+    return (
+        f"times are not to be trusted: {first}: {why}{more}; close what runs, and add --retry or "
+        "--wait-quiet MINUTES"
+    )
 
 
 def numbers(one: Candidate, names: Sequence[str]) -> str:
@@ -99,4 +108,4 @@ def text(one: Candidate, name: str) -> str:
 def limit(one: Constraint) -> str:
     """A constraint in the unit that people read."""
     metric = catalogue.metric(one.metric)
-    return f"{one.metric} {one.sign} {amount(one.limit, metric)} {metric.read or metric.unit}"
+    return f"{one.metric} {one.sign} {one.limit / metric.scale:.6g} {metric.read or metric.unit}"

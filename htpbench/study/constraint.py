@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from htpbench.errors import BenchError, unknown
 from htpbench.systems import catalogue
 
-WRITTEN = re.compile(r"\s*(\S+)\s*([<>]=)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(\S*)\s*")
+WRITTEN = re.compile(
+    r"\s*([^\s<>=]+)\s*([<>]=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\d.<>=]\S*)?\s*"
+)
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,20 @@ def parse(text: str) -> Constraint:
 
     BenchError says what is expected.
     """
-    found = WRITTEN.fullmatch(text)
-    try:
-        metric, sign, number, unit = found.groups()  # type: ignore[union-attr]
-        limit = float(number)
-        if math.isinf(limit):
-            raise ValueError
-    except (AttributeError, ValueError):
-        raise BenchError(
-            f"constraint {text!r}: expected METRIC <= NUMBER or METRIC >= NUMBER, "
-            "for example cost.flops <= 0.2e9 or time.p90 <= 30 ms"
-        ) from None
-    return Constraint(metric, sign, limit * scale(metric, unit) if unit else limit)
+    if found := WRITTEN.fullmatch(text):
+        metric, sign, number, unit = found.groups()
+        limit = float(number) * (scale(metric, unit) if unit else 1)
+        if math.isfinite(limit):
+            return Constraint(metric, sign, limit)
+    raise BenchError(
+        f"constraint {text!r}: expected METRIC <= NUMBER or METRIC >= NUMBER, "
+        "for example cost.flops <= 0.2e9 or time.p90 <= 30 ms"
+    )
 
 
 def scale(metric: str, unit: str) -> float:
     """What one of a unit is in the unit of a metric's rows."""
-    catalogue.meters_of([metric])  # whether anybody measures it
+    catalogue.measured_by([metric])  # whether anybody measures it
     known = catalogue.metric(metric)
     units = {known.unit: 1.0, known.read or known.unit: known.scale}
     if unit not in units:

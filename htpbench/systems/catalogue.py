@@ -47,7 +47,7 @@ def numbers(meters: Iterable[str]) -> list[str]:
     ]
 
 
-def meters_of(metrics: Iterable[str]) -> list[str]:
+def measured_by(metrics: Iterable[str]) -> list[str]:
     """Who measures these numbers; BenchError for one that nobody does."""
     known = numbers(meters())
     for name in metrics:
