@@ -19,10 +19,10 @@ ENVIRONMENT = {"id": "fixed", "device": "a processor", "threads": 1}
 
 def keys():
     """Study -> combination or control -> meter -> a digest of its metrics and their keys."""
-    with patch("htpbench.engines.importlib.metadata.version", lambda name: "a release"):
-        return {name: planned(name) for name in loading.names()}
+    return {name: planned(name) for name in loading.names()}
 
 
+@patch("htpbench.engines.importlib.metadata.version", lambda name: "a release")
 def planned(name):
     """The keys of one study, trained networks with random weights in their place."""
     loaded = loading.load(name)
