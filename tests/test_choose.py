@@ -10,7 +10,7 @@ from htpbench.network import weights
 from htpbench.network.build import build
 from htpbench.records.choice import Candidate, choose
 from htpbench.records.row import Row
-from htpbench.report.choice import behind, front_table, sentences
+from htpbench.report.choice import behind, doubts, front_table, sentences
 from htpbench.study.constraint import parse as limit
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import ENGINES
@@ -85,6 +85,13 @@ def test_what_is_taken_and_what_is_not_is_said_in_the_units_that_people_read():
     table = front_table(choice, BUDGET, BEST)
     assert [*table["combination"]] == ["fast", "fits", "slow", "slowest"]
     assert [*table[""]] == ["", "*", "", ""]
+
+
+def test_whose_times_are_not_to_be_trusted_is_told_with_the_cure():
+    told = doubts([FITS, FAST], ["time.p90", BEST])
+    assert told.startswith("times are not to be trusted: fits with tiny on eager: timed by an")
+    assert " and 1 more; close what runs" in told and "--retry" in told
+    assert doubts([FITS], [BEST]) == ""
 
 
 def test_what_is_as_good_is_said_to_take_more():

@@ -78,8 +78,8 @@ def failures(lost: Iterable[Candidate]) -> Iterator[str]:
 
 def doubts(candidates: Sequence[Candidate], names: Sequence[str]) -> str:
     """Whose times are not to be trusted, why, and the cure; "" where all are."""
-    said = {str(one): noise(name, one.card) for one in candidates for name in names}
-    told = {one: why for one, why in said.items() if why}
+    said = [(one, noise(name, one.card)) for one in candidates for name in names]
+    told = {str(one): why for one, why in said if why}
     if not told:
         return ""
     (first, why), *rest = told.items()
