@@ -23,7 +23,7 @@ STOPPED = {
     "cost": (["cost", small.NETWORK], "htpbench.bench.costs.costs"),
     "run": (["run", small.NETWORK], "htpbench.bench.runner.run"),
     "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
-    "choose": (["choose", "--budget", "cost.flops <= 1"], "htpbench.bench.choosing.turns"),
+    "choose": (["choose", "--budget", "cost.flops <= 1"], "htpbench.bench.candidates.turns"),
     "train": (["train", small.NETWORK, "--data", "motion.npz"], "htpbench.training.train.train"),
     "lift": (["lift", small.NETWORK, "--weights", "random"], "htpbench.bench.lifting.save"),
     "export": (["export", small.NETWORK, "--weights", "random"], "htpbench.bench.exported.export"),

@@ -11,7 +11,7 @@ from paths import ROOT
 
 from htpbench.records.results import Results
 from htpbench.report.build import report_all
-from htpbench.report.index import Entry, origin, write_index
+from htpbench.report.index import Entry, where_from, write_index
 from htpbench.report.regimes import regime_finding, scores
 from htpbench.study.loading import load, names
 
@@ -79,8 +79,8 @@ def test_what_a_study_says_of_itself_is_shown_and_not_obeyed(tmp_path):
 
 
 def test_rows_are_told_by_machine_and_day():
-    assert origin([]) == "printed numbers alone"
-    told = origin(small.committed().only(small.committed().rows[:5]))
+    assert where_from([]) == "printed numbers alone"
+    told = where_from(small.committed().only(small.committed().rows[:5]))
     assert re.fullmatch(r"5 rows of .* \(.*\), 20\d\d-\d\d-\d\d.*", told)
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 
+import pandas
 import pytest
 import small
 import torch
@@ -131,13 +132,12 @@ def test_the_readme_is_short_and_its_finding_is_that_of_the_demo():
     assert len(README.split()) <= 700
     said = " ".join(README.split())
     name = re.search(r"finds, .*?`(.*?)`", said)[1]
-    (line,) = (
-        row
-        for row in (ROOT / "reports/demo/demo.md").read_text().splitlines()
-        if f"`{name}`" in row and "time" not in row and row.count("[") == 4
-    )
-    for number in ("1.46 [1.36, 1.57]", "-0.01 [-0.08, 0.06]"):
-        assert number in said and number in line, number
+    table = pandas.read_csv(ROOT / "reports/demo/demo.csv").set_index("combination")
+    pruned, flops = table.loc[name], table["FLOPs, all counted (FLOP)"]
+    assert f"takes {flops[name] / flops['mixste.tiny-81']:.0%}".replace("%", " %") in said
+    for head, unit in (("speed-up", "1"), ("MPJPE minus the reference's", "mm")):
+        value, low, high = (pruned[f"{head}{end} ({unit})"] for end in ("", ", low", ", high"))
+        assert f"{value:.2f} [{low:.2f}, {high:.2f}]" in said
 
 
 def test_links_of_the_docs_lead_somewhere():

@@ -51,7 +51,8 @@ def choose(
     device: Device = "cpu",
 ) -> None:
     """Choose a network, its schedule and an engine for a budget. The same command resumes."""
-    from htpbench.bench.choosing import applicable, comparable, measured, one_pass, turns
+    from htpbench.bench.candidates import turns
+    from htpbench.bench.choosing import applicable, comparable, measured, one_pass
     from htpbench.bench.runner import Runner
     from htpbench.measuring.context import Context
     from htpbench.measuring.environment import check_device

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 KEPT = frozenset("\n\t")
 # What Markdown would obey: marks of emphasis only where they may open it, brackets of a link, what
@@ -43,3 +44,8 @@ def as_code(text: str) -> str:
 def one_line(text: str) -> str:
     """The text with spaces for line breaks."""
     return re.sub(r"\s*\n\s*", " ", text)
+
+
+def first_of(things: Sequence[object]) -> str:
+    """The first of some things, and how many more there are."""
+    return f"{things[0]}{f' and {len(things) - 1} more' if things[1:] else ''}"

@@ -60,8 +60,8 @@ def choose(known: Sequence[Candidate], budget: Sequence[Constraint], best: str) 
         first = keep[0]
         alike = [one for one in keep if as_good(one, first, best)]
         taken = min(alike, key=lambda one: worth(one, budget[0].metric))
-        beyond = [one for one in beyond if worth(one, best) < worth(first, best)]
-        beyond = [one for one in beyond if not as_good(one, first, best)]
+        better = [one for one in beyond if worth(one, best) < worth(first, best)]
+        beyond = [one for one in better if not as_good(one, first, best)]
     return Choice(
         front=[one for one, is_best in zip(known, on_front, strict=True) if is_best],
         taken=taken,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from htpbench.errors import BenchError, unknown
+from htpbench.outside.printable import first_of
 from htpbench.records.judging import Verdict, judge, seeds
 from htpbench.records.pairing import BY_CLIP, FRAMES, SYSTEM, WEIGHTS, Card, apart, unlike
 from htpbench.records.rows import Row, latest
@@ -52,10 +53,7 @@ def compare(
     if not found and not refused:
         none = " and ".join(name for name, held in ((a, base), (b, mine)) if not held)
         refused = {f"no rows of {none or 'what both have'}": ["cost"]}
-    said = [
-        f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}"
-        for why, names in refused.items()
-    ]
+    said = [f"{first_of(names)}: {why}" for why, names in refused.items()]
     needed = {name.partition(".")[0]: None for names in refused.values() for name in names}
     again = " --retry" if busily else ""
     return found, [*said, f"{remedy(a, b, needed, rows, again)}"] if said else []

@@ -25,7 +25,7 @@ from htpbench.report.current import current, in_order
 from htpbench.report.drawn import Drawn, Figure, drawn
 from htpbench.report.finding import finding
 from htpbench.report.frame import evaluated, measured_frames, printed_frames
-from htpbench.report.index import Entry, origin, write_index
+from htpbench.report.index import Entry, where_from, write_index
 from htpbench.report.latex import write_latex
 from htpbench.report.origin import (
     published_origins,
@@ -102,7 +102,7 @@ def report_all(studies: Iterable[Study], everything: Results, reports: Path) -> 
         report = report_study(study, everything, reports)
         said = "; ".join(one for one in report.shown if isinstance(one, str))
         found = report.finding.removeprefix("finding: ") or said
-        entries.append(Entry(study.name, study.title, found, report.files, origin(rows)))
+        entries.append(Entry(study.name, study.title, found, report.files, where_from(rows)))
         yield report
     if not entries:
         raise BenchError("no rows of any study; name their folder with --results")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas
 
+from htpbench.outside.printable import first_of
 from htpbench.records.choice import Candidate, Choice, as_good, excess, metrics
 from htpbench.records.intervals import FLOOR
 from htpbench.records.judging import judge
@@ -72,8 +73,7 @@ def failures(lost: Iterable[Candidate]) -> Iterator[str]:
     for one in lost:
         by_reason.setdefault(one.why, []).append(one)
     for why, those in by_reason.items():
-        more = f" and {len(those) - 1} more" if those[1:] else ""
-        yield f"not measured: {those[0]}{more}: {why or 'what is asked does not apply'}"
+        yield f"not measured: {first_of(those)}: {why or 'what is asked does not apply'}"
 
 
 def doubts(candidates: Sequence[Candidate], names: Sequence[str]) -> str:
@@ -82,11 +82,10 @@ def doubts(candidates: Sequence[Candidate], names: Sequence[str]) -> str:
     told = {str(one): why for one, why in said if why}
     if not told:
         return ""
-    (first, why), *rest = told.items()
-    more = f" and {len(rest)} more" if rest else ""
+    why = next(iter(told.values()))
     return (
-        f"times are not to be trusted: {first}: {why}{more}; close what runs, and add --retry or "
-        "--wait-quiet MINUTES"
+        f"times are not to be trusted: {first_of([*told])}: {why}; close what runs, and add "
+        "--retry or --wait-quiet MINUTES"
     )
 
 

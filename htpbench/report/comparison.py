@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from htpbench.outside.fitting import Fitting
-from htpbench.outside.printable import in_markdown
+from htpbench.outside.printable import first_of, in_markdown
 from htpbench.records.intervals import FLOOR
 from htpbench.records.judging import Verdict
 from htpbench.report.captions import data, source
@@ -75,8 +75,7 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
         if verdict.why:
             reasons.setdefault(verdict.why, []).append(verdict.metric)
     for why, names in reasons.items():
-        more = f" and {len(names) - 1} more" if names[1:] else ""
-        remarks.append(f"{names[0]}{more}: unsure, for there are {why}")
+        remarks.append(f"{first_of(names)}: unsure, for there are {why}")
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
         if {"data", "split", "detections"} <= verdict.conditions.keys():

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from htpbench.outside.printable import in_markdown
 from htpbench.records.results import Results
 from htpbench.records.row import Row
+from htpbench.report.origin import days
 from htpbench.report.page import SHEET, whole
 from htpbench.report.text import write_text
 
@@ -49,7 +50,7 @@ class Entry:
         return next((quote(f"{self.name}/{path.name}") for path in found), "")
 
 
-def origin(rows: Iterable[Row]) -> str:
+def where_from(rows: Iterable[Row]) -> str:
     """The machines, days and rows of a report in one line."""
     rows = Results.of(rows)
     if not rows.rows:
@@ -57,9 +58,7 @@ def origin(rows: Iterable[Row]) -> str:
     known = dict.fromkeys(row.environment for row in rows)
     facts = [rows.environments.get(one, {}) for one in known]
     machines = dict.fromkeys(f"{one.get('machine')} ({one.get('device')})" for one in facts)
-    days = sorted({row.at[:10] for row in rows})
-    between = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return f"{len(rows)} rows of {', '.join(machines)}, {between}"
+    return f"{len(rows)} rows of {', '.join(machines)}, {days(rows)}"
 
 
 def write_index(entries: Sequence[Entry], reports: Path) -> tuple[Path, Path]:

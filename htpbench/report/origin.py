@@ -56,12 +56,16 @@ def summary(rows: Iterable[Row]) -> list[str]:
     if not rows.rows:
         return []
     commits = ", ".join(sorted({row.commit or "unknown" for row in rows}))
-    days = sorted({row.at[:10] for row in rows})
-    between = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     used = [
         machine(name, rows.environments) for name in dict.fromkeys(row.environment for row in rows)
     ]
-    return [*used, f"measured {between} at commit {commits}"]
+    return [*used, f"measured {days(rows)} at commit {commits}"]
+
+
+def days(rows: Iterable[Row]) -> str:
+    """The day that rows were measured on, or the first and the last."""
+    found = sorted({row.at[:10] for row in rows})
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def sweep_origins(rows: Iterable[Row], reference: str) -> Cells:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas
 
-from htpbench.outside.printable import in_markdown
+from htpbench.outside.printable import first_of, in_markdown
 from htpbench.records.results import Results, in_time
 from htpbench.records.row import Row
 from htpbench.report.text import MARK, markdown
@@ -99,10 +99,7 @@ def doubts(table: pandas.DataFrame) -> str:
 
 def _note(said: dict[str, list[str]]) -> str:
     """What is said, and of which metrics: the first of them and how many more."""
-    return "; ".join(
-        f"{metrics[0]}{f' and {len(metrics) - 1} more' if metrics[1:] else ''}: {text}"
-        for text, metrics in said.items()
-    )
+    return "; ".join(f"{first_of(metrics)}: {text}" for text, metrics in said.items())
 
 
 def _unlike(rows: list[Row]) -> list[str]:
