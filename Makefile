@@ -1,10 +1,11 @@
 # make sweep: install and run the main job.   make test: install and run the tests.
+# make docs: the documentation as a site, docs/_build/index.html.
 # make check: has cost or accuracy fallen behind baselines/gate*.jsonl?
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: sweep test check lint clean
+.PHONY: sweep test check lint docs clean
 .DEFAULT_GOAL := sweep
 
 .venv/.installed: pyproject.toml constraints.txt
@@ -28,6 +29,9 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+docs: .venv/.installed
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 clean:
 	rm -rf .venv

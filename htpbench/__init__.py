@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         RECOVERERS,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "BACKBONES",
     "DATASETS",
@@ -104,6 +104,10 @@ PLACES = {
         "RECOVERERS",
     ],
 }
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:

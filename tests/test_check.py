@@ -10,7 +10,8 @@ import torch
 
 from htpbench.backbones.mixste import MixSTE
 from htpbench.errors import BenchError
-from htpbench.gate import check, pinned, tolerance
+from htpbench.gate import check, finding, pinned, telling, tolerance
+from htpbench.gate.finding import Judgement
 from htpbench.network import lifter, weights
 from htpbench.network.build import build
 from htpbench.pruners.tps import TPS
@@ -33,6 +34,7 @@ pruners = ["tps"]
 recoverers = ["tri"]
 trials = 1
 """
+EMPTY = pinned.Rows({}, [])
 GATED = 3 * (5 + 2) + 2  # parameters and operations, two errors; kept frames of two pruned ones
 
 
@@ -88,15 +90,23 @@ def the(findings, place):
     return found
 
 
+def ends(findings):
+    return Judgement("gate", findings, EMPTY, EMPTY).code
+
+
+def lines_of(findings, before, after):
+    return telling.table(Judgement("gate", findings, before, after))
+
+
 def test_a_weight_that_moved_is_a_regression(study, before, tmp_path):
     others = tiny_weights(tmp_path / "b", moved=1e-2)
     after, findings = again(study, before, weights=others, meters=["accuracy"])
-    assert check.exit_code(findings) == check.REGRESSION
+    assert ends(findings) == finding.REGRESSION
     found = the(findings, MPJPE)
     assert found.state == "worse" and found.why == "worse by more than 0.0001 mm"
     change = after.rows[MPJPE].value - before.rows[MPJPE].value
     assert found.difference == f"{change:+.4f} mm" and 0.05 < change < 10
-    *_, note, summary = check.report(findings, before, after)
+    *_, note, summary = lines_of(findings, before, after)
     assert "note: the weights' SHA-256 begins with" in note and "regressed" in summary
 
 
@@ -106,7 +116,7 @@ def test_a_frame_kept_elsewhere_is_a_regression(study, before, monkeypatch):
     )
     _, findings = again(study, before, meters=["selection"])
     assert states(findings, "worse") == {KEPT}
-    assert check.exit_code(findings) == check.REGRESSION
+    assert ends(findings) == finding.REGRESSION
     said = ("4", "5", "window 0, rank 1; 2 of 3 in common", "another frame")
     assert the(findings, KEPT)[2:] == said
 
@@ -164,36 +174,36 @@ def test_what_cannot_be_compared_is_named(before):
     ]
     for one, other, words in cases:
         findings = check.compare(one, other, {})
-        assert check.exit_code(findings) == check.INCOMPLETE
+        assert ends(findings) == finding.INCOMPLETE
         (place,) = states(findings, "missing")
         assert words in the(findings, place).why
-        *_, summary = check.report(findings, one, other)
+        *_, summary = lines_of(findings, one, other)
         assert summary == f"0 regressed, 1 not compared, {len(findings) - 1} numbers as pinned"
 
 
 def test_a_regression_outranks_what_is_missing_and_nothing_measured_is_no_pass(before):
     worse = with_row(before, MPJPE, value=1e3)
-    assert check.exit_code(check.compare(before, without(worse, KEPT), {})) == check.REGRESSION
+    assert ends(check.compare(before, without(worse, KEPT), {})) == finding.REGRESSION
     nothing = replace(before, rows={})
-    assert check.exit_code(check.compare(before, nothing, {})) == check.INCOMPLETE
-    assert check.exit_code(check.compare(nothing, nothing, {})) == check.INCOMPLETE
+    assert ends(check.compare(before, nothing, {})) == finding.INCOMPLETE
+    assert ends(check.compare(nothing, nothing, {})) == finding.INCOMPLETE
 
 
 def test_what_got_better_is_a_note(before):
     after = with_row(before, MPJPE, value=before.rows[MPJPE].value - 0.4)
     findings = check.compare(before, after, {})
-    assert check.exit_code(findings) == 0
-    note, _ = check.report(findings, before, after)
+    assert ends(findings) == 0
+    note, _ = lines_of(findings, before, after)
     assert "is better by more than the rule (-0.4000 mm): --pin it" in note
 
 
 def test_other_metrics_are_gated_when_asked(before):
     place = small.NETWORK, "accuracy.pck"
     after = with_row(before, place, value=before.rows[place].value - 1)
-    assert check.exit_code(check.compare(before, after, {})) == 0
-    for limit, code in (("0.5", check.REGRESSION), ("2", 0)):
+    assert ends(check.compare(before, after, {})) == 0
+    for limit, code in (("0.5", finding.REGRESSION), ("2", 0)):
         asked = tolerance.parse_rules([f"accuracy.pck:+{limit}%"], {"accuracy.pck": "%"})
-        assert check.exit_code(check.compare(before, after, asked)) == code
+        assert ends(check.compare(before, after, asked)) == code
 
 
 def test_kept_frames_of_another_machine_may_differ_a_little_unless_the_pruner_is_static(before):
@@ -262,6 +272,19 @@ def test_pinned_rows_come_back_as_they_went(before, tmp_path):
     assert [{"kind": "environment", **facts} for facts in before.environments] == read.environments
 
 
+def test_pinning_again_changes_the_lines_of_what_moved_alone(before, tmp_path):
+    path = tmp_path / "gate.jsonl"
+    pinned.write(path, before)
+    first = path.read_text().splitlines()
+    assert all(line.startswith('{"combination": ') for line in first[1:])
+    later = {p: replace(row, at="2030-01-01T00:00:00Z") for p, row in before.rows.items()}
+    moved = with_row(replace(before, rows=later), MPJPE, value=1.0)
+    pinned.write(path, moved)
+    lines = path.read_text().splitlines()
+    changed = [one for one, was in zip(lines, first, strict=True) if one != was]
+    assert len(changed) == 1 and '"value": 1.0' in changed[0] and "2030" in changed[0]
+
+
 def test_what_failed_is_not_pinned_and_a_folder_that_is_none_is_named(before, tmp_path):
     path = tmp_path / "gate.jsonl"
     path.write_text("as it was")
@@ -273,15 +296,10 @@ def test_what_failed_is_not_pinned_and_a_folder_that_is_none_is_named(before, tm
         pinned.write(path / "below", before)
 
 
-def test_times_of_a_busy_machine_are_not_pinned(before, tmp_path):
-    for told, wrong in (({}, False), ({"probe": [0.5]}, True)):
-        rows = pinned.comparable(small.timed(small.NETWORK, [1.0] * 5, **told))
-        found = replace(before, rows=rows)
-        if wrong:
-            with pytest.raises(pinned.Unmeasured, match=r"50 % of the CPU.*pin again"):
-                pinned.write(tmp_path / "a.jsonl", found)
-        else:
-            pinned.write(tmp_path / "b.jsonl", found)
+def test_times_are_not_pinned(before, tmp_path):
+    rows = pinned.comparable(small.timed(small.NETWORK, [1.0] * 5, probe=[0.5]))
+    pinned.write(tmp_path / "a.jsonl", replace(before, rows=before.rows | rows))
+    assert pinned.read(tmp_path / "a.jsonl").rows == before.rows
 
 
 def test_rows_of_controls_and_failures_are_not_compared(before, tmp_path):
@@ -320,10 +338,10 @@ def test_the_verb_fails_on_a_regression(call, before, monkeypatch, tmp_path):
     pinned.write(tmp_path / "mine.jsonl", other)
     monkeypatch.setattr(check, "measure", lambda *_: before)
     code, out, _ = call("--against", "mine.jsonl")
-    assert code == check.REGRESSION
+    assert code == finding.REGRESSION
     assert "-1,000 FLOP" in out and "measured, but not pinned" in out
     assert f"1 regressed, 1 not compared, {GATED - 2} numbers as pinned" in out
-    assert call("--against", "mine.jsonl", "--fail", "cost.flops:+0")[0] == check.INCOMPLETE
+    assert call("--against", "mine.jsonl", "--fail", "cost.flops:+0")[0] == finding.INCOMPLETE
 
 
 @pytest.mark.parametrize(

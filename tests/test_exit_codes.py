@@ -11,15 +11,23 @@ from paths import ROOT
 
 from htpbench.checking.verdict import Verdict
 from htpbench.exporting.agreement import Agreement
+from htpbench.gate.finding import Finding, Judgement
+from htpbench.gate.pinned import Rows
 from htpbench.measuring import counting
 from htpbench.network.contracts import Pruner
+from htpbench.records.row import Row
 from htpbench.systems.registry import PRUNERS
 
 FAILING = "mixste.tiny-9+tps:3@1+tri"
+TABLE = ["table", "small.toml", "--columns"]
 # What each verb calls first of all; stopped there it must end by its column.
 STOPPED = {
     "ls": (["ls"], "htpbench.cli.listing.listing"),
     "plan": (["plan", small.NETWORK], "htpbench.cli.listing.plan_table"),
+    "status": (["status", "small.toml"], "htpbench.report.progress.progress_table"),
+    "cite": (["cite", "small.toml"], "htpbench.report.citations.bibliography"),
+    "completion": (["completion", "bash"], "cyclopts.App.generate_completion"),
+    "new": (["new", "study", "mine"], "htpbench.outside.drafts.write_file"),
     "cost": (["cost", small.NETWORK], "htpbench.bench.costs.costs"),
     "run": (["run", small.NETWORK], "htpbench.bench.runner.run"),
     "sweep": (["sweep", "small.toml"], "htpbench.cli.workers.measured"),
@@ -29,6 +37,8 @@ STOPPED = {
     "export": (["export", small.NETWORK, "--weights", "random"], "htpbench.bench.exported.export"),
     "view": (["view", "motion.npz"], "htpbench.poses.source.tracks_of"),
     "report": (["report", "small.toml"], "htpbench.report.build.report_study"),
+    "rows": (["rows"], "htpbench.report.tidy.tidy"),
+    "table": ([*TABLE, "cost.flops"], "htpbench.report.build.networks_table"),
     "reproduce": (["reproduce", "--status"], "htpbench.report.status.cells"),
     "compare": (["compare", small.NETWORK, small.PRUNED], "htpbench.records.verdicts.compare"),
     "check": (["check"], "htpbench.gate.check.check"),
@@ -42,6 +52,16 @@ STOPPED = {
 TRAIN = ["train", small.NETWORK, "--data", "motion.npz", "--batch", 2, "--steps"]
 LIFT = ["lift", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
 CHOOSE = ["choose", "--best", "cost.params", "--engine", "eager", "--budget"]
+COUNTED = Row(
+    key="k",
+    study="gate",
+    combination=small.NETWORK,
+    metric="cost.params",
+    value=1,
+    unit="1",
+    environment="e",
+)
+FOUND = {0: [Finding(COUNTED, "same")], 1: [Finding(COUNTED, "worse")], 3: []}
 EXPORT = ["export", small.NETWORK, "--weights", "random", "--data", "motion.npz", "--out"]
 COMPARE = ["compare", small.NETWORK, small.PRUNED, "--metric"]
 # (verb, code, command); "sweep first" in front where rows must be there.
@@ -50,6 +70,14 @@ CASES = [
     ("ls", 2, ["ls", "--matrx"]),
     ("plan", 0, ["plan", small.NETWORK]),
     ("plan", 2, ["plan", "mixtse-9"]),
+    ("status", 0, ["status", "small.toml"]),
+    ("status", 2, ["status", "gone.toml"]),
+    ("cite", 0, ["cite", "small.toml"]),
+    ("cite", 2, ["cite", "gone.toml"]),
+    ("new", 0, ["new", "pruner", "swift"]),
+    ("new", 2, ["new", "pruner", "tps"]),
+    ("completion", 0, ["completion", "bash"]),
+    ("completion", 2, ["completion", "tcsh"]),
     ("cost", 0, ["cost", small.NETWORK, FAILING]),
     ("cost", 1, ["cost", FAILING]),
     ("cost", 1, ["cost", "--study", "failing.toml"]),
@@ -74,12 +102,16 @@ CASES = [
     ("view", 2, ["view", "gone.npz"]),
     ("report", 0, ["sweep first", "report", "small.toml"]),
     ("report", 2, ["report", "small.toml"]),
+    ("rows", 0, ["sweep first", "rows"]),
+    ("rows", 2, ["rows"]),
+    ("table", 0, ["sweep first", *TABLE, "cost.flops"]),
+    ("table", 2, [*TABLE, "cost.flops"]),
     ("reproduce", 0, ["reproduce", "--status"]),
     ("reproduce", 1, ["reproduce", "table2", "--only", "accuracy"]),
     ("reproduce", 2, ["reproduce", "table1"]),
     ("compare", 0, ["sweep first", *COMPARE, "cost.flops"]),
     ("compare", 2, ["sweep first", *COMPARE, "cost.flop"]),
-    *(("check", code, ["check"]) for code in (0, 1, 3)),
+    *(("check", code, ["check", "--format", "json"]) for code in (0, 1, 3)),
     ("check", 2, ["check", "--pin", "--fail", "cost.flops:+0"]),
     ("check", 4, ["check", "--against", "gone.jsonl"]),
     ("doctor", 0, ["doctor"]),
@@ -120,7 +152,8 @@ def test_every_verb_ends_with_its_codes(call, monkeypatch, golden, verb, code, c
     if verb in ("cost", "run", "sweep"):
         fail_pruned(monkeypatch)
     if verb == "check" and code != 4:
-        monkeypatch.setattr("htpbench.gate.check.check", lambda *_: (code, ["said"]))
+        judged = Judgement("gate", FOUND.get(code, []), Rows({}, []), Rows({}, []))
+        monkeypatch.setattr("htpbench.gate.check.check", lambda *_: judged)
     if verb == "export" and code == 1:
         apart = Agreement(2, 2, 1e-3)
         monkeypatch.setattr("htpbench.bench.exported.compare", lambda *_: apart)

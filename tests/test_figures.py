@@ -44,6 +44,39 @@ PARTS = ["embed", "blocks", "prune", "recover", "head"]
 WINDOWS = ["0", "0", "0", "1", "1", "1"]
 
 
+@pytest.mark.parametrize(
+    ("errors", "between"),
+    [
+        ([39, 40, 41, 42, 44, 60, 65, 80], (44, 60)),
+        ([39, 40, 41, 42, 44, 46], None),  # nothing lies apart
+        ([39, 60, 61, 62, 63, 64, 65], None),  # most would stand above
+        ([39, 40, 41, 42, 44, 400], None),  # logarithmic instead
+        ([39, 80], None),
+    ],
+)
+def test_an_axis_is_broken_where_a_few_networks_went_wrong(errors, between):
+    assert pareto.gap(pandas.DataFrame({"accuracy.mpjpe": errors}, dtype=float)) == between
+
+
+def test_a_broken_axis_shows_every_point_and_control_once(tmp_path):
+    found = table()
+    found.loc[found.index[-1], "accuracy.mpjpe"] = 90.0
+    controls = pandas.DataFrame({"combination": ["control: x"], "accuracy.mpjpe": [70.0]})
+    figure = pareto._draw(found.assign(allowed=True), controls, "title", "subtitle")
+    upper, lower = figure.axes[0], figure.axes[2]
+    limits = [axes.get_ylim() for axes in (lower, upper)]
+    for error in [*found["accuracy.mpjpe"].dropna(), 70.0]:
+        assert sum(low < error < high for low, high in limits) == 1, error
+
+
+def test_names_stand_where_most_keep_the_same_frames():
+    names = [BASE, f"{BASE}+tps:5@0+tri", f"{BASE}+tpc:5@0+tri", f"{BASE}+tpc:5@0+tra"]
+    lines = pandas.DataFrame({"combination": [*names, f"{BASE}+tps:3@0+tri"]})
+    assert combinations.telling(lines) == ["", "tps", "tpc", "tpc + tra", "tps: 3"]
+    apart = lines.iloc[[0, 1, 4]]
+    assert combinations.telling(apart) == ["", "5", "3"]
+
+
 def row(combination, metric, value, **more):
     key = row_key(combination, metric, {}, 1)
     facts = {"study": "small", "unit": "1", "environment": "e", "at": "2026-01-01T00:00:00Z"}

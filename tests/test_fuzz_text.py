@@ -20,7 +20,8 @@ from test_fuzz import MOST_MEMORY, damage, damaged, fuzz
 
 from htpbench.bench.claims import Claims, myself
 from htpbench.errors import BenchError
-from htpbench.gate import check, pinned
+from htpbench.gate import check, pinned, telling
+from htpbench.gate.finding import Judgement
 from htpbench.learning.recipes import Recipe
 from htpbench.learning.step import optimiser_of
 from htpbench.measuring.context import Context
@@ -213,7 +214,10 @@ def test_a_gate_file_is_compared_or_unreadable(folder, found, cuts):
         assert "gate.jsonl" in str(fault) and fault.exit_code == 4
         return
     after = pinned.Rows(pinned.comparable(Row(**row) for row in ROWS), [ENVIRONMENT])
-    check.report(check.compare(before, after, {}), before, after)
+    judged = Judgement("gate", check.compare(before, after, {}), before, after)
+    telling.table(judged)
+    for format in ("json", "markdown", "junit"):
+        telling.render(judged, format)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,19 @@
 """The index of reports: what stands in it, where its links lead, how it looks in a browser."""
 
 import re
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import browser
+import pandas
 import pytest
 import small
 from paths import ROOT
 
 from htpbench.records.results import Results
 from htpbench.report.build import report_all
+from htpbench.report.front import write_front
 from htpbench.report.index import Entry, where_from, write_index
 from htpbench.report.regimes import regime_finding, scores
 from htpbench.study.loading import load, names
@@ -60,6 +63,36 @@ def test_the_committed_index_is_what_its_rows_say(reports):
     assert told(ROOT / "reports") == told(reports)
     for link in re.findall(r"\]\(([^)]+)\)", (ROOT / "reports" / "index.md").read_text()):
         assert (ROOT / "reports" / unquote(link)).is_file(), link
+
+
+def test_a_front_of_all_networks_needs_nothing_from_elsewhere(reports):
+    pytest.importorskip("vl_convert")
+    text = (reports / "front.html").read_text()
+    assert 'src="http' not in text and "<link" not in text
+    body = text.partition("<table>")[2]
+    named = set(re.findall(r"<td[^>]*>(demo|htp_mixste|diffusion)</td>", body))
+    assert named == {"demo", "htp_mixste", "diffusion"}
+    assert 'href="front.html"' in (reports / "index.html").read_text()
+
+
+def test_text_of_a_study_cannot_end_the_script_of_the_front(tmp_path):
+    pytest.importorskip("vl_convert")
+    facts = dict.fromkeys(("study", "combination", "backbone", "pruner", "engine", "machine"), "a")
+    numbers = dict.fromkeys(("GFLOPs", "speed-up", "MPJPE (mm)", "MPJPE, low", "MPJPE, high"), 1.0)
+    table = pandas.DataFrame([{**facts, **numbers, "data": "</script><script>alert(1)"}])
+    (path,) = write_front([table], tmp_path)
+    assert "</script><script>alert(1)" not in path.read_text()
+    assert write_front([], tmp_path) == []
+
+
+def test_without_altair_all_else_is_written_and_the_remedy_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
+    monkeypatch.setattr("htpbench.report.build.figures", lambda *_: [])
+    *_, last = report_all([load("demo")], small.committed(), tmp_path)
+    assert [path.name for path in last.files] == ["index.md", "index.html"]
+    (problem,) = last.problems
+    assert "htpbench[interactive]" in problem
+    assert "front.html" not in (tmp_path / "index.html").read_text()
 
 
 def test_links_and_pictures_are_files_beside_it(tmp_path):

@@ -45,4 +45,5 @@ def test_committed_reports_are_what_their_rows_say(name, tmp_path, monkeypatch):
 
 
 def without_figures(path):
-    return re.sub(r"<figure>.*?</figure>\n?", "", path.read_text(), flags=re.DOTALL)
+    text = re.sub(r"<figure>.*?</figure>\n?", "", path.read_text(), flags=re.DOTALL)
+    return re.sub(r"^!\[.*\)\n\n", "", text, flags=re.MULTILINE)

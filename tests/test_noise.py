@@ -14,7 +14,8 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Store
 from htpbench.report.latex import write_latex
 from htpbench.report.page import write_page
-from htpbench.report.tables import sweep_parts, sweep_table, sweep_text
+from htpbench.report.tables import doubts, sweep_parts, sweep_table
+from htpbench.report.text import markdown
 from htpbench.study.loading import load
 from htpbench.study.study import Study
 
@@ -43,11 +44,11 @@ def test_waiting_for_a_quiet_machine_ends(busy):
 def test_what_is_not_to_be_trusted_is_grey_in_every_format(tmp_path):
     rows = [*small.timed(A, [0.01] * 5), *small.timed(B, [0.005] * 5, probe=[0.5])]
     table = sweep_table(rows)
-    text = sweep_text(table)
-    assert "\\~5.00 [5.00, 5.00]" in text and "| 10.00 [10.00" in text
-    assert f"{B}: it got 50 % of the CPU that it could use. Close what runs" in text
-    assert "--retry, or add --wait-quiet MINUTES" in text
     parts = sweep_parts(table)
+    text = markdown(parts[0])
+    assert "\\~5.00 [5.00, 5.00]" in text and "| 10.00 [10.00" in text
+    assert f"{B}: it got 50 % of the CPU that it could use. Close what runs" in doubts(table)
+    assert "--retry, or add --wait-quiet MINUTES" in doubts(table)
     page = write_page(parts, tmp_path, "p", "t").read_text()
     assert '<td class="doubtful">~5.00' in page and "<td>10.00 <small>" in page
     tex = write_latex(parts, tmp_path, "p").read_text()

@@ -120,7 +120,7 @@ def test_texts_of_users_are_no_markup(tmp_path):
     origins = sweep_origins(Results(rows, {"e1": {**FACTS, "device": EVIL}}), A)
     parts = sweep_parts(sweep_table(rows))
     page = Page(write_page(parts, tmp_path, "p", EVIL, [EVIL], origins))
-    assert "script" not in page.elements
+    assert page.elements.count("script") == 1, "ours, that sorts"
     assert EVIL in page.cells[0][1] and any(EVIL in text for text, _ in page.cells)
 
 
@@ -129,7 +129,7 @@ def test_a_page_needs_its_figures_alone(tmp_path):
     figure.write_text("<svg xmlns='http://www.w3.org/2000/svg'></svg>")
     parts = sweep_parts(sweep_table([row("cost.flops", 5e9)]))
     page = Page(write_page(parts, tmp_path, "p", "t", figures=[figure, tmp_path / "f.png"]))
-    assert page.elements.count("img") == 1 and not {"link", "script"} & set(page.elements)
+    assert page.elements.count("img") == 1 and "link" not in page.elements
     (source,) = (value for name, value in page.attributes if name in ("src", "href"))
     assert source == figure.name
 

@@ -14,8 +14,8 @@ from htpbench.report.paper import published_table
 from htpbench.report.published import published, unpruned
 from htpbench.report.quantities import KIND_OF, QUANTITIES, quantity
 from htpbench.report.relative import PROCESS_GB, Ratio, verdict
-from htpbench.report.sides import published_text, sides
-from htpbench.report.text import write
+from htpbench.report.sides import sides
+from htpbench.report.text import markdown, write_csv
 from htpbench.systems import catalogue
 
 H2OT = "mixste-243+tps:121@0,81@3+tri"
@@ -112,12 +112,12 @@ def test_a_side_has_a_line_a_method_and_every_reason():
 
 def test_published_tables_are_written(tmp_path):
     comparison = published_table(4, [row("mixste-243", "cost.params", 33783811)])
-    markdown, raw = write(comparison, tmp_path, "table4", published_text(comparison))
-    lines = markdown.read_text().splitlines()
+    lines = "\n".join(map(markdown, sides(comparison))).splitlines()
     assert lines[2].count("33.78") == 2 and "| yes" in lines[2]
     assert "MPJPE (mm) printed" in lines[27]  # after a head, a rule, 24 methods and an empty line
     assert "| why" in lines[54]
-    read = pandas.read_csv(raw, dtype=str, keep_default_na=False)
+    written = write_csv(comparison, tmp_path, "table4")
+    read = pandas.read_csv(written, dtype=str, keep_default_na=False)
     assert read["printed"].tolist() == comparison["printed"].tolist()
 
 
@@ -296,7 +296,7 @@ def test_a_table_of_pages_is_narrow(tmp_path):
     for part in sides(published_table(4, rows)):
         assert len(part.columns) <= 11
         assert not part.isna().any().any()
-    text = published_text(published_table(4, rows))
+    text = "\n".join(map(markdown, sides(published_table(4, rows))))
     assert "2.00 [" in text and "agrees" in text and "fps_per_frame" not in text
 
 

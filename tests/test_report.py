@@ -19,8 +19,8 @@ from htpbench.report.console import sweep_lines
 from htpbench.report.figures.pareto import pareto
 from htpbench.report.published import as_printed, published, same_digit
 from htpbench.report.standing import Standing
-from htpbench.report.tables import sweep_table, sweep_text
-from htpbench.report.text import write
+from htpbench.report.tables import sweep_parts, sweep_table
+from htpbench.report.text import markdown, raw, write_csv
 from htpbench.study.constraint import parse
 
 H2OT = "mixste-243+tps:121@0,81@3+tri"
@@ -141,9 +141,8 @@ def test_front_keeps_what_nothing_beats():
 def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
     rows = [*sweep(), row(HOT, "time.speedup", None, status="timeout", reason="a|b\nc")]
     table = sweep_table(rows)
-    markdown, raw = write(table, tmp_path / "new", "sweep", sweep_text(table))
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sweep.csv", "sweep.md"]
-    lines = markdown.read_text().splitlines()
+    (part,) = sweep_parts(table)
+    lines = markdown(part).splitlines()
     heads = [cell.strip() for cell in lines[0].split("|")[1:-1]]
     assert heads == [
         "combination",
@@ -156,7 +155,7 @@ def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
     cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
     assert cells == [f"`{H2OT}`", "33.78", "194.85", "10.00 [9.00, 12.00]", "41.0 [40.0, 42.0]", ""]
     assert len(lines) == 5 and r"timeout: a\|b c" in lines[4]
-    read = pandas.read_csv(raw)
+    read = pandas.read_csv(write_csv(raw(table), tmp_path / "new", "sweep"))
     assert read["forward time (s)"].tolist() == table["time.forward"].tolist()
     assert read["forward time, high (s)"].tolist() == table["time.forward.high"].tolist()
     assert "FLOPs, all counted (FLOP)" in read
@@ -164,12 +163,7 @@ def test_markdown_is_for_people_and_csv_for_programs(tmp_path):
 
 def test_small_models_keep_their_digits():
     table = sweep_table([row("mixste.tiny-27", "cost.params", 92345)])
-    assert "0.0923" in sweep_text(table)
-
-
-def test_nothing_measured_is_an_empty_table(tmp_path):
-    markdown, _ = write(sweep_table([]), tmp_path, "empty", sweep_text(sweep_table([])))
-    assert markdown.read_text() == "Nothing measured.\n"
+    assert "0.0923" in markdown(sweep_parts(table)[0])
 
 
 def drawn(table, folder, allowed=None):
@@ -180,16 +174,16 @@ def drawn(table, folder, allowed=None):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BenchError, match="cannot write"):
-        write(sweep_table(sweep()), tmp_path / "file", "sweep", "text")
+        write_csv(sweep_table(sweep()), tmp_path / "file", "sweep")
     with pytest.raises(BenchError, match="cannot write"):
         drawn(sweep_table(sweep()), tmp_path / "file")
 
 
 def test_a_refused_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
-    (tmp_path / "sweep.md").mkdir()  # os.replace refuses to put a file there
+    (tmp_path / "sweep.csv").mkdir()  # os.replace refuses to put a file there
     with pytest.raises(BenchError, match="cannot write"):
-        write(sweep_table(sweep()), tmp_path, "sweep", "text")
-    assert [path.name for path in tmp_path.iterdir()] == ["sweep.md"]
+        write_csv(sweep_table(sweep()), tmp_path, "sweep")
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.csv"]
 
 
 def test_a_figure_of_other_numbers_has_other_bytes(tmp_path):

@@ -66,6 +66,8 @@ def test_what_is_no_constraint_is_refused(text):
         ({"r": [3, 3]}, "each number once"),
         ({"r": [3], "least": 2}, "search.least goes without search.r"),
         ({"pruners": ["tps", "tps"]}, "each once"),
+        ({"pruners": ["tcep", "tcep~n=8"]}, "each once"),
+        ({"pruners": ["tcep~m=8"]}, "unknown option of tcep 'm'"),
         ({"trials": None}, "search.trials"),
         ({"sampler": "brute"}, "not with \"brute\""),
         ({"backbone": "poseformer.tiny-9"}, "tps with tri: tri recovers poses, .*; leave it out"),
@@ -92,6 +94,7 @@ def test_a_constraint_on_what_no_meter_measures_ends_the_sweep(tmp_path):
         brute(stages=2, r=[5, 3], b=[3, 1, 0]),
         brute(stages=9, r=[8, 4, 1], pruners=["tps"]),
         brute(least=8, stages=1, recoverers=["tri"]),
+        brute(stages=1, pruners=["tps", "tcep~n=4", "tcep~n=6"], recoverers=["tra~heads=4", "tri"]),
     ],
 )
 def test_the_whole_space_once(space_of):
@@ -117,7 +120,8 @@ def test_five_r_before_eight_blocks_make_1230_schedules():
 
 @pytest.mark.parametrize("name", ["tpe", "nsga2"])
 def test_samplers_draw_from_the_lists_and_hear_of_constraints(name):
-    asked = search(sampler=name, trials=30, r=[7, 5, 3], b=[2, 0], constraints=["cost.flops <= 8"])
+    some = {"pruners": ["tps", "tcep~n=4"], "r": [7, 5, 3], "b": [2, 0]}
+    asked = search(sampler=name, trials=30, constraints=["cost.flops <= 8"], **some)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials = optuna.create_study(directions=["minimize"] * 2, sampler=sampler(asked, 0))
     drawn = set()
@@ -130,7 +134,7 @@ def test_samplers_draw_from_the_lists_and_hear_of_constraints(name):
             trial.set_constraint(text, excess)
         trials.tell(trial, [size, -size])
         assert trials.trials[-1].constraints == {"cost.flops <= 8": size - 8}
-    inside = set(space.enumerated(brute(r=[7, 5, 3], b=[2, 0])))
+    inside = set(space.enumerated(brute(**some)))
     assert drawn <= inside and len(drawn) > 8
     assert trials.sampler.__class__.__name__ == {"tpe": "TPESampler"}.get(name, "NSGAIISampler")
 

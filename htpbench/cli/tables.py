@@ -164,7 +164,8 @@ def write(asked: Asked, everything: Results, reports: Path, say: Callable[[str],
 
     for study in asked.tables:
         report = report_study(study, everything, reports)
-        say(f"{study.name}: {'; '.join(map(str, report.shown))}; written: {report.files[0]}")
+        page = next(path for path in report.files if path.suffix == ".md")
+        say(f"{study.name}: {'; '.join(map(str, report.shown))}; written: {page}")
         for problem in report.problems:
             warn(f"warning: {problem}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from htpbench.datasets.human36m.facts import BLOCKED, CHOICES, lacking
+from htpbench.datasets.human36m.facts import BLOCKED, CHOICES, CITATION, lacking
 from htpbench.datasets.human36m.slices import WHOLE, Slices
 from htpbench.datasets.human36m.stacked import Part, Stacked
 from htpbench.errors import BenchError, unknown
@@ -29,6 +29,7 @@ class Motionbert(Filmed):
     """
 
     layout = "motionbert"
+    citation = CITATION
     unit = "2.5D"
     measured = ("test",)
     detections = "sh"

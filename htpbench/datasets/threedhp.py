@@ -13,6 +13,10 @@ from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
 from htpbench.outside.files import fingerprint
 
+CITATION = (
+    "Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D Human Pose Estimation In "
+    "The Wild Using Improved CNN Supervision. 3DV 2017."
+)
 RAW = ("annot_data.mat", "annot.mat", "*/annot_data.mat", "*/*/annot.mat")
 
 
@@ -23,6 +27,7 @@ class Threedhp(Filmed):
     """
 
     layout = "3dhp"
+    citation = CITATION
     detections = "gt"
 
     def __init__(self, path: str) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
-
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from typing import Any
 
 from htpbench.bench.runner import Runner, run
 from htpbench.errors import BenchError
 from htpbench.gate import pinned
+from htpbench.gate.finding import Finding, Judgement
 from htpbench.gate.pinned import KEPT, Rows
+from htpbench.gate.required import required, requirements
 from htpbench.gate.tolerance import Rule, default_rule, parse_rules
 from htpbench.measuring.context import Context
 from htpbench.outside.progress import Tick
@@ -26,30 +24,26 @@ from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.registry import PRUNERS
 
-REGRESSION, INCOMPLETE = 1, 3  # exit codes; 0 passes, 2 is wrong usage, 4 an unreadable file
-WEIGHTS = {"weights_sha256", "training", "training_seed"}  # others may be shipped: they are judged
+# Weights and code of third parties may be others: that is what is judged.
+JUDGED = {"weights_sha256", "training", "training_seed", "code"}
 SOFTWARE = ("torch", "numpy", "device", "cpu")  # with Python's minor version: the same bits
 
 
-class Finding(NamedTuple):
-    """One gated number: "same", "worse", "better", or "missing" where it cannot be compared."""
-
-    row: Row
-    state: str
-    pinned: str = ""
-    found: str = ""
-    difference: str = ""
-    why: str = ""
-
-
-def check(study: Study, path: Path, fail: list[str], tick: Tick) -> tuple[int, list[Table | str]]:
-    """Measure a study, compare it with pinned rows: the exit code and what to print."""
+def check(
+    study: Study,
+    path: Path,
+    fail: Iterable[str] = (),
+    require: Iterable[str] = (),
+    tick: Tick = lambda done, total, text: None,
+) -> Judgement:
+    """Measure a study, compare it with pinned rows and with what is required of it."""
     before = pinned.read(path)
     units = {metric: row.unit for (_, metric), row in before.rows.items() if metric != KEPT}
-    asked = parse_rules(fail, units)
+    rules, limits = parse_rules(fail, units), requirements(require, study)
     after = measure(study, tick)
-    findings = compare(before, after, asked)
-    return exit_code(findings), report(findings, before, after)
+    reference = str(study.reference_combination())
+    findings = [*compare(before, after, rules), *required(limits, after, reference)]
+    return Judgement(study.name, findings, before, after)
 
 
 def measure(study: Study, tick: Tick = lambda done, total, text: None) -> Rows:
@@ -98,7 +92,7 @@ def obstacle(before: Row, after: Row) -> str:
     """Why two rows cannot be compared; "" where they can."""
     if after.status != "ok":
         return f"{after.status}: {after.reason}"
-    differing = unlike(after, before, WEIGHTS | {"engine"})
+    differing = unlike(after, before, JUDGED | {"engine"})
     if ran_by(after)[0] != ran_by(before)[0]:
         differing["engine"] = (after.conditions.get("engine"), before.conditions.get("engine"))
     if before.unit != after.unit:
@@ -129,44 +123,3 @@ def static(combination: str) -> bool:
 def software(facts: dict[str, Any]) -> list:
     """What decides the last bits of a network's output."""
     return [str(facts.get("python")).split(".")[:2], *(facts.get(name) for name in SOFTWARE)]
-
-
-def exit_code(findings: list[Finding]) -> int:
-    """The exit code: a regression first, then what could not be compared."""
-    states = {finding.state for finding in findings}
-    if "worse" in states:
-        return REGRESSION
-    return INCOMPLETE if "missing" in states or not findings else 0
-
-
-def report(findings: list[Finding], before: Rows, after: Rows) -> list[Table | str]:
-    """A table of what fails; notes on what got better and on other weights; one summary."""
-    said: list[Table | str] = []
-    failing = [one for one in findings if one.state in ("worse", "missing")]
-    if failing:
-        heads = ("metric", "pinned", "found", "difference", "fails on")
-        table = Table("combination", *heads, box=SIMPLE_HEAD)
-        for one in failing:
-            cells = one.pinned, one.found, one.difference, one.why
-            table.add_row(one.row.combination, one.row.metric, *cells)
-        said.append(table)
-    for one in findings:
-        if one.state == "better":
-            name = f"{one.row.combination} {one.row.metric}"
-            said.append(
-                f"note: {name} is better by more than the rule ({one.difference}): --pin it"
-            )
-    was, now = weights(before), weights(after)
-    if was != now:
-        said.append(f"note: the weights' SHA-256 begins with {now}, pinned {was}")
-    count = Counter(one.state for one in findings)
-    summary = f"{count['same'] + count['better']} numbers as pinned"
-    if failing:
-        summary = f"{count['worse']} regressed, {count['missing']} not compared, {summary}"
-    return [*said, summary if findings else "nothing was measured that could be compared"]
-
-
-def weights(rows: Rows) -> str:
-    """The digests of the weights that rows were measured with."""
-    digests = {row.conditions.get("weights_sha256") for row in rows.rows.values()}
-    return ", ".join(sorted(filter(None, digests))) or "none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from htpbench.outside import files
 from htpbench.outside.drafts import write_file
 from htpbench.records.row import Row
 from htpbench.records.rows import Newer, read_line
-from htpbench.records.sessions import noise
 from htpbench.report.current import CONTROL
+from htpbench.systems import catalogue
 from htpbench.systems.shipped import data_folder
 
 KEPT = "selection.kept"  # the one list that is compared
 MOST_BYTES = 2**25
+FIRST = ("combination", "metric", "value", "unit")  # of a line
 Place = tuple[str, str]  # combination, metric
 
 
@@ -84,26 +85,34 @@ def read(path: Path) -> Rows:
 
 
 def write(path: Path, found: Rows) -> None:
-    """Pin rows; Unmeasured where one failed, BenchError where the file cannot be replaced."""
-    for row in found.rows.values():
+    """Pin rows; Unmeasured where one failed, BenchError where the file cannot be replaced.
+
+    Times are left out: they are a machine's, and of it at one moment.
+    """
+    rows = {place: row for place, row in found.rows.items() if not catalogue.exclusive(place[1])}
+    for row in rows.values():
         if row.status != "ok":
             raise Unmeasured(
                 f"nothing is pinned: {row.combination}, {row.metric}: {row.status}, {row.reason}; "
                 "mend it and pin again"
             )
-        card = {
-            metric: one for (name, metric), one in found.rows.items() if name == row.combination
-        }
-        if why := noise(row.metric, card):
-            raise Unmeasured(
-                f"nothing is pinned: {row.combination}, {row.metric} is not to be trusted: {why}; "
-                "close what runs beside it and pin again"
-            )
     environments = [{"kind": "environment", **facts} for facts in found.environments]
-    lines = [*environments, *(asdict(row) for row in found.rows.values())]
-    replaceable(path, {row.study for row in found.rows.values()})
-    text = "".join(json.dumps(line) + "\n" for line in lines)
+    replaceable(path, {row.study for row in rows.values()})
+    held = read(path).rows if path.exists() else {}
+    lines = [reviewable(row, held.get(place)) for place, row in rows.items()]
+    text = "".join(json.dumps(line) + "\n" for line in [*environments, *lines])
     write_file(path, text.encode(), "name a file of your own with --against")
+
+
+def reviewable(row: Row, held: Row | None) -> dict[str, Any]:
+    """A row's line, its number first; as it was where nothing but its date and commit is new.
+
+    So that a change of pinned rows shows what moved, and nothing else.
+    """
+    if held and replace(row, at=held.at, commit=held.commit) == held:
+        row = held
+    line = asdict(row)
+    return {name: line.pop(name) for name in FIRST} | line
 
 
 def replaceable(path: Path, studies: set[str]) -> None:

@@ -27,6 +27,7 @@ class Dataset(ABC):
     card: what else rows say of it, where it was put right. detections, cameras: the 2D source and
     the cameras, where a study names none. layout: of the field's data, by which cards of backbones
     name the official protocol. measured: the splits whose truth is in millimetres.
+    citation: of its paper, as cards write it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dataset(ABC):
     detections: str = "cpn"
     cameras: ClassVar[str] = "rotate"
     layout: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
     measured: ClassVar[tuple[str, ...]] = SPLITS
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from htpbench.errors import BenchError, unknown
@@ -22,31 +22,17 @@ def compare(
 ) -> tuple[list[Verdict], list[str]]:
     """Verdicts on B against A, and what was refused: a sentence each, the last with the remedy.
 
-    Without `metrics`: all that are exact or have an interval. Of several conditions the newest pair
-    that is alike counts, with the same weights if there is one. BenchError for an unknown metric.
+    Without `metrics`: all that are exact or have an interval. BenchError for an unknown metric.
     """
     if a == b:
         raise BenchError(f"A and B are both {a}; expected two combinations")
     rows = [row for row in latest(rows).values() if row.combination in (a, b)]
     base, mine = cards(rows, a), cards(rows, b)
-    found: list[Verdict] = []
+    wanted = asked(metrics, rows) if metrics else usual(base, mine)
+    found, apart_in, busily = judged(wanted, base, mine)
     refused: dict[str, list[str]] = {}
-    busily: list[str] = []
-    for metric in asked(metrics, rows) if metrics else usual(base, mine):
-        pairs = [(x, y) for y in base for x in mine if metric in x and metric in y]
-        pairs.sort(key=lambda pair: worth(metric, *pair), reverse=True)
-        alike = next((pair for pair in pairs if not differ(*pair)), None)
-        why = busy(metric, *alike) if alike else ""
-        if alike and not why:
-            found.append(judge(metric, seeds(metric, alike, pairs)))
-            continue
-        if alike:
-            busily.append(metric)
-        elif pairs:
-            fields = differ(*pairs[0]).items()
-            said = "; ".join(f"{name} is {y!r} for A, {x!r} for B" for name, (x, y) in fields)
-            why = f"the conditions differ: {said}"
-        else:
+    for metric, why in apart_in.items():
+        if not why:
             missing = filter(None, (lacking(metric, name, rows) for name in (a, b)))
             why = "; ".join(missing) or "measured in part, for a sweep was stopped"
         refused.setdefault(why, []).append(metric)
@@ -57,6 +43,34 @@ def compare(
     needed = {name.partition(".")[0]: None for names in refused.values() for name in names}
     again = " --retry" if busily else ""
     return found, [*said, f"{remedy(a, b, needed, rows, again)}"] if said else []
+
+
+def judged(
+    metrics: Iterable[str], base: Sequence[Card], mine: Sequence[Card]
+) -> tuple[list[Verdict], dict[str, str], bool]:
+    """Verdicts on what two sides hold, why the rest has none ("": no rows), and was any busy.
+
+    Of several conditions the newest pair that is alike counts, with the same weights if there is
+    one.
+    """
+    found: list[Verdict] = []
+    refused: dict[str, str] = {}
+    busily = False
+    for metric in metrics:
+        pairs = [(x, y) for y in base for x in mine if metric in x and metric in y]
+        pairs.sort(key=lambda pair: worth(metric, *pair), reverse=True)
+        alike = next((pair for pair in pairs if not differ(*pair)), None)
+        why = busy(metric, *alike) if alike else ""
+        if alike and not why:
+            found.append(judge(metric, seeds(metric, alike, pairs)))
+            continue
+        if not alike and pairs:
+            fields = differ(*pairs[0]).items()
+            said = "; ".join(f"{name} is {y!r} for A, {x!r} for B" for name, (x, y) in fields)
+            why = f"the conditions differ: {said}"
+        refused[metric] = why
+        busily |= alike is not None
+    return found, refused, busily
 
 
 def cards(rows: Iterable[Row], name: str) -> list[Card]:

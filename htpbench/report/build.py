@@ -25,6 +25,7 @@ from htpbench.report.current import current, in_order
 from htpbench.report.drawn import Drawn, Figure, drawn
 from htpbench.report.finding import finding
 from htpbench.report.frame import evaluated, measured_frames, printed_frames
+from htpbench.report.front import points, write_front
 from htpbench.report.index import Entry, where_from, write_index
 from htpbench.report.latex import write_latex
 from htpbench.report.origin import (
@@ -33,7 +34,7 @@ from htpbench.report.origin import (
     summary,
     sweep_origins,
 )
-from htpbench.report.page import write_page
+from htpbench.report.pages import Page
 from htpbench.report.paper import published_table
 from htpbench.report.published import published, remarks_shown
 from htpbench.report.quantities import meters_of
@@ -44,19 +45,16 @@ from htpbench.report.regimes import (
     regime_table,
     scored,
     scores,
-    write_regimes,
 )
 from htpbench.report.relative import WORDS
 from htpbench.report.seeds import difference_table, differences
-from htpbench.report.sides import published_text, sides
+from htpbench.report.sides import sides
 from htpbench.report.standing import Standing, standing
-from htpbench.report.tables import axes_of, doubts, sweep_parts, sweep_table, sweep_text
-from htpbench.report.text import markdown, write, write_text
+from htpbench.report.tables import axes_of, doubts, sweep_parts, sweep_table
+from htpbench.report.text import markdown, raw, write_csv, write_text
 from htpbench.report.throughput import at_size, throughput_table
 from htpbench.report.unprinted import unprinted
 from htpbench.study.study import Study
-
-Page = Callable[[list[Path]], Path]  # figures in, the written page out
 
 
 @dataclass
@@ -68,10 +66,10 @@ class Report(Drawn):
 
     def draw(self, page: Page, figures: Iterable[Figure]) -> None:
         """Write a page, then draw the figures and write it with them: none can take it away."""
-        self.files.append(page([]))
+        self.files += page.write()
         found = drawn(figures)
         if found.files:
-            page(found.files)
+            page.write(found.files)
         self.files += found.files
         self.problems += found.problems
         self.refused += found.refused
@@ -82,18 +80,51 @@ def report_study(study: Study, everything: Results, reports: Path) -> Report:
     folder = reports / study.name
     if study.table is not None:
         return published_report(printing(study), everything, folder)
+    return measured_report(study, rows_of(study, everything), folder)
+
+
+def rows_of(study: Study, everything: Results) -> Results:
+    """The rows that a study's report is made of; BenchError where there are none."""
     results = everything.only(current(study, everything))
     if not results.rows:
         raise BenchError(
             f"no rows of {study.name}; measure it with `htpbench sweep {study.name}`, or name "
             "their folder with --results"
         )
-    return measured_report(study, results, folder)
+    return results
+
+
+def networks_table(study: Study, everything: Results) -> pandas.DataFrame:
+    """The `sweep_table` of a study, in its order, with differences to the reference.
+
+    Of two pipelines the reference's. BenchError for a study that trains its own networks: they have
+    a number for each seed.
+    """
+    if study.training:
+        raise BenchError(
+            f"{study.name} trains its own networks; see `htpbench report {study.name}`"
+        )
+    rows = rows_of(study, everything)
+    rows = next(iter(by_pipeline(study, rows.only(in_order(study, rows))).values()))
+    rows = rows.only(at_size(study, rows))
+    return with_delta(sweep_table(rows), rows, str(study.reference_combination()))
+
+
+def by_pipeline(study: Study, rows: Results) -> dict[str, Results]:
+    """The rows of seq2seq and of seq2frame, which score different frames; the reference's first."""
+    own = study.reference_combination().pipeline(study.pipeline)
+    used = sorted({row.conditions.get("pipeline", own) for row in rows} - {own})
+    if used and not any(row.conditions.get("pipeline", own) == own for row in rows):
+        own = used.pop(0)  # a sweep may use all networks in another way
+    return {
+        one: rows.only(r for r in rows if r.conditions.get("pipeline", own) == one)
+        for one in (own, *used)
+    }
 
 
 def report_all(studies: Iterable[Study], everything: Results, reports: Path) -> Iterator[Report]:
     """Rebuild the report of each study that has rows or prints numbers, then the index of them."""
-    entries = []
+    entries, networks = [], []
     for study in studies:
         asked = study if study.table is None else printing(study)
         rows = everything.only(current(asked, everything))
@@ -103,10 +134,18 @@ def report_all(studies: Iterable[Study], everything: Results, reports: Path) -> 
         said = "; ".join(one for one in report.shown if isinstance(one, str))
         found = report.finding.removeprefix("finding: ") or said
         entries.append(Entry(study.name, study.title, found, report.files, where_from(rows)))
+        if study.table is None and not study.training:
+            networks.append(points(study, rows.only(at_size(study, rows))))
         yield report
     if not entries:
         raise BenchError("no rows of any study; name their folder with --results")
-    yield Report([*write_index(entries, reports)])
+    last = Report()
+    try:
+        last.files += write_front(networks, reports)
+    except BenchError as error:
+        last.problems.append(str(error))
+    last.files += write_index(entries, reports, last.files)
+    yield last
 
 
 def measured_report(study: Study, results: Results, folder: Path) -> Report:
@@ -134,12 +173,19 @@ def regime_report(study: Study, rows: Results, folder: Path) -> Report:
         shown=[plain_lines(part) for part in parts],
         finding=regime_finding(filter(None, words), reference, found),
     )
-    report.files += write_regimes(found, parts, folder, study.name)
     parts = texts(parts)
+    report.files.append(write_csv(found, folder, study.name))
     report.files.append(write_latex(parts, folder, study.name))
-    captions = [scored_on(rows), *summary(rows)]
-    origins = regime_origins(rows)
-    page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
+    page = Page(
+        folder,
+        study.name,
+        study.title,
+        report.finding,
+        "\n".join(map(markdown, parts)),
+        parts,
+        [scored_on(rows), *summary(rows)],
+        regime_origins(rows),
+    )
     report.draw(page, regime_figures(study, found, apart, scored_on(rows), folder))
     return report
 
@@ -167,20 +213,15 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
     """
     report = Report()
     anchor = study.reference_combination()
-    own = anchor.pipeline(study.pipeline)
-    used = sorted({row.conditions.get("pipeline", own) for row in rows} - {own})
-    if used and not any(row.conditions.get("pipeline", own) == own for row in rows):
-        own = used.pop(0)  # a sweep may use all networks in another way
-    pipelines = [own, *used]
     waiting: list[tuple[Page, Iterable[Figure]]] = []
-    for pipeline in pipelines:
-        every = rows.only(r for r in rows if r.conditions.get("pipeline", own) == pipeline)
+    for pipeline, every in by_pipeline(study, rows).items():
         mine = rows.only(at_size(study, every))
-        name = study.name if pipeline == own else f"{study.name}-{pipeline}"
+        name = f"{study.name}-{pipeline}" if waiting else study.name
         table = with_delta(sweep_table(mine), mine, str(anchor))
         stand = standing(study, mine)
         report.shown.append(sweep_lines(table, stand))
-        report.finding = report.finding or finding(study, table, stand)
+        told = finding(study, table, stand)
+        report.finding = report.finding or told
         sure = certainty(study, mine)
         if not sure.empty:
             report.shown.append(briefly(sure) or plain_lines(sure))
@@ -190,11 +231,7 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
         by_action = action_table(mine)
         if not by_action.empty:
             report.shown.append(plain_lines(by_action))
-        below = (sure, by_size, by_action)
-        below = "".join(f"\n{markdown(each)}" for each in below if not each.empty)
-        report.files += write(table, folder, name, f"{sweep_text(table)}{below}")
-        captions = [scored_on(mine), *summary(mine), doubts(table)]
-        origins = sweep_origins(mine, str(anchor))
+        report.files.append(write_csv(raw(table), folder, name))
         parts = [*sweep_parts(table), sure, by_size, by_action]
         if study.claims:
             stated = claims_table(study.claims, table, str(anchor))
@@ -202,7 +239,16 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
             parts.append(stated)
         parts = texts(parts)
         report.files.append(write_latex(parts, folder, name))
-        page = partial(write_page, parts, folder, name, study.title, captions, origins)
+        page = Page(
+            folder,
+            name,
+            study.title,
+            told,
+            "\n".join(map(markdown, parts)),
+            parts,
+            [scored_on(mine), *summary(mine), doubts(table)],
+            sweep_origins(mine, str(anchor)),
+        )
         pictures = figures(study, table, stand, rows, mine, folder, name)
         waiting.append((page, chain(pictures, throughput_figure(study, every, folder, name))))
     for page, pictures in waiting:
@@ -291,22 +337,29 @@ def published_report(study: Study, everything: Results, folder: Path) -> Report:
     rows = everything.only(current(study, everything))
     comparison, remarks = published_table(study.table, rows), remarks_shown(study.table)
     further = unprinted(study.parsed(), study.table, rows)
-    caption = beside_tables(rows)
-    text = published_text(comparison, further, remarks) + (f"\n{caption}\n" if caption else "")
-    report = Report([*write(comparison, folder, study.name, text)], shown=told(comparison))
-    origins = published_origins(study.table, rows)
-    parts, captions = texts([*sides(comparison), further, remarks]), [caption, *summary(rows)]
+    numbers = comparison.dropna(axis="columns", how="all")
+    report = Report([write_csv(numbers, folder, study.name)], shown=[*told(comparison)])
+    parts = texts([*sides(comparison), further, remarks])
     report.files.append(write_latex(parts, folder, study.name))
-    page = partial(write_page, parts, folder, study.name, study.title, captions, origins)
+    page = Page(
+        folder,
+        study.name,
+        study.title,
+        "; ".join(told(comparison)),
+        "\n".join(map(markdown, parts)),
+        parts,
+        [beside_tables(rows), *summary(rows)],
+        published_origins(study.table, rows),
+    )
     report.draw(page, published_figures(study, study.table, everything, folder))
     return report
 
 
-def told(comparison: pandas.DataFrame) -> list[RenderableType]:
+def told(comparison: pandas.DataFrame) -> list[str]:
     """How many printed numbers are ours, and how many ratios agree."""
     done = [said for said in comparison["equal"] if said]
     words = comparison["verdict"].value_counts()
-    lines: list[RenderableType] = [
+    lines = [
         f"{done.count('yes')} of {len(done)} computed cells equal the printed digit"
         if done
         else "no printed number stands beside one of ours"

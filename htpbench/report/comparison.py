@@ -13,6 +13,7 @@ from htpbench.outside.fitting import Fitting
 from htpbench.outside.printable import first_of, in_markdown
 from htpbench.records.intervals import FLOOR
 from htpbench.records.judging import Verdict
+from htpbench.records.moved import Moved
 from htpbench.report.captions import data, source
 from htpbench.report.console import plain_lines
 from htpbench.report.tables import amount
@@ -31,14 +32,21 @@ def render(verdicts: Sequence[Verdict], a: str, b: str, format: str) -> Any:
     if format == "json":
         return json.dumps(plain, indent=1)
     if format == "csv":
-        frame = pandas.DataFrame(plain).drop(columns=["conditions", "differing"])
-        frame[["samples_a", "samples_b"]] = frame.pop("samples").to_list()
-        return frame.to_csv(index=False).rstrip("\n")
+        return as_csv(plain)
     frame = pandas.DataFrame([line(verdict) for verdict in verdicts])
     remarks = notes(verdicts, a, b)
     if format == "markdown":
         return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in remarks)])
     return Fitting(*(plain_lines(each, remarks) for each in (frame, frame.drop(columns=SPARED))))
+
+
+def as_csv(plain: list[dict[str, Any]]) -> str:
+    """Verdicts as numbers in base units; "" for none."""
+    if not plain:
+        return ""
+    frame = pandas.DataFrame(plain).drop(columns=["conditions", "differing"])
+    frame[["samples_a", "samples_b"]] = frame.pop("samples").to_list()
+    return frame.to_csv(index=False).rstrip("\n")
 
 
 def line(verdict: Verdict) -> dict[str, str]:
@@ -91,3 +99,25 @@ def on_what(card: dict[str, Any]) -> str:
     if "weights" in card:
         return f"{data(card)}), {source(card)}"
     return f"{data(card)}), {card['detections']} detections"
+
+
+def render_runs(moved: Moved, a: str, b: str, format: str) -> Any:
+    """What `format` ("table", "csv", "json", "markdown") says of what moved from run A to run B.
+
+    JSON and CSV have all verdicts, the others those of numbers that moved.
+    """
+    if format in ("json", "csv"):
+        plain = [
+            {"A": a, "B": b, "combination": name, **asdict(one)}
+            for name, found in moved.verdicts.items()
+            for one in found
+        ]
+        if format == "json":
+            return json.dumps(plain, indent=1)
+        return as_csv(plain)
+    lines = [{"combination": name, **line(one)} for name, one in moved.which()]
+    frame = pandas.DataFrame(lines or [{"nothing moved": ""}])
+    remarks = [f"A: {a}", f"B: {b}", moved.summary(), *moved.remarks]
+    if format == "markdown":
+        return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in remarks)])
+    return plain_lines(frame, remarks)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from htpbench.errors import BenchError
 
+FURTHER: ContextVar[tuple[str, ...]] = ContextVar("further", default=())  # formats of figures
 Figure = tuple[str, Callable[[], Iterable[Path]]]  # its name; what draws and writes it
 
 
@@ -18,6 +21,16 @@ class Drawn:
     files: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)  # a line for each that could not be drawn
     refused: list[BenchError] = field(default_factory=list)  # of those that could not be written
+
+
+@contextmanager
+def further(formats: Sequence[str]) -> Iterator[None]:
+    """Figures are written in these formats too, beside PNG and SVG, for a while."""
+    before = FURTHER.set(tuple(formats))
+    try:
+        yield
+    finally:
+        FURTHER.reset(before)
 
 
 def drawn(figures: Iterable[Figure]) -> Drawn:

@@ -19,18 +19,12 @@ TITLE = "Reports"
 CARDS = """
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26em, 100%), 1fr));
   gap: 1.5em; margin-top: 1.5em; }
-article { border: 1px solid #ddd; border-radius: 6px; padding: 1em; display: flex;
+article { border: 1px solid var(--line); border-radius: 6px; padding: 1em; display: flex;
   flex-direction: column; gap: 0.5em; }
 article h2 { font-size: 1.05em; margin: 0; }
 article p.found { color: inherit; }
 article p.where { font-size: 0.85em; margin-top: auto; }
-article img { background: #fff; border-radius: 4px; }
-@media (prefers-color-scheme: dark) {
-  body { color: #e6e6e6; background: #16181c; }
-  p { color: #aaa; }
-  a { color: #8ab4f8; }
-  article { border-color: #3a3d43; }
-}
+article img { border-radius: 4px; }
 """.strip()
 
 
@@ -45,9 +39,13 @@ class Entry:
     where: str
 
     def first(self, suffix: str) -> str:
-        """The first of its files of a kind, as the index names it; "" where there is none."""
-        found = (path for path in self.files if path.suffix == suffix)
-        return next((quote(f"{self.name}/{path.name}") for path in found), "")
+        """The first of its files of a kind, as the index names it; "" where there is none.
+
+        One that is called as the study comes first.
+        """
+        found = [path.name for path in self.files if path.suffix == suffix]
+        found.sort(key=lambda name: name != f"{self.name}{suffix}")
+        return quote(f"{self.name}/{found[0]}") if found else ""
 
 
 def where_from(rows: Iterable[Row]) -> str:
@@ -61,11 +59,13 @@ def where_from(rows: Iterable[Row]) -> str:
     return f"{len(rows)} rows of {', '.join(machines)}, {days(rows)}"
 
 
-def write_index(entries: Sequence[Entry], reports: Path) -> tuple[Path, Path]:
-    """Write index.md and index.html, a study after the other."""
+def write_index(
+    entries: Sequence[Entry], reports: Path, further: Sequence[Path] = ()
+) -> tuple[Path, Path]:
+    """Write index.md and index.html, a study after the other; the latter leads to further pages."""
     return (
         write_text(reports / "index.md", markdown(entries)),
-        write_text(reports / "index.html", page(entries)),
+        write_text(reports / "index.html", page(entries, further)),
     )
 
 
@@ -80,10 +80,11 @@ def markdown(entries: Sequence[Entry]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def page(entries: Sequence[Entry]) -> str:
+def page(entries: Sequence[Entry], further: Sequence[Path] = ()) -> str:
     """The index for a browser, narrow or wide, light or dark."""
     cards = [card(one) for one in entries]
-    body = [f"<h1>{TITLE}</h1>", '<main class="cards">', *cards, "</main>"]
+    links = [f'<p><a href="{one.name}">All networks on one page</a></p>' for one in further]
+    body = [f"<h1>{TITLE}</h1>", *links, '<main class="cards">', *cards, "</main>"]
     return whole(TITLE, body, f"{SHEET}\n{CARDS}")
 
 

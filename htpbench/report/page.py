@@ -12,29 +12,8 @@ import pandas
 
 from htpbench.report.text import MARK, numeric, write_text
 
-SHEET = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;
-  color: #1a1a1a; background: #fff; }
-h1 { font-size: 1.4em; margin-bottom: 0.2em; }
-p { color: #555; margin: 0.2em 0; }
-.wide { overflow-x: auto; margin: 1.5em 0; }
-table { border-collapse: collapse; font-size: 0.9em; font-variant-numeric: tabular-nums; }
-thead th { border-top: 2px solid; border-bottom: 1px solid; vertical-align: bottom; }
-tbody tr:last-child > * { border-bottom: 2px solid; }
-tbody tr { background: #fff; }
-tbody tr:hover { background: #f3f6fa; }
-th, td { padding: 0.25em 0.5em; text-align: right; font-weight: normal; }
-tbody th, .text, .long { text-align: left; }
-tbody th, tbody td { white-space: nowrap; }
-tbody th { position: sticky; left: 0; background: inherit; }
-td.long { white-space: normal; min-width: 20em; }
-td[title] { cursor: help; }
-td small { color: #666; }
-td.doubtful, td.doubtful small { color: #999; }
-sup { line-height: 0; }
-figure { margin: 1.5em 0; }
-img { max-width: 100%; }
-""".strip()
+SHEET = Path(__file__).with_name("page.css").read_text().strip()
+SORTED = Path(__file__).with_name("sort.js").read_text().strip()
 
 
 def write_page(
@@ -50,11 +29,14 @@ def write_page(
 
     `origins` maps (combination, column) to what a cell says when the pointer rests on it.
     """
+    pictures = [picture(path) for path in figures if path.suffix == ".svg"]
     body = [
         f"<h1>{escape(title)}</h1>",
         *(f"<p>{escape(caption)}</p>" for caption in captions if caption),
+        *pictures[:1],
         *(table(part, origins or {}) for part in parts),
-        *(picture(path) for path in figures if path.suffix == ".svg"),
+        *pictures[1:],
+        f"<script>\n{SORTED}\n</script>",
     ]
     return write_text(folder / f"{name}.html", whole(title, body, SHEET))
 

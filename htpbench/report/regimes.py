@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import combinations
-from pathlib import Path
 
 import pandas
 
 from htpbench.records.rows import Row, latest
 from htpbench.report.tables import amount
-from htpbench.report.text import markdown, write_text
 from htpbench.systems.catalogue import metric as metric_of
 from htpbench.systems.combination import parse
 
@@ -162,15 +160,3 @@ def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:
             of += [row.metric if None in trained else "{}, seed {}".format(*trained)]
     lines = [(name, ", ".join(dict.fromkeys(of)), why) for (name, why), of in failed.items()]
     return pandas.DataFrame(lines, columns=["combination", "of", "why"])
-
-
-def write_regimes(
-    found: pandas.DataFrame, parts: Iterable[pandas.DataFrame], folder: Path, name: str
-) -> list[Path]:
-    """Write <name>.md, the tables, and <name>.csv, the scores."""
-    text = "\n".join(markdown(part) for part in parts)
-    raw = found.to_csv(index=False, lineterminator="\n")
-    return [
-        write_text(folder / f"{name}.md", text),
-        write_text(folder / f"{name}.csv", raw),
-    ]

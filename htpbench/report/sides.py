@@ -11,17 +11,11 @@ import pandas
 
 from htpbench.report.published import as_printed, decimals, saving
 from htpbench.report.quantities import COUNTED, QUANTITIES, SHARE, of_accuracy
-from htpbench.report.text import markdown
 
 NAMED = ("row", "method", "combination", "pipeline")
 INTERVAL = ("relative", "low", "high")
 DIGITS = 2  # behind the point, of a ratio
 Cell = dict[str, Any]
-
-
-def published_text(comparison: pandas.DataFrame, *further: pandas.DataFrame) -> str:
-    """Markdown of a `published_table`: its `sides`, and what goes below."""
-    return "\n".join(markdown(part) for part in (*sides(comparison), *further) if not part.empty)
 
 
 def sides(comparison: pandas.DataFrame) -> list[pandas.DataFrame]:

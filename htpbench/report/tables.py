@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import pandas
 
-from htpbench.outside.printable import first_of, in_markdown
+from htpbench.outside.printable import first_of
 from htpbench.records.results import Results, in_time
 from htpbench.records.row import Row
-from htpbench.report.text import MARK, markdown
+from htpbench.report.text import MARK
 from htpbench.systems.catalogue import tabled
 from htpbench.systems.metric import Metric
 
@@ -76,15 +76,6 @@ def sweep_parts(table: pandas.DataFrame) -> list[pandas.DataFrame]:
         parts[0]["note"] = list(table["note"])
     shown = [pandas.DataFrame({"combination": table["combination"], **part}) for part in parts]
     return [table for table, part in zip(shown, parts, strict=True) if part] or shown[:1]
-
-
-def sweep_text(table: pandas.DataFrame) -> str:
-    """Markdown of a `sweep_table`."""
-    if table.empty:
-        return "Nothing measured.\n"
-    said = doubts(table)
-    below = [f"{in_markdown(said)}\n"] if said else []
-    return "\n".join([*(markdown(part) for part in sweep_parts(table)), *below])
 
 
 def doubts(table: pandas.DataFrame) -> str:

@@ -21,21 +21,21 @@ def numeric(column: pandas.Series) -> bool:
     return all(NUMBER.fullmatch(text) for text in column if text)
 
 
-def write(table: pandas.DataFrame, folder: Path, name: str, text: str) -> tuple[Path, Path]:
-    """Write <name>.md (the text) and <name>.csv (raw numbers of the table, base units).
+def write_csv(table: pandas.DataFrame, folder: Path, name: str) -> Path:
+    """Write <name>.csv: raw numbers in base units."""
+    return write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+def raw(table: pandas.DataFrame) -> pandas.DataFrame:
+    """A `sweep_table` as CSV has it, its heads with their units.
 
     Columns without any number are left out: more meters may be installed than a study asks.
     """
-    heads = {name: head for metric in table.attrs.get("metrics", ()) for name, head in raw(metric)}
-    known = table.dropna(axis="columns", how="all").rename(columns=heads)
-    numbers = known.to_csv(index=False, lineterminator="\n")
-    return (
-        write_text(folder / f"{name}.md", text),
-        write_text(folder / f"{name}.csv", numbers),
-    )
+    heads = {name: head for metric in table.attrs["metrics"] for name, head in columns(metric)}
+    return table.dropna(axis="columns", how="all").rename(columns=heads)
 
 
-def raw(metric: Metric) -> Iterator[tuple[str, str]]:
+def columns(metric: Metric) -> Iterator[tuple[str, str]]:
     """The columns of a metric in a `sweep_table`, and what stands above them in CSV."""
     yield metric.name, f"{metric.head} ({metric.unit})"
     for bound in metric.bounds:

@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from htpbench.records.rows import Row
 from htpbench.study import constraint, space
 from htpbench.study.study import Search
-from htpbench.systems.combination import Combination, Part
+from htpbench.systems.combination import Combination
 
 GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials
 POPULATION = 4, 50  # the least that can cross over, and Optuna's default
@@ -38,9 +38,14 @@ def suggest(trial: optuna.Trial, search: Search) -> Combination:
     kept = {suggest_rank(trial, f"r{stage}", search) for stage in range(stages)}
     before = {suggest_of(trial, f"b{stage}", space.places(search)) for stage in range(stages)}
     schedule = tuple(zip(sorted(kept, reverse=True), sorted(before), strict=False))
-    pruner = trial.suggest_categorical("pruner", search.pruners)
-    recoverer = trial.suggest_categorical("recoverer", search.recoverers)
-    return replace(search.base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer))
+    pruner, recoverer = (
+        dict(zip(texts, parts, strict=True))[trial.suggest_categorical(kind, texts)]
+        for kind, texts, parts in (
+            ("pruner", search.pruners, search.choosing),
+            ("recoverer", search.recoverers, search.recovering),
+        )
+    )
+    return replace(search.base, pruner=pruner, schedule=schedule, recoverer=recoverer)
 
 
 def suggest_rank(trial: optuna.Trial, name: str, search: Search) -> int:

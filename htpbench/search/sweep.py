@@ -139,6 +139,9 @@ class Trials:
                 ],
                 load_if_exists=True,
             )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.all.set_metric_names(self.objectives)  # for whoever looks at the trials
             self.bury()
         # A sampler of its own for each start and worker: the same seed would draw the same again.
         seed = runner.context.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number

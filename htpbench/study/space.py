@@ -8,7 +8,7 @@ from itertools import combinations, product
 from math import comb
 from typing import TYPE_CHECKING
 
-from htpbench.systems.combination import Combination, Part
+from htpbench.systems.combination import Combination
 
 if TYPE_CHECKING:
     from htpbench.study.study import Search, Study
@@ -46,10 +46,8 @@ def enumerated(search: Search) -> Iterator[Combination]:
         rising = combinations(places(search), stages)
         for kept, before in product(falling, rising):
             schedule = tuple(zip(kept, before, strict=True))
-            for pruner, recoverer in product(search.pruners, search.recoverers):
-                yield replace(
-                    base, pruner=Part(pruner), schedule=schedule, recoverer=Part(recoverer)
-                )
+            for pruner, recoverer in product(search.choosing, search.recovering):
+                yield replace(base, pruner=pruner, schedule=schedule, recoverer=recoverer)
 
 
 def listed(study: Study) -> list[Combination]:

@@ -20,7 +20,7 @@ from htpbench.study.settings import (
     TimingSettings,
     Training,
 )
-from htpbench.systems.combination import Combination, parse
+from htpbench.systems.combination import Combination, Part, parse, parse_part
 from htpbench.systems.refusals import WHOLLY, refusals
 from htpbench.systems.registry import ENGINES, METERS, PRUNERS, RECOVERERS
 
@@ -36,7 +36,7 @@ class Search(Strict):
     """
 
     backbone: str  # a combination without pruning
-    pruners: list[str] = Field(min_length=1)
+    pruners: list[str] = Field(min_length=1)  # with options, as "htp~gamma=0"
     recoverers: list[str] = Field(min_length=1)
     stages: Count = 3
     least: Count = 3
@@ -52,6 +52,16 @@ class Search(Strict):
         """The backbone that is searched."""
         return parse(self.backbone)
 
+    @cached_property
+    def choosing(self) -> list[Part]:
+        """The pruners with their options."""
+        return [parse_part(text, PRUNERS, text) for text in self.pruners]
+
+    @cached_property
+    def recovering(self) -> list[Part]:
+        """The recoverers with theirs."""
+        return [parse_part(text, RECOVERERS, text) for text in self.recoverers]
+
     @model_validator(mode="after")
     def check(self) -> Search:
         """Names must exist, the space must not be empty, and each sampler needs its length."""
@@ -65,14 +75,11 @@ class Search(Strict):
         blocks = base.card.variants[base.variant].blocks
         numbers("r", self.r, 1, base.frames - 1)
         numbers("b", self.b, base.card.first, blocks - 1)
-        for registry, names in ((PRUNERS, self.pruners), (RECOVERERS, self.recoverers)):
-            for name in names:
-                if name not in registry.names():
-                    raise unknown(registry.kind, name, registry.names())
-            if len(set(names)) < len(names):
-                raise BenchError(f"search: {registry.kind}s {names}: expected each once")
-        for pruner, recoverer in product(self.pruners, self.recoverers):
-            if reason := refusals(base.backbone, pruner, recoverer).get(WHOLLY):
+        for parts, names in ((self.choosing, self.pruners), (self.recovering, self.recoverers)):
+            if len(set(parts)) < len(names):
+                raise BenchError(f"search: {', '.join(names)}: expected each once")
+        for pruner, recoverer in product(self.choosing, self.recovering):
+            if reason := refusals(base.backbone, pruner.name, recoverer.name).get(WHOLLY):
                 raise BenchError(f"search: {pruner} with {recoverer}: {reason}; leave it out")
         if (self.sampler == "brute") == (self.trials is not None):
             raise BenchError(

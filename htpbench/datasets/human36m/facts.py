@@ -11,6 +11,10 @@ from htpbench.motion.cameras import Camera
 from htpbench.outside import files
 from htpbench.systems.shipped import data_folder
 
+CITATION = (
+    "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods "
+    "for 3D Human Sensing in Natural Environments. TPAMI 2014."
+)
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 SPLIT_OF: dict[str, Literal["train", "test"]] = dict.fromkeys(TRAIN, "train")
 SPLIT_OF |= dict.fromkeys(TEST, "test")

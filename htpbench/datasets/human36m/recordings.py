@@ -31,6 +31,7 @@ class Recordings(Filmed):
     """
 
     layout = "h36m"
+    citation = facts.CITATION
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ A pruner and recoverer have one colour and marker.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import pandas
@@ -84,6 +85,34 @@ def label_kept(
     places: list[tuple[float, float]],
     looks: dict[str, dict],
 ) -> None:
-    """Write each line's kept frames beside its place, the first lines first, as `label` does."""
-    texts = [kept(combination) for combination in table["combination"]]
-    label(axes, canvas, texts, places, [looks[family]["color"] for family in families(table)])
+    """Write beside each line's place what tells it from others, the first lines first."""
+    colours = [looks[family]["color"] for family in families(table)]
+    label(axes, canvas, telling(table), places, colours)
+
+
+def telling(table: pandas.DataFrame) -> list[str]:
+    """The frames that each line keeps; where most keep the same, what did the pruning.
+
+    Then a recoverer that most have goes without saying, as do the frames that most keep.
+    """
+    frames = [kept(combination) for combination in table["combination"]]
+    usual = most(filter(None, frames))
+    if usual is None:
+        return frames
+    parts = [family.partition(" + ")[::2] for family in families(table)]
+    common = most(recoverer for _, recoverer in parts if recoverer)
+    names = [
+        pruner if recoverer in ("", common) else f"{pruner} + {recoverer}"
+        for pruner, recoverer in parts
+    ]
+    pairs = zip(names, frames, strict=True)
+    return [f"{name}: {few}" if few not in ("", usual) else name * bool(few) for name, few in pairs]
+
+
+def most(texts: Iterable[str]) -> str | None:
+    """The text that more than half of at least three are; None where there is none."""
+    count = Counter(texts)
+    for text, many in count.most_common(1):
+        if count.total() >= 3 and 2 * many > count.total():
+            return text
+    return None

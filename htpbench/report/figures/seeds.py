@@ -23,7 +23,7 @@ def seeds(
     name: str,
     title: str,
     subtitle: str,
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     """Write <name>.png and <name>.svg of `scores` and `differences`, a line of panels a regime.
 
     Left: a point is the MPJPE of one network. Right: its difference to the reference of the same

@@ -21,14 +21,14 @@ TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128
 def speedup(
     table: pandas.DataFrame, flops: float, folder: Path, name: str, title: str, subtitle: str
 ) -> tuple[Path, ...]:
-    """Write <name>.png and <name>.svg; () where nothing has both a cost and a time.
+    """Write <name>.png and <name>.svg; () where fewer than two networks have a cost and a time.
 
     `table` is a `sweep_table`, `flops` the operations of the network that speed-ups refer to, of
     one pass or all calls as in the table.
     """
     counted, measured = axes_of(table)
     present = table.dropna(subset=[counted, measured])
-    if present.empty:
+    if len(present) < 2:
         return ()
     present = present.assign(promised=flops / present[counted])
     return save(lambda: _draw(present, measured, title, subtitle), folder, name)

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from htpbench.outside.drafts import write_file
 from htpbench.outside.printable import shown
+from htpbench.report.drawn import FURTHER
 
 WIDTH = 7.2  # inches, a page's text: sizes below are what a reader of the paper sees
 SMALL = 7  # points; nothing is smaller
@@ -32,22 +33,28 @@ STYLE: dict[Any, Any] = {
     "hatch.linewidth": 0.5,
     "grid.color": "0.9",
     "svg.hashsalt": "htpbench",
+    "pdf.fonttype": 42,  # outlines that publishers take
+}
+# Format -> what would make the files of two runs differ.
+METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
 }
 
 
-def save(draw: Callable[[], Figure], folder: Path, name: str) -> tuple[Path, Path]:
+def save(draw: Callable[[], Figure], folder: Path, name: str) -> tuple[Path, ...]:
     """Write <name>.png and <name>.svg of the figure that `draw` makes in our style."""
-    png, svg = io.BytesIO(), io.BytesIO()
+    contents: dict[str, bytes] = {}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever the user has set elsewhere
         matplotlib.rcParams.update(STYLE)
         figure = draw()
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-        figure.savefig(svg, format="svg", dpi=200, metadata={"Date": None})
-    return (
-        write_file(folder / f"{name}.png", png.getvalue()),
-        write_file(folder / f"{name}.svg", svg.getvalue()),
-    )
+        for kind in ("png", "svg", *FURTHER.get()):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, dpi=200, metadata=METADATA[kind])
+            contents[kind] = content.getvalue()
+    return tuple(write_file(folder / f"{name}.{kind}", text) for kind, text in contents.items())
 
 
 def titled(height: float, title: str, subtitle: str, width: float = WIDTH) -> Figure:

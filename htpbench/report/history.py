@@ -1,0 +1,32 @@
+"""Numbers over commits: what each network had at each, from the rows of several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas
+
+from htpbench.records.row import Row
+
+COLUMNS = ["combination", "metric", "commit", "value", "low", "high"]
+SHOWN = 8  # letters of a commit
+
+
+def history(rows: Iterable[Row], places: Sequence[tuple[str, str]]) -> pandas.DataFrame:
+    """The newest ok row of each (combination, metric) of `places` at each commit.
+
+    Commits stand in the order in which they were first measured; rows without one are left out, as
+    are those of other conditions than the newest.
+    """
+    wanted = set(places)
+    rows = sorted((row for row in rows if row.status == "ok" and row.commit), key=lambda r: r.at)
+    newest = {(row.combination, row.metric): row.conditions for row in rows}
+    lines: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        place = row.combination, row.metric
+        if place in wanted and row.conditions == newest[place]:
+            commit = str(row.commit)[:SHOWN]
+            numbers = {name: getattr(row, name) for name in ("value", "low", "high")}
+            lines[(*place, commit)] = dict(zip(COLUMNS, (*place, commit), strict=False)) | numbers
+    return pandas.DataFrame(lines.values(), columns=COLUMNS)

@@ -1,0 +1,51 @@
+"""A report as Markdown and as HTML, both beside its figures: title, finding, tables, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas
+
+from htpbench.outside.printable import in_markdown
+from htpbench.report.page import write_page
+from htpbench.report.text import write_text
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one page says; `tables` is Markdown, `parts` the same as texts, `told` where from."""
+
+    folder: Path
+    name: str  # of its files
+    title: str
+    finding: str
+    tables: str
+    parts: Sequence[pandas.DataFrame]
+    told: Sequence[str]
+    origins: Mapping[tuple[str, str], str]
+
+    def write(self, figures: Sequence[Path] = ()) -> list[Path]:
+        """Write <name>.md and <name>.html with the figures that there are."""
+        captions = [one for one in (self.finding, *self.told) if one]
+        return [
+            write_text(self.folder / f"{self.name}.md", self.markdown(figures)),
+            write_page(
+                self.parts, self.folder, self.name, self.title, captions, self.origins, figures
+            ),
+        ]
+
+    def markdown(self, figures: Sequence[Path]) -> str:
+        """The page as a repository shows it."""
+        drawn = [f"![{one.stem}]({quote(one.name)})" for one in figures if one.suffix == ".png"]
+        parts = [
+            f"# {in_markdown(self.title)}",
+            in_markdown(self.finding),
+            *drawn[:1],
+            self.tables.strip(),
+            *drawn[1:],
+            "\n".join(f"* {in_markdown(line)}" for line in self.told if line),
+        ]
+        return "\n\n".join(filter(None, parts)) + "\n"
