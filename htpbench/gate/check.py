@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,20 +40,30 @@ def check(
     before = pinned.read(path)
     units = {metric: row.unit for (_, metric), row in before.rows.items() if metric != KEPT}
     rules, limits = parse_rules(fail, units), requirements(require, study)
-    after = measure(study, tick)
+    after = measure(study, tick, {one.metric.partition(".")[0] for one in limits})
     reference = str(study.reference_combination())
     findings = [*compare(before, after, rules), *required(limits, after, reference)]
     return Judgement(study.name, findings, before, after)
 
 
-def measure(study: Study, tick: Tick = lambda done, total, text: None) -> Rows:
-    """Measure what a study lists afresh: nothing is taken from results, nothing is left there."""
+def measure(
+    study: Study,
+    tick: Tick = lambda done, total, text: None,
+    also: Collection[str] = (),
+) -> Rows:
+    """Measure what a study lists afresh: nothing is taken from results, nothing is left there.
+
+    Meters of time alone where they are asked for (`also`): nothing of them is pinned.
+    """
     if study.training or not study.combinations:
         raise BenchError(
             f"{study.name}: expected `combinations`, and weights instead of [training]"
         )
+    meters = [one for one in study.meters if one in also or not catalogue.exclusive(one)]
+    if not meters:
+        raise BenchError(f"{study.name}: nothing of {', '.join(study.meters)} is pinned")
     with TemporaryDirectory() as folder:
-        runner = Runner(Context(study), Path(folder))
+        runner = Runner(Context(study.model_copy(update={"meters": meters})), Path(folder))
         run(runner, study.parsed(), tick)
         rows = Store(Path(folder)).read()  # through JSON, as the pinned ones
     return Rows(pinned.comparable(rows), [runner.context.environment])
