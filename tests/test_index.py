@@ -144,6 +144,51 @@ def test_all_of_them_from_the_command_line(tmp_path, monkeypatch, capsys):
     assert "[small](small/small.md): small" in Path("reports/local/index.md").read_text()
 
 
+SYMBOLS = "document.querySelectorAll('#front .mark-symbol.role-mark path').length"
+CHOOSE = """(() => {
+  const menu = document.querySelector('.vega-bind select');
+  menu.selectedIndex = 1;
+  menu.dispatchEvent(new Event('input'));
+  menu.dispatchEvent(new Event('change'));
+})()"""
+LINES = "[...document.querySelectorAll('tbody tr')]"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_draws_a_point_a_network_and_heeds_its_controls(reports, width):
+    with browser.Browser() as chromium:
+        chromium.open(reports / "front.html", width)
+        lines = chromium.run(f"{LINES}.length")
+        chromium.until(f"{SYMBOLS} > 0")
+        assert chromium.run(SYMBOLS) == lines > 30
+        chromium.run(CHOOSE)  # the first study
+        chromium.until(f"{SYMBOLS} < {lines}")
+        of_demo = f"{LINES}.filter(line => line.cells[0].textContent === 'demo').length"
+        assert chromium.run(SYMBOLS) == chromium.run(of_demo)
+        assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
+        assert chromium.problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
+def test_a_head_sorts_its_table(reports):
+    texts = "[...document.querySelector('tbody').rows].map(line => line.cells[1].textContent)"
+    head = "document.querySelectorAll('thead th')[1]"
+    with browser.Browser() as chromium:
+        chromium.open(reports / "demo" / "demo.html")
+        found = []
+        for told in ("ascending", "descending"):
+            chromium.run(f"{head}.querySelector('button').click()")
+            assert chromium.run(f"{head}.ariaSort") == told
+            found.append([float(text) for text in chromium.run(texts) if text.strip()])
+        rising, falling = found
+        assert rising == sorted(rising) and falling == rising[::-1] and rising[0] < rising[-1]
+        assert chromium.run(f"{texts}.at(-1)") == "", "what has no number stands last"
+        assert chromium.problems == []
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
 @pytest.mark.parametrize("width", [390, 1280])

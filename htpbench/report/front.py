@@ -16,14 +16,18 @@ from htpbench.outside.printable import shown
 from htpbench.records.results import Results
 from htpbench.report.current import CONTROL
 from htpbench.report.page import SHEET, SORTED, table, whole
-from htpbench.report.tables import sweep_table
+from htpbench.report.tables import axes_of, sweep_table
 from htpbench.study.study import Study
 from htpbench.systems.combination import parse
 
 TITLE = "All networks"
-COST, SPEED, ERROR = "cost.flops", "time.speedup", "accuracy.mpjpe"
+ERROR, UNPRUNED = "accuracy.mpjpe", "unpruned"
 FILTERS = ("study", "backbone", "pruner", "engine", "machine")
 ACROSS = {"GFLOPs": "operations (GFLOPs)", "speed-up": "speed-up (x)"}
+OPTIONS = '{actions: false, renderer: "svg"}'
+# Of Vega, and a path of ours: the unpruned network is a star, as in all figures.
+STAR = "M0,.5L.6,.8L.5,.1L1,-.3L.3,-.4L0,-1L-.3,-.4L-1,-.3L-.5,.1L-.6,.8L0,.5Z"
+SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right")
 SHEET_OF_CONTROLS = """
 .vega-embed { width: 100%; }
 .vega-bindings { display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; margin-bottom: 1em; }
@@ -35,20 +39,21 @@ SHEET_OF_CONTROLS = """
 def points(study: Study, rows: Results) -> pandas.DataFrame:
     """The networks of a study that have a cost or a speed-up, and an error: a line each."""
     found = sweep_table(rows)
-    if not {COST, ERROR} <= {*found.columns}:
+    if ERROR not in found:
         return pandas.DataFrame()
+    cost, speed = axes_of(found)
     lines = []
     for line in found.to_dict("records"):
         name = line["combination"]
         card = rows.measured.get(name, {})
         if name.startswith(CONTROL) or ERROR not in card:
             continue
-        parts, clock = parse(name), card.get(SPEED, card[ERROR])
+        parts, clock = parse(name), card.get(speed, card[ERROR])
         numbers = {
-            "GFLOPs": line[COST] / 1e9,
-            "speed-up": line.get(SPEED),
-            "speed-up, low": line.get(f"{SPEED}.low"),
-            "speed-up, high": line.get(f"{SPEED}.high"),
+            "GFLOPs": line[cost] / 1e9,
+            "speed-up": line.get(speed),
+            "speed-up, low": line.get(f"{speed}.low"),
+            "speed-up, high": line.get(f"{speed}.high"),
             "MPJPE (mm)": line[ERROR],
             "MPJPE, low": line.get(f"{ERROR}.low"),
             "MPJPE, high": line.get(f"{ERROR}.high"),
@@ -57,7 +62,7 @@ def points(study: Study, rows: Results) -> pandas.DataFrame:
             "study": study.name,
             "combination": name,
             "backbone": f"{parts.backbone}.{parts.variant}-{parts.frames}",
-            "pruner": str(parts.pruner) if parts.pruner else "unpruned",
+            "pruner": str(parts.pruner) if parts.pruner else UNPRUNED,
             "engine": str(clock.conditions.get("engine", "eager")),
             "machine": str(rows.environments.get(clock.environment, {}).get("machine")),
             "data": str(card[ERROR].conditions.get("data")),
@@ -102,7 +107,7 @@ def drawn(every: pandas.DataFrame) -> str:
             "an interactive front needs altair: pip install 'htpbench[interactive]'"
         ) from error
     spec = chart(altair, every).to_json(indent=None)
-    script = vl_convert.javascript_bundle(f"vegaEmbed('#front', {spec}, {{actions: false}});")
+    script = vl_convert.javascript_bundle(f"vegaEmbed('#front', {spec}, {OPTIONS});")
     script = re.sub(r"<(?=/script|script|!--)", r"\\x3c", script, flags=re.IGNORECASE)
     label = escape("MPJPE against operations or speed-up; the table below has the same numbers")
     return f'<div id="front" role="figure" aria-label="{label}"></div>\n<script>{script}</script>'
@@ -125,11 +130,15 @@ def chart(altair: Any, every: pandas.DataFrame) -> Any:
         )
         for name in FILTERS
     ]
-    base = altair.Chart(every).transform_calculate(x="datum[across]").add_params(across, *chosen)
+    controls = reversed([*chosen, across])  # Vega shows the last one first
+    base = altair.Chart(every).transform_calculate(x="datum[across]").add_params(*controls)
     for one in chosen:
         base = base.transform_filter(one)
-    x = altair.X("x:Q", title=" or ".join(ACROSS.values()), scale=altair.Scale(zero=False))
+    pruners = sorted({*every["pruner"]} - {UNPRUNED})
+    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(pruners))]
+    looks = altair.Scale(domain=[UNPRUNED, *pruners], range=[STAR, *shapes])
     scale = altair.Scale(zero=False)
+    x = altair.X("x:Q", title=" or ".join(ACROSS.values()), scale=scale)
     return (
         (
             base.mark_rule(opacity=0.4).encode(
@@ -142,7 +151,7 @@ def chart(altair: Any, every: pandas.DataFrame) -> Any:
                 x=x,
                 y=altair.Y("MPJPE (mm):Q", scale=scale),
                 color="study:N",
-                shape="pruner:N",
+                shape=altair.Shape("pruner:N", scale=looks),
                 tooltip=[altair.Tooltip(f"{name}:N") for name in every],
             )
         )

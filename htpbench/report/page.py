@@ -24,8 +24,9 @@ def write_page(
     captions: Iterable[str] = (),
     origins: Mapping[tuple[str, str], str] | None = None,
     figures: Iterable[Path] = (),
+    told: Iterable[str] = (),
 ) -> Path:
-    """Write <name>.html: title, captions, tables of texts, SVG figures.
+    """Write <name>.html: title, captions, tables of texts among SVG figures, what is told below.
 
     `origins` maps (combination, column) to what a cell says when the pointer rests on it.
     """
@@ -36,6 +37,7 @@ def write_page(
         *pictures[:1],
         *(table(part, origins or {}) for part in parts),
         *pictures[1:],
+        *(f"<p>{escape(line)}</p>" for line in told if line),
         f"<script>\n{SORTED}\n</script>",
     ]
     return write_text(folder / f"{name}.html", whole(title, body, SHEET))

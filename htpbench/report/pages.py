@@ -29,12 +29,10 @@ class Page:
 
     def write(self, figures: Sequence[Path] = ()) -> list[Path]:
         """Write <name>.md and <name>.html with the figures that there are."""
-        captions = [one for one in (self.finding, *self.told) if one]
+        about = self.parts, self.folder, self.name, self.title, [self.finding], self.origins
         return [
             write_text(self.folder / f"{self.name}.md", self.markdown(figures)),
-            write_page(
-                self.parts, self.folder, self.name, self.title, captions, self.origins, figures
-            ),
+            write_page(*about, figures, self.told),
         ]
 
     def markdown(self, figures: Sequence[Path]) -> str:
