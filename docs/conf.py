@@ -17,7 +17,6 @@ html_theme = "furo"
 html_title = f"htpbench {__version__}"
 html_show_sphinx = False
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence", "deflist"]
 exclude_patterns = ["_build", "reference/*.part.md"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

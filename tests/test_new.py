@@ -49,6 +49,10 @@ def test_a_study_can_be_swept(call):
         (["pruner", "My-Pruner"], "expected a name of small letters"),
         (["pruner", "../up"], "expected a name of small letters"),
         (["study", "there"], "there.toml is there already"),
+        (["study", "demo"], "demo is a study of htpbench itself"),
+        (["pruner", "test_it"], "expected a name of small letters"),
+        (["pruner", "none"], "expected a name of small letters"),
+        (["pruner", 100 * "a"], "expected a name of small letters"),
         (["engine", "mine"], "engine"),
     ],
 )

@@ -8,6 +8,7 @@ import pandas
 import pytest
 import small
 
+from htpbench.errors import BenchError
 from htpbench.records.moved import moved
 from htpbench.records.results import Results
 from htpbench.records.row import Row
@@ -54,6 +55,15 @@ def test_what_stands_in_one_alone_or_cannot_be_compared_is_told():
     said = "; ".join(found.remarks)
     assert "in A alone: mixste.tiny-9+tps:3@1+tri" in said and "in B alone: b-9" in said
     assert "the times of B are not to be trusted" in said
+    assert "time.forward" not in {one.metric for one in found.verdicts["a-9"]}
+
+
+def test_absolute_times_of_two_runs_are_not_compared():
+    once, twice = ([*small.timed("a-9", [s] * 5, reference=(s,) * 5)] for s in (1.0, 2.0))
+    with pytest.raises(BenchError, match=r"at one moment.*time\.speedup"):
+        moved(run(*once), run(*twice), ["time.forward"])
+    verdicts = moved(run(*once), run(*twice)).verdicts["a-9"]
+    assert {one.metric for one in verdicts} == {"time.speedup"}
 
 
 @pytest.fixture
@@ -73,12 +83,13 @@ def test_the_verb_tells_and_draws_it(folders, monkeypatch, capsys):
     assert code == 0 and small.PRUNED in out and "2 numbers of 2 networks" in out
     assert {path.name for path in (folders / "drawn").iterdir()} == {"history.png", "history.svg"}
     told = json.loads(call("compare", "A", "B", "--format", "json")[1])
-    assert [one["verdict"] for one in told] == ["same", "better"]
+    assert [one["verdict"] for one in told["verdicts"]] == ["same", "better"]
     table = pandas.read_csv(io.StringIO(call("compare", "A", "B", "--format", "csv")[1]))
     assert table["combination"].tolist() == [small.NETWORK, small.PRUNED]
     assert call("compare", "A", "B", "--format", "markdown")[1].startswith("| combination")
     code, out, err = call("compare", "A", "A", "--history", "none")
     assert code == 0 and "nothing drawn" in err and not (folders / "none").exists()
+    assert "2 numbers of 2 networks: 2 same" in out
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,8 @@ def test_the_verb_tells_and_draws_it(folders, monkeypatch, capsys):
     [
         (["A", "empty"], "no network was measured in both"),
         (["A", "B", "--metric", "cost.flop"], "did you mean cost.flops"),
+        (["A", "gone"], "gone is no folder of results"),
+        (["./gone", "./lost"], "./gone is no folder of results"),
         ([small.NETWORK, small.PRUNED, "--history", "x"], "of two folders"),
     ],
 )

@@ -22,6 +22,7 @@ def new(
 ) -> None:
     """Write a file that works as it stands, and for a system the test that it must pass."""
     from htpbench.outside.drafts import write_file
+    from htpbench.study import loading
     from htpbench.systems.registry import BACKBONES, METERS, PRUNERS, RECOVERERS
     from htpbench.systems.shipped import data_folder
 
@@ -30,6 +31,8 @@ def new(
     for registry in (BACKBONES, METERS, PRUNERS, RECOVERERS):
         if registry.kind == kind and name in registry.names():
             raise BenchError(f"{name} is a {kind} of {registry.owner(name)}; choose another name")
+    if kind == "study" and name in (*loading.names(), "run"):
+        raise BenchError(f"{name} is a study of htpbench itself; choose another name")
     words = {"name": name, "Class": name.title().replace("_", "")}
     templates = data_folder() / "baselines" / "templates"
     files = {

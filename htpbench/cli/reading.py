@@ -22,6 +22,7 @@ from htpbench.cli.shared import (
     reread,
     written,
 )
+from htpbench.cli.timing import WaitQuiet, quiet
 from htpbench.errors import BenchError
 from htpbench.outside.printable import shown
 
@@ -89,7 +90,10 @@ def compare(
     from htpbench.systems.combination import parse
 
     report = load(study) if study else None  # first: it may import what is named here
-    if os.path.isdir(a) and os.path.isdir(b):
+    missing = [text for text in (a, b) if not os.path.isdir(text)]
+    if missing and (len(missing) == 1 or "/" in a + b):
+        raise BenchError(f"{missing[0]} is no folder of results; name two, or two combinations")
+    if not missing:
         compare_runs(a, b, metric or (), report, format, history)
         return
     if history:
@@ -126,6 +130,7 @@ def check(
         ),
     ] = None,
     format: Literal["table", "json", "markdown", "junit"] = "table",
+    wait_quiet: WaitQuiet = None,
 ) -> None:
     """Measure a study afresh; fail where cost or accuracy fell behind the pinned rows.
 
@@ -147,7 +152,7 @@ def check(
         out.print(f"pinned: {path}", highlight=False, markup=False, soft_wrap=True)
         return
     with bar(err) as tick:
-        judged = gate.check(gated, path, fail or (), require or (), tick)
+        judged = gate.check(gated, path, fail or (), require or (), tick, quiet(wait_quiet))
     if format == "table":
         for each in telling.table(judged):
             out.print(each, highlight=False, markup=False)

@@ -32,6 +32,9 @@ def compare_runs(
     found = moved(before, after, metrics)
     text = render_runs(found, a, b, format)
     out.print(text) if format == "table" else print(shown(text))
+    if format == "csv":
+        for remark in found.remarks:
+            warn(remark)
     if history is None:
         return
     from htpbench.report.figures.history import history as draw

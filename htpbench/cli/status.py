@@ -18,10 +18,15 @@ def status(
 ) -> None:
     """Say what is measured of a study, what failed and what is missing, from rows alone."""
     from htpbench.report.console import plain_lines
+    from htpbench.report.current import current
+    from htpbench.report.index import where_from
     from htpbench.report.progress import progress_table, said
     from htpbench.study.loading import load
 
-    asked = load(study)
-    table = progress_table(asked, reread(results))
+    asked, everything = load(study), reread(results)
+    table = progress_table(asked, everything)
     out.print(plain_lines(table))
     out.print(f"{asked.name}: {said(table)}", highlight=False, markup=False, soft_wrap=True)
+    rows = everything.only(current(asked, everything))
+    if rows.rows:
+        out.print(where_from(rows), highlight=False, markup=False, soft_wrap=True)

@@ -35,12 +35,16 @@ def check(
     fail: Iterable[str] = (),
     require: Iterable[str] = (),
     tick: Tick = lambda done, total, text: None,
+    quiet_s: float = 0.0,
 ) -> Judgement:
-    """Measure a study, compare it with pinned rows and with what is required of it."""
+    """Measure a study, compare it with pinned rows and with what is required of it.
+
+    Before time is measured the machine has `quiet_s` seconds to become quiet.
+    """
     before = pinned.read(path)
     units = {metric: row.unit for (_, metric), row in before.rows.items() if metric != KEPT}
     rules, limits = parse_rules(fail, units), requirements(require, study)
-    after = measure(study, tick, {one.metric.partition(".")[0] for one in limits})
+    after = measure(study, tick, {one.metric.partition(".")[0] for one in limits}, quiet_s)
     reference = str(study.reference_combination())
     findings = [*compare(before, after, rules), *required(limits, after, reference)]
     return Judgement(study.name, findings, before, after)
@@ -50,6 +54,7 @@ def measure(
     study: Study,
     tick: Tick = lambda done, total, text: None,
     also: Collection[str] = (),
+    quiet_s: float = 0.0,
 ) -> Rows:
     """Measure what a study lists afresh: nothing is taken from results, nothing is left there.
 
@@ -59,11 +64,16 @@ def measure(
         raise BenchError(
             f"{study.name}: expected `combinations`, and weights instead of [training]"
         )
-    meters = [one for one in study.meters if one in also or not catalogue.exclusive(one)]
+    meters = [
+        one
+        for one in study.meters
+        if one in also or any(pinned.holds(name) for name in catalogue.numbers([one]))
+    ]
     if not meters:
         raise BenchError(f"{study.name}: nothing of {', '.join(study.meters)} is pinned")
     with TemporaryDirectory() as folder:
-        runner = Runner(Context(study.model_copy(update={"meters": meters})), Path(folder))
+        context = Context(study.model_copy(update={"meters": meters}))
+        runner = Runner(context, Path(folder), quiet_s=quiet_s)
         run(runner, study.parsed(), tick)
         rows = Store(Path(folder)).read()  # through JSON, as the pinned ones
     return Rows(pinned.comparable(rows), [runner.context.environment])

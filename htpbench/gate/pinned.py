@@ -89,7 +89,7 @@ def write(path: Path, found: Rows) -> None:
 
     Times are left out: they are a machine's, and of it at one moment.
     """
-    rows = {place: row for place, row in found.rows.items() if not catalogue.exclusive(place[1])}
+    rows = {place: row for place, row in found.rows.items() if holds(place[1])}
     for row in rows.values():
         if row.status != "ok":
             raise Unmeasured(
@@ -102,6 +102,11 @@ def write(path: Path, found: Rows) -> None:
     lines = [reviewable(row, held.get(place)) for place, row in rows.items()]
     text = "".join(json.dumps(line) + "\n" for line in [*environments, *lines])
     write_file(path, text.encode(), "name a file of your own with --against")
+
+
+def holds(metric: str) -> bool:
+    """Whether a metric can be pinned: also what a meter of time counts, not what it clocks."""
+    return not catalogue.exclusive(metric) or catalogue.metric(metric).exact
 
 
 def reviewable(row: Row, held: Row | None) -> dict[str, Any]:

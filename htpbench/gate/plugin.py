@@ -22,7 +22,7 @@ def check(
     study: str,
     *,
     against: str | Path | None = None,
-    data: str | None = None,
+    data: str | Sequence[str] | None = None,
     weights: str | None = None,
     fail: Sequence[str] = (),
     require: Sequence[str] = (),
@@ -36,7 +36,7 @@ def check(
 
     path = pinned.pinned_file(study) if against is None else Path(against)
     try:
-        gated = load(study).with_overrides([data] if data else None, weights)
+        gated = load(study).with_overrides([data] if isinstance(data, str) else data, weights)
         judged = gate.check(gated, path, fail, require)
     except BenchError as error:
         pytest.fail(shown(str(error)), pytrace=False)

@@ -66,6 +66,7 @@ def summary(judged: Judgement) -> str:
     if count["worse"] or count["missing"]:
         parts = [f"{count['worse']} regressed", f"{count['missing']} not compared", *parts]
     parts += [f"{count['kept']} as required"] if count["kept"] else []
+    parts += [f"{count['unsure']} undecided"] if count["unsure"] else []
     return ", ".join(parts)
 
 

@@ -246,7 +246,7 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
             told.removeprefix("finding: "),
             "\n".join(map(markdown, parts)),
             parts,
-            [scored_on(mine), *summary(mine), doubts(table)],
+            [*stand.told(table["combination"]), scored_on(mine), *summary(mine), doubts(table)],
             sweep_origins(mine, str(anchor)),
         )
         pictures = figures(study, table, stand, rows, mine, folder, name)

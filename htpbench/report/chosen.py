@@ -77,7 +77,7 @@ def in_texts(table: pandas.DataFrame, metrics: Sequence[Metric]) -> pandas.DataF
 
 
 def best(table: pandas.DataFrame, metrics: Sequence[Metric]) -> set[Cell]:
-    """The cells with the best number of their column, of those that are to be trusted."""
+    """The cells with the best number of their column as it is printed, of those to be trusted."""
     networks, doubted = networks_of(table), table.attrs["doubtful"]
     found = set()
     for metric in metrics:
@@ -86,8 +86,9 @@ def best(table: pandas.DataFrame, metrics: Sequence[Metric]) -> set[Cell]:
         if metric.better is None or held.empty:
             continue
         values = held[metric.name]
-        first = values.max() if metric.better == "more" else values.min()
-        found |= {(name, metric.column) for name in held.loc[values == first, "combination"]}
+        first = amount(values.max() if metric.better == "more" else values.min(), metric)
+        pairs = zip(held["combination"], values, strict=True)
+        found |= {(name, metric.column) for name, x in pairs if amount(x, metric) == first}
     return found
 
 

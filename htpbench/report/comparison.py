@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pandas
+from rich.console import Group
+from rich.text import Text
 
 from htpbench.outside.fitting import Fitting
 from htpbench.outside.printable import first_of, in_markdown
@@ -108,16 +110,18 @@ def render_runs(moved: Moved, a: str, b: str, format: str) -> Any:
     """
     if format in ("json", "csv"):
         plain = [
-            {"A": a, "B": b, "combination": name, **asdict(one)}
+            {"combination": name, **asdict(one)}
             for name, found in moved.verdicts.items()
             for one in found
         ]
-        if format == "json":
-            return json.dumps(plain, indent=1)
-        return as_csv(plain)
+        told = {"A": a, "B": b, "summary": moved.summary(), "remarks": moved.remarks}
+        return (
+            json.dumps(told | {"verdicts": plain}, indent=1) if format == "json" else as_csv(plain)
+        )
     lines = [{"combination": name, **line(one)} for name, one in moved.which()]
-    frame = pandas.DataFrame(lines or [{"nothing moved": ""}])
+    frame = pandas.DataFrame(lines)
     remarks = [f"A: {a}", f"B: {b}", moved.summary(), *moved.remarks]
     if format == "markdown":
-        return "\n".join([markdown(frame), *(f"* {in_markdown(note)}" for note in remarks)])
-    return plain_lines(frame, remarks)
+        parts = [markdown(frame)] if lines else []
+        return "\n".join([*parts, *(f"* {in_markdown(note)}" for note in remarks)])
+    return Group(*([plain_lines(frame)] if lines else []), *map(Text, remarks))

@@ -20,6 +20,12 @@ class Standing:
     best: frozenset[str] = frozenset()  # of these, on the front of all objectives
     remarks: list[str] = field(default_factory=list)
 
+    def told(self, names: Iterable[str]) -> list[str]:
+        """The same in words for a page, where nothing stars its lines."""
+        best = ", ".join(name for name in names if name in self.best)
+        said = [one.removeprefix("* on the front: ") for one in self.remarks]
+        return [f"on the front: {best} ({said[0]})", *said[1:]] if best else said
+
 
 def standing(study: Study, rows: Iterable[Row]) -> Standing:
     """The standing of the networks of one table; on the front is what the study lists or found."""
