@@ -27,7 +27,10 @@ ACROSS = {"GFLOPs": "operations (GFLOPs)", "speed-up": "speed-up (x)"}
 OPTIONS = '{actions: false, renderer: "svg"}'
 # Of Vega, and a path of ours: the unpruned network is a star, as in all figures.
 STAR = "M0,.5L.6,.8L.5,.1L1,-.3L.3,-.4L0,-1L-.3,-.4L-1,-.3L-.5,.1L-.6,.8L0,.5Z"
-SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right")
+SHAPES = (
+    *("circle", "square", "diamond", "triangle-up", "triangle-down"),
+    *("cross", "triangle-right", "triangle-left", "wedge"),
+)
 SHEET_OF_CONTROLS = """
 .vega-embed { width: 100%; }
 .vega-bindings { display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; margin-bottom: 1em; }
@@ -138,7 +141,8 @@ def chart(altair: Any, every: pandas.DataFrame) -> Any:
     shapes = [SHAPES[place % len(SHAPES)] for place in range(len(pruners))]
     looks = altair.Scale(domain=[UNPRUNED, *pruners], range=[STAR, *shapes])
     scale = altair.Scale(zero=False)
-    x = altair.X("x:Q", title=" or ".join(ACROSS.values()), scale=scale)
+    factors = altair.Scale(type="log", nice=False, padding=20)
+    x = altair.X("x:Q", title=" or ".join(ACROSS.values()), scale=factors)
     return (
         (
             base.mark_rule(opacity=0.4).encode(
