@@ -1,4 +1,4 @@
-"""Pages of the reference that are made of the code: study files and metrics."""
+"""Pages of the reference that are made of the code: study files, verbs and metrics."""
 
 import inspect
 import re
@@ -42,23 +42,19 @@ def study_keys() -> str:
         for key, field in model.model_fields.items():
             if key in TABLES:
                 continue
-            kind = cell(spelt(field.annotation))
-            needed = field.is_required() and (model, key) != (Study, "name")
-            usual = (
-                "required"
-                if needed
-                else "the file's"
-                if field.is_required()
-                else f"`{cell(repr(usual_of(field)))}`"
-            )
+            kind, usual = cell(spelt(field.annotation)), usual_of(field)
+            if (model, key) == (Study, "name"):
+                usual = "the file's"
             lines.append(f"| `{key}` | `{kind}` | {usual} | {in_markdown(said.get(key, ''))} |")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def usual_of(field) -> object:
+def usual_of(field) -> str:
     """A field's default."""
-    return field.get_default(call_default_factory=True)
+    if field.is_required():
+        return "required"
+    return f"`{cell(repr(field.get_default(call_default_factory=True)))}`"
 
 
 def spelt(kind) -> str:
@@ -101,11 +97,12 @@ def in_markdown_block(text: str) -> str:
 def verbs() -> str:
     """Every verb with its options, as `--help` says them."""
     text = app.generate_docs(output_format="markdown", heading_level=1)
-    return text.partition("\n## ")[1].lstrip("\n") + text.partition("\n## ")[2]
+    _, mark, verbs = text.partition("## ")  # the page has a title of its own
+    return mark + verbs
 
 
 def metrics() -> str:
-    """Every metric that a meter declares: its unit, which way is better, how it is judged."""
+    """Every metric that a meter declares: its unit, which way is better, whether it is counted."""
     parts = []
     for name in catalogue.meters():
         meter = METERS.load(name)

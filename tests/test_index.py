@@ -121,7 +121,7 @@ def test_a_sentence_is_made_of_verdicts_or_else_of_how_far_regimes_lie_apart():
     found = scores(Results([]))
     assert regime_finding([], "a-9", found) == ""
     told = regime_finding(["same", "worse", "same"], "a-9", found)
-    assert told == "finding: of 3 beside a-9 in MPJPE: 2 same, 1 worse"
+    assert told == "of 3 beside a-9 in MPJPE: 2 same, 1 worse"
 
 
 def test_a_study_or_all_of_them(tmp_path, monkeypatch, capsys):

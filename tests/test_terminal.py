@@ -173,7 +173,7 @@ STUDY = Study(name="s", title="", meters=["cost", "time"], combinations=[A, B, C
 
 def test_the_finding_is_the_cheapest_that_the_plain_third_of_the_frame_rate_does_not_beat():
     assert told(STUDY, ROWS) == (
-        f"finding: of 3 on the front {B} takes 0.400 GFLOPs, 40 % of the 1.00 of {A}, "
+        f"of 3 on the front {B} takes 0.400 GFLOPs, 40 % of the 1.00 of {A}, "
         "is 1.50 [1.40, 1.60] times as fast and has an MPJPE of 41.5 mm (+0.50 mm); "
         "the unpruned network on every third frame, at a third of the operations, "
         "has an MPJPE of 42.0 mm (+1.00 mm)"
@@ -182,15 +182,13 @@ def test_the_finding_is_the_cheapest_that_the_plain_third_of_the_frame_rate_does
 
 def test_the_finding_without_a_control_without_a_front_and_without_errors():
     alone = [one for one in ROWS if one.combination != THIRD]
-    assert told(STUDY, alone).startswith(
-        f"finding: of 3 on the front {A} takes 1.00 GFLOPs and has"
-    )
+    assert told(STUDY, alone).startswith(f"of 3 on the front {A} takes 1.00 GFLOPs and has")
     assert "third" not in told(STUDY, alone)
     search = {"backbone": A, "pruners": ["tps"], "recoverers": ["tri"], "sampler": "brute"}
     strict = Study(
         **{**STUDY.model_dump(), "search": {**search, "constraints": ["cost.flops <= 1"]}}
     )
-    assert told(strict, ROWS) == "finding: no network with a known cost and MPJPE is on the front"
+    assert told(strict, ROWS) == "no network with a known cost and MPJPE is on the front"
     assert told(STUDY, [one for one in ROWS if one.metric == "cost.flops"]) == ""
 
 

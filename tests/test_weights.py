@@ -1,7 +1,9 @@
 """Weights: official keys, files that are not what they should be, and what a file serves."""
 
 import json
+import os
 import re
+import stat
 
 import pytest
 import torch
@@ -76,6 +78,9 @@ def test_written_and_read_again(tmp_path, tiny):
     assert found.keys() == tensors.keys()
     assert all(found[key].equal(tensors[key]) for key in tensors)
     assert sorted(p.name for p in path.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask, "others cannot read it"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

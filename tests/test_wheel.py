@@ -14,7 +14,7 @@ from paths import ROOT
 import htpbench
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-COMMIT = {"CHANGELOG.md", "README.md", "LICENSE", "pyproject.toml"}
+SOURCES = {"CHANGELOG.md", "README.md", "LICENSE", "pyproject.toml"}
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def test_the_archives_hold_what_they_should(built):
     assert f"htpbench-{htpbench.__version__}" in source.name and source.stat().st_size < 10**7
     with tarfile.open(source) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names >= COMMIT and not any(name.startswith(("results/", "reports/")) for name in names)
+    assert names >= SOURCES and not any(name.startswith(("results/", "reports/")) for name in names)
     held = set(zipfile.ZipFile(wheel).namelist())
     assert {"htpbench/py.typed", "htpbench/report/page.css", "htpbench/report/sort.js"} <= held
     assert "htpbench/_data/baselines/templates/pruner.py.txt" in held

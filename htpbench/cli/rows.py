@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from htpbench.cli.shared import RowsFolder, app, out, reread
 from htpbench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @app.command(sort_key=7.3)
@@ -51,11 +54,8 @@ def rows(
     out.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
-def parquet(table: object) -> bytes:
+def parquet(table: pandas.DataFrame) -> bytes:
     """A table as Parquet; BenchError without pyarrow."""
-    import pandas
-
-    assert isinstance(table, pandas.DataFrame)
     content = io.BytesIO()
     try:
         table.to_parquet(content, index=False)

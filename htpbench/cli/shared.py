@@ -161,7 +161,7 @@ def reported(study: Study, results: Results, reports: Path) -> None:
         out.print(table)
     written(report)
     if report.finding:
-        out.print(report.finding, highlight=False, markup=False, soft_wrap=True)
+        out.print(f"finding: {report.finding}", highlight=False, markup=False, soft_wrap=True)
     if report.refused:
         raise report.refused[0]
 

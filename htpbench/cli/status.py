@@ -24,9 +24,9 @@ def status(
     from htpbench.study.loading import load
 
     asked, everything = load(study), reread(results)
-    table = progress_table(asked, everything)
+    rows = everything.only(current(asked, everything))
+    table = progress_table(asked, rows)
     out.print(plain_lines(table))
     out.print(f"{asked.name}: {said(table)}", highlight=False, markup=False, soft_wrap=True)
-    rows = everything.only(current(asked, everything))
     if rows.rows:
         out.print(where_from(rows), highlight=False, markup=False, soft_wrap=True)

@@ -29,9 +29,9 @@ def compare(
     rows = [row for row in latest(rows).values() if row.combination in (a, b)]
     base, mine = cards(rows, a), cards(rows, b)
     wanted = asked(metrics, rows) if metrics else usual(base, mine)
-    found, apart_in, busily = judged(wanted, base, mine)
+    found, reasons, busily = judged(wanted, base, mine)
     refused: dict[str, list[str]] = {}
-    for metric, why in apart_in.items():
+    for metric, why in reasons.items():
         if not why:
             missing = filter(None, (lacking(metric, name, rows) for name in (a, b)))
             why = "; ".join(missing) or "measured in part, for a sweep was stopped"

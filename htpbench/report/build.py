@@ -132,7 +132,7 @@ def report_all(studies: Iterable[Study], everything: Results, reports: Path) -> 
             continue  # rows of other studies that fit do not tell what it asks
         report = report_study(study, everything, reports)
         said = "; ".join(one for one in report.shown if isinstance(one, str))
-        found = report.finding.removeprefix("finding: ") or said
+        found = report.finding or said
         entries.append(Entry(study.name, study.title, found, report.files, where_from(rows)))
         if study.table is None and not study.training:
             networks.append(points(study, rows.only(at_size(study, rows))))
@@ -180,8 +180,7 @@ def regime_report(study: Study, rows: Results, folder: Path) -> Report:
         folder,
         study.name,
         study.title,
-        report.finding.removeprefix("finding: "),
-        "\n".join(map(markdown, parts)),
+        report.finding,
         parts,
         [scored_on(rows), *summary(rows)],
         regime_origins(rows),
@@ -243,8 +242,7 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
             folder,
             name,
             study.title,
-            told.removeprefix("finding: "),
-            "\n".join(map(markdown, parts)),
+            told,
             parts,
             [*stand.told(table["combination"]), scored_on(mine), *summary(mine), doubts(table)],
             sweep_origins(mine, str(anchor)),
@@ -346,7 +344,6 @@ def published_report(study: Study, everything: Results, folder: Path) -> Report:
         study.name,
         study.title,
         "; ".join(told(comparison)),
-        "\n".join(map(markdown, parts)),
         parts,
         [beside_tables(rows), *summary(rows)],
         published_origins(study.table, rows),

@@ -10,8 +10,8 @@ import pandas
 from htpbench.errors import unknown
 from htpbench.report.current import CONTROL
 from htpbench.report.latex import escape
-from htpbench.report.tables import amount, metrics_of
-from htpbench.report.text import MARK, markdown
+from htpbench.report.tables import amount, metrics_of, numbers
+from htpbench.report.text import markdown
 from htpbench.systems.metric import Metric
 
 Cell = tuple[str, str]  # of the table as texts: combination, column
@@ -66,14 +66,9 @@ def in_units(table: pandas.DataFrame, metrics: Sequence[Metric]) -> pandas.DataF
 
 def in_texts(table: pandas.DataFrame, metrics: Sequence[Metric]) -> pandas.DataFrame:
     """The same as texts; a MARK leads a time that is not to be trusted."""
-    networks, doubted = networks_of(table), table.attrs["doubtful"]
-    columns = {"combination": networks["combination"]}
-    for metric in metrics:
-        pairs = zip(networks["combination"], networks[metric.name], strict=True)
-        columns[metric.column] = pandas.Series(
-            [f"{MARK * (metric.name in doubted.get(n, ()))}{amount(x, metric)}" for n, x in pairs]
-        )
-    return pandas.DataFrame(columns)
+    networks = networks_of(table)
+    columns = {metric.column: numbers(networks, metric, bounds=False) for metric in metrics}
+    return pandas.DataFrame({"combination": networks["combination"], **columns})
 
 
 def best(table: pandas.DataFrame, metrics: Sequence[Metric]) -> set[Cell]:

@@ -32,7 +32,7 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
     known = [line for line in lines.values() if not math.isnan(line[MPJPE] + line[flops])]
     best = [line for line in known if line["combination"] in standing.best]
     if not best:
-        return "finding: no network with a known cost and MPJPE is on the front" if known else ""
+        return "no network with a known cost and MPJPE is on the front" if known else ""
     limit = control.get(MPJPE, math.nan)
     as_good = [line for line in best if line[MPJPE] <= limit]
     one = (
@@ -40,7 +40,7 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
         if as_good
         else min(best, key=lambda line: (line[MPJPE], line[flops]))
     )
-    sentence = f"finding: of {len(best)} on the front {one['combination']} takes "
+    sentence = f"of {len(best)} on the front {one['combination']} takes "
     sentence += f"{shown(one, flops)} GFLOPs"
     if one is not base and not math.isnan(base.get(flops, math.nan)):
         share = f"{100 * one[flops] / base[flops]:.0f} %"

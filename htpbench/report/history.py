@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import pandas
 
@@ -22,11 +21,10 @@ def history(rows: Iterable[Row], places: Sequence[tuple[str, str]]) -> pandas.Da
     wanted = set(places)
     rows = sorted((row for row in rows if row.status == "ok" and row.commit), key=lambda r: r.at)
     newest = {(row.combination, row.metric): row.conditions for row in rows}
-    lines: dict[tuple[str, str, str], dict[str, Any]] = {}
+    lines: dict[tuple[str, str, str], tuple] = {}
     for row in rows:
         place = row.combination, row.metric
         if place in wanted and row.conditions == newest[place]:
             commit = str(row.commit)[:SHOWN]
-            numbers = {name: getattr(row, name) for name in ("value", "low", "high")}
-            lines[(*place, commit)] = dict(zip(COLUMNS, (*place, commit), strict=False)) | numbers
+            lines[(*place, commit)] = (*place, commit, row.value, row.low, row.high)
     return pandas.DataFrame(lines.values(), columns=COLUMNS)

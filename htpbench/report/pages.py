@@ -11,18 +11,17 @@ import pandas
 
 from htpbench.outside.printable import in_markdown
 from htpbench.report.page import write_page
-from htpbench.report.text import write_text
+from htpbench.report.text import markdown, write_text
 
 
 @dataclass(frozen=True)
 class Page:
-    """What one page says; `tables` is Markdown, `parts` the same as texts, `told` where from."""
+    """What one page says: tables of texts (`parts`), and below where they are from (`told`)."""
 
     folder: Path
     name: str  # of its files
     title: str
     finding: str
-    tables: str
     parts: Sequence[pandas.DataFrame]
     told: Sequence[str]
     origins: Mapping[tuple[str, str], str]
@@ -42,7 +41,7 @@ class Page:
             f"# {in_markdown(self.title)}",
             in_markdown(self.finding),
             *drawn[:1],
-            self.tables.strip(),
+            "\n".join(map(markdown, self.parts)).strip(),
             *drawn[1:],
             "\n".join(f"* {in_markdown(line)}" for line in self.told if line),
         ]

@@ -7,7 +7,7 @@ from collections import Counter
 import pandas
 
 from htpbench.records.results import Results
-from htpbench.report.current import CONTROL, current
+from htpbench.report.current import CONTROL
 from htpbench.report.text import MARK
 from htpbench.study import space
 from htpbench.study.study import Study
@@ -16,13 +16,11 @@ from htpbench.systems import catalogue
 DONE, DOUBTED, MISSING = "ok", f"{MARK}ok", "-"
 
 
-def progress_table(study: Study, everything: Results) -> pandas.DataFrame:
+def progress_table(study: Study, rows: Results) -> pandas.DataFrame:
     """`ok`, with a MARK where a busy machine was timed; else what became of it, or `-`.
 
-    "" where a network may have nothing of a meter by its nature.
-    The rows are those that a report of the study takes, on whatever machine they were measured.
+    "" where a network may have nothing of a meter by its nature. `rows` are those of the report.
     """
-    rows = everything.only(current(study, everything))
     states: dict[tuple[str, str], str] = {}
     for row in rows.held:
         place = row.combination, row.metric.partition(".")[0]

@@ -139,7 +139,7 @@ def regime_finding(words: Iterable[str], reference: str, found: pandas.DataFrame
     counted = Counter(words)
     if counted.keys() - {"unsure"}:
         told = ", ".join(f"{count} {word}" for word, count in counted.items())
-        return f"finding: of {counted.total()} beside {reference} in MPJPE: {told}"
+        return f"of {counted.total()} beside {reference} in MPJPE: {told}"
     lines = agreement(found).to_dict("records")
     regimes = [line for line in lines if line["of"] in ORDER]
     told = "; ".join(
@@ -147,7 +147,7 @@ def regime_finding(words: Iterable[str], reference: str, found: pandas.DataFrame
         f"{line['schedules']} schedules"
         for line in regimes
     )
-    return f"finding: {told}" if told else ""
+    return told
 
 
 def failure_table(rows: Iterable[Row]) -> pandas.DataFrame:

@@ -10,11 +10,11 @@ import seaborn
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from htpbench.report.figures.combinations import MARKERS
 from htpbench.report.figures.style import legend_below, save, titled
 from htpbench.systems.catalogue import metric as metric_of
 
 PANELS, CURVES = 6, 8  # that eyes can tell apart
-MARKERS = "osD^vPX*"
 
 
 def history(table: pandas.DataFrame, folder: Path) -> tuple[Path, ...]:

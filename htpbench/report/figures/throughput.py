@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from htpbench.records.results import Results
+from htpbench.report.figures.combinations import MARKERS
 from htpbench.report.figures.style import legend_below, save, titled
 from htpbench.report.throughput import CLIPS, Point, points
 
 LIMIT = 8  # curves that eyes can tell apart
-MARKERS = "osD^vPX*"
 
 
 def throughput(
