@@ -9,7 +9,8 @@ from pathlib import Path
 from htpbench.cli.launch import app
 from htpbench.outside.printable import in_markdown
 from htpbench.study import settings
-from htpbench.study.study import Search, Study
+from htpbench.study.search import Search
+from htpbench.study.study import Study
 from htpbench.systems import catalogue
 from htpbench.systems.registry import METERS
 

@@ -1,5 +1,7 @@
 """Intervals of times: what they cover, what they find, what sessions have in common."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small
@@ -131,6 +133,23 @@ def test_what_hit_one_network_alone_shows():
     """The least CPU of its processes, by their best."""
     parts = [{"cpu": [one], "probe": [1.0]} for one in (1.9, 1.9, 1.2, 1.1, 1.2)]
     assert clocks.cpu_share(parts) == pytest.approx(1.2 / 1.9)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ((0.07, 0.08, 0.07, 0.08, 0.07), "marking the parts changed the time by +7 %"),
+        ((-0.07, -0.08, -0.07, -0.08, -0.07), "marking the parts changed the time by -7 %"),
+        ((0.02, 0.03, 0.02, 0.03, 0.02), ""),
+        ((-0.2, 0.2, 0.07, 0.1, -0.1), ""),  # a call a visit: chance, which the times' interval has
+    ],
+)
+def test_marking_must_surely_change_the_time(found, told):
+    rows = {row.metric: row for row in small.timed(A, [1.0] * 5)}
+    one = clocks.of_marking(np.array(found))
+    changed = {"value": one.value, "low": one.low, "high": one.high}
+    rows["time.overhead"] = replace(rows["time.overhead"], **changed)
+    assert noise("time.prune_share", rows) == told
 
 
 def test_rows_of_an_older_clock_are_not_trusted():

@@ -19,9 +19,10 @@ from htpbench.search.suggest import excesses, sampler, suggest
 from htpbench.search.sweep import sweep
 from htpbench.study import constraint, space
 from htpbench.study.loading import load
-from htpbench.study.study import Search
+from htpbench.study.search import Search
 from htpbench.systems.combination import parse
 
+BOTH = ["mixste.tiny-9", "motionbert.tiny-27"]
 BASE = {"backbone": "mixste.tiny-9", "pruners": ["tps", "tpc"], "recoverers": ["tri", "tra"]}
 
 
@@ -70,8 +71,13 @@ def test_what_is_no_constraint_is_refused(text):
         ({"pruners": ["tcep~m=8"]}, "unknown option of tcep 'm'"),
         ({"trials": None}, "search.trials"),
         ({"sampler": "brute"}, "not with \"brute\""),
-        ({"backbone": "poseformer.tiny-9"}, "tps with tri: tri recovers poses, .*; leave it out"),
+        ({"backbone": "poseformer.tiny-9"}, "tps with tri on poseformer.tiny-9: .*; leave it out"),
         ({"backbone": "hdformer.tiny-16"}, "hdformer has no block"),
+        ({"backbone": []}, "search.backbone is ..; expected one or several"),
+        ({"backbone": [*BOTH, BOTH[0]]}, "each once"),
+        ({"backbone": [BOTH[0], "mixste.tiny-9+tps:3@1+tri"]}, "expected a backbone alone"),
+        ({"backbone": BOTH, "r": [9]}, "search.r has .9.: expected numbers from 1 to 8"),
+        ({"backbone": BOTH, "b": [3]}, "search.b has .3.: expected numbers from 0 to 2"),
     ],
 )  # fmt: skip
 def test_a_space_that_makes_no_sense_is_refused(changes, words):
@@ -95,16 +101,18 @@ def test_a_constraint_on_what_no_meter_measures_ends_the_sweep(tmp_path):
         brute(stages=9, r=[8, 4, 1], pruners=["tps"]),
         brute(least=8, stages=1, recoverers=["tri"]),
         brute(stages=1, pruners=["tps", "tcep~n=4", "tcep~n=6"], recoverers=["tra~heads=4", "tri"]),
+        brute(backbone=BOTH, stages=2, recoverers=["tri"]),
     ],
 )
 def test_the_whole_space_once(space_of):
     every = list(space.enumerated(space_of))
     assert len(every) == len(set(every)) == space.size(space_of)
     assert all(parse(str(one)) == one for one in every), "each is valid"
+    assert {one.unpruned for one in every} == set(space_of.bases)
     for one in every:
         assert 1 <= len(one.schedule) <= space_of.stages
-        assert {r for r, _ in one.schedule} <= set(space.ranks(space_of))
-        assert {b for _, b in one.schedule} <= set(space.places(space_of))
+        assert {r for r, _ in one.schedule} <= set(space.ranks(space_of, one.unpruned))
+        assert {b for _, b in one.schedule} <= set(space.places(space_of, one.unpruned))
 
 
 def test_five_r_before_eight_blocks_make_1230_schedules():
@@ -118,9 +126,10 @@ def test_five_r_before_eight_blocks_make_1230_schedules():
     assert space.size(paper) == len(set(space.enumerated(paper))) == 1230
 
 
+@pytest.mark.parametrize("backbone", ["mixste.tiny-9", BOTH])
 @pytest.mark.parametrize("name", ["tpe", "nsga2"])
-def test_samplers_draw_from_the_lists_and_hear_of_constraints(name):
-    some = {"pruners": ["tps", "tcep~n=4"], "r": [7, 5, 3], "b": [2, 0]}
+def test_samplers_draw_from_the_lists_and_hear_of_constraints(name, backbone):
+    some = {"backbone": backbone, "pruners": ["tps", "tcep~n=4"], "r": [7, 5, 3], "b": [2, 0]}
     asked = search(sampler=name, trials=30, constraints=["cost.flops <= 8"], **some)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials = optuna.create_study(directions=["minimize"] * 2, sampler=sampler(asked, 0))
@@ -136,6 +145,7 @@ def test_samplers_draw_from_the_lists_and_hear_of_constraints(name):
         assert trials.trials[-1].constraints == {"cost.flops <= 8": size - 8}
     inside = set(space.enumerated(brute(**some)))
     assert drawn <= inside and len(drawn) > 8
+    assert {one.unpruned for one in drawn} == set(asked.bases)
     assert trials.sampler.__class__.__name__ == {"tpe": "TPESampler"}.get(name, "NSGAIISampler")
 
 
@@ -209,6 +219,26 @@ def test_costs_put_together_are_those_traced_as_a_whole(backbone, count):
     ]
     assert first == expected
     assert [costs.of(combination) for combination in combinations] == first, "all met before"
+
+
+def test_a_rank_goes_across_backbones():
+    plan = list(space.enumerated(brute(backbone=BOTH, stages=1, r=[7, 3], pruners=["tps"])))
+    order = ranked(plan)
+    assert [flops for flops, _ in order] == [Costs(one).of(one)["cost.flops"] for _, one in order]
+    assert {one for _, one in order} == set(plan)
+    assert all(one[0] <= other[0] for one, other in pairwise(order))
+
+
+def test_a_search_of_two_backbones_is_one_sweep(tmp_path, monkeypatch):
+    text = f'[search]\nbackbone = {BOTH}\npruners = ["tps"]\nrecoverers = ["tri"]\n'
+    text += "trials = 8\nstages = 1\nr = [5, 3]\nb = [1, 2]"
+    monkeypatch.setattr(counting, "measure", small.quick_cost)
+    path = small.study(tmp_path, text, combinations=[])
+    rows = sweep(small.runner(load(str(path)), tmp_path / "r"))
+    found = {parse(row.combination) for row in rows}
+    assert {one.unpruned for one in found} == set(map(parse, BOTH))
+    assert load(str(path)).reference_combination() == parse(BOTH[0])
+    assert all(row.status == "ok" for row in rows)
 
 
 def test_a_rank_is_by_cost_and_blocks_are_not_traced_again(monkeypatch):

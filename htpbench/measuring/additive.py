@@ -119,8 +119,11 @@ def added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
 def ranked(
     combinations: Iterable[Combination], metric: str = "cost.flops", pipeline: str | None = None
 ) -> list[tuple[int, Combination]]:
-    """Combinations of one backbone and F, the cheapest first; a tie keeps the order given."""
-    plan = list(combinations)
-    costs = Costs(plan[0]) if plan else None
-    counted = [(costs.of(one, pipeline)[metric], one) for one in plan if costs]
+    """Combinations of any backbones, the cheapest first; a tie keeps the order given."""
+    costs: dict[Combination, Costs] = {}
+    counted = []
+    for one in combinations:
+        if one.unpruned not in costs:
+            costs[one.unpruned] = Costs(one)
+        counted.append((costs[one.unpruned].of(one, pipeline)[metric], one))
     return sorted(counted, key=lambda pair: pair[0])

@@ -113,10 +113,11 @@ class Context:
         """
         if self.study.evaluation.protocol is not None:
             return self.study.evaluation.protocol
-        name, searched = combination.backbone, self.study.search
-        pruned = any(one.schedule and one.backbone == name for one in self.study.parsed())
-        pruned |= searched is not None and searched.base.backbone == name
-        return usual_protocol(self.data.layout, combination.card, pruned)
+        searched = self.study.search.bases if self.study.search else []
+        pruned = {one.backbone for one in self.study.parsed() if one.schedule}
+        pruned |= {base.backbone for base in searched}
+        among = combination.backbone in pruned
+        return usual_protocol(self.data.layout, combination.card, among)
 
     def unit(self, combination: Combination) -> str:
         """Of what the network says on this data, as its official code has it."""

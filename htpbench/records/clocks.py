@@ -51,9 +51,8 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
         by_process(BASE, base),
     ]
     if all("parts" in part for part in parts):
-        overhead = float(np.median([part["overhead"] for part in parts]))
         shares = np.median([part["parts"] for part in parts], axis=0)  # (labels,)
-        measured.append(Measurement("overhead", overhead))
+        measured.append(of_marking(np.array([part["overhead"][0] for part in parts])))
         measured.append(Measurement("breakdown", shares.tolist(), axis=[*labels]))
         if labels == PARTS:
             measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
@@ -99,6 +98,17 @@ def pruning_share(shares: np.ndarray, by_process: np.ndarray) -> Measurement:
     _, half = mean_log(by_process[:, 2:4].sum(axis=1) / by_process.sum(axis=1))
     ends = (max(value - half, 0.0), min(value + half, 1.0)) if count > 1 else (None, None)
     return Measurement("prune_share", value, *ends, samples=count)
+
+
+def of_marking(found: np.ndarray) -> Measurement:
+    """How much longer calls take whose parts are marked, of what processes found (P,): the median.
+
+    Its interval is Student's t; none of one. Where a visit is one call it is mostly chance.
+    """
+    value, count = float(np.median(found)), len(found)
+    _, half = mean_log(found)
+    ends = (value - half, value + half) if count > 1 else (None, None)
+    return Measurement("overhead", value, *ends, samples=count)
 
 
 def by_process(name: str, logs: np.ndarray) -> Measurement:

@@ -49,9 +49,16 @@ def noise(metric: str, card: Card) -> str:
         said.append(f"it got {100 * number(cpu):.0f} % of the CPU that it could use")
     if name in POOLED and abs(number(drift)) > MOST_APART:
         said.append(f"the reference drifted by {100 * number(drift):+.0f} %")
-    if overhead is not None and abs(number(overhead)) > MOST_APART:
+    if overhead is not None and surely(overhead) > MOST_APART:
         said.append(f"marking the parts changed the time by {100 * number(overhead):+.0f} %")
     return ", ".join(said)
+
+
+def surely(row: Row) -> float:
+    """How large a number is at the least by its interval; without one its own size."""
+    if row.low is None or row.high is None:
+        return abs(number(row))
+    return max(row.low, -row.high, 0.0)
 
 
 def ratio(metric: str, mine: Card, base: Card) -> tuple[float, float, float, str] | None:

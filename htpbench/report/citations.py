@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import chain, product
 
 from htpbench.study.study import Study
 from htpbench.systems.cards import Card
@@ -56,7 +56,7 @@ def systems(study: Study) -> Iterator[tuple[Registry, str]]:
     for one in (study.reference_combination(), *study.parsed()):
         yield from one.systems()
     if study.search:
-        yield from study.search.base.systems()
+        yield from chain.from_iterable(base.systems() for base in study.search.bases)
         yield from product([PRUNERS], (part.name for part in study.search.choosing))
         yield from product([RECOVERERS], (part.name for part in study.search.recovering))
 

@@ -10,8 +10,8 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from htpbench.records.rows import Row
 from htpbench.study import constraint, space
-from htpbench.study.study import Search
-from htpbench.systems.combination import Combination
+from htpbench.study.search import Search
+from htpbench.systems.combination import Combination, parse
 
 GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials
 POPULATION = 4, 50  # the least that can cross over, and Optuna's default
@@ -33,10 +33,16 @@ def suggest(trial: optuna.Trial, search: Search) -> Combination:
     """A combination of the space; r are sorted falling and b rising, repeats dropped.
 
     So every draw is valid and the space keeps one shape; several draws may name one combination.
+    Each of several backbones has parameters of its own: what is good for one says little of others.
     """
-    stages = trial.suggest_int("stages", 1, space.deepest(search))
-    kept = {suggest_rank(trial, f"r{stage}", search) for stage in range(stages)}
-    before = {suggest_of(trial, f"b{stage}", space.places(search)) for stage in range(stages)}
+    base, own = search.bases[0], ""
+    if len(search.bases) > 1:
+        name = trial.suggest_categorical("backbone", search.backbones)
+        base, own = parse(name), f"{name} "
+    places = space.places(search, base)
+    stages = trial.suggest_int(f"{own}stages", 1, space.deepest(search, base))
+    kept = {suggest_rank(trial, f"{own}r{stage}", search, base) for stage in range(stages)}
+    before = {suggest_of(trial, f"{own}b{stage}", places) for stage in range(stages)}
     schedule = tuple(zip(sorted(kept, reverse=True), sorted(before), strict=False))
     pruner, recoverer = (
         dict(zip(texts, parts, strict=True))[trial.suggest_categorical(kind, texts)]
@@ -45,12 +51,12 @@ def suggest(trial: optuna.Trial, search: Search) -> Combination:
             ("recoverer", search.recoverers, search.recovering),
         )
     )
-    return replace(search.base, pruner=pruner, schedule=schedule, recoverer=recoverer)
+    return replace(base, pruner=pruner, schedule=schedule, recoverer=recoverer)
 
 
-def suggest_rank(trial: optuna.Trial, name: str, search: Search) -> int:
+def suggest_rank(trial: optuna.Trial, name: str, search: Search, base: Combination) -> int:
     """An r: from the given ones, or any from the least up on a logarithmic scale."""
-    known = space.ranks(search)
+    known = space.ranks(search, base)
     return (
         suggest_of(trial, name, known)
         if search.r

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from htpbench.errors import BenchError, unknown
 from htpbench.outside import files
 from htpbench.outside.models import fault, faults
+from htpbench.study.search import Search
 from htpbench.study.settings import (
     EvaluationSettings,
     SamplingSettings,
@@ -18,7 +19,7 @@ from htpbench.study.settings import (
     TimingSettings,
     Training,
 )
-from htpbench.study.study import Imports, Search, Study
+from htpbench.study.study import Imports, Study
 from htpbench.systems.combination import Combination
 from htpbench.systems.registry import import_file
 from htpbench.systems.shipped import data_folder

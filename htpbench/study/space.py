@@ -1,4 +1,4 @@
-"""The space of a search: every schedule of 1 to `stages` stages, with each pruner and recoverer."""
+"""The space of a search: every schedule of each backbone, with each pruner and recoverer."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from typing import TYPE_CHECKING
 from htpbench.systems.combination import Combination
 
 if TYPE_CHECKING:
-    from htpbench.study.study import Search, Study
+    from htpbench.study.search import Search
+    from htpbench.study.study import Study
 
 
-def ranks(search: Search) -> list[int]:
-    """The r that a stage may keep, rising."""
-    return sorted(search.r or range(search.least, search.base.frames))
+def ranks(search: Search, base: Combination) -> list[int]:
+    """The r that a stage of a backbone may keep, rising."""
+    return sorted(search.r or range(search.least, base.frames))
 
 
-def places(search: Search) -> list[int]:
-    """The b that a stage may stand before, rising."""
-    base = search.base
+def places(search: Search, base: Combination) -> list[int]:
+    """The b of a backbone that a stage may stand before, rising."""
     blocks = base.card.variants[base.variant].blocks
     return sorted(range(base.card.first, blocks) if search.b is None else search.b)
 
 
-def deepest(search: Search) -> int:
-    """The most stages that the space allows: r must fall and b must rise."""
-    return min(search.stages, len(ranks(search)), len(places(search)))
+def deepest(search: Search, base: Combination) -> int:
+    """The most stages that a backbone's space allows: r must fall and b must rise."""
+    return min(search.stages, len(ranks(search, base)), len(places(search, base)))
 
 
 def size(search: Search) -> int:
     """How many combinations the space has."""
-    kept, before = len(ranks(search)), len(places(search))
-    schedules = sum(comb(kept, n) * comb(before, n) for n in range(1, deepest(search) + 1))
+    schedules = 0
+    for base in search.bases:
+        kept, before = len(ranks(search, base)), len(places(search, base))
+        deep = deepest(search, base)
+        schedules += sum(comb(kept, n) * comb(before, n) for n in range(1, deep + 1))
     return schedules * len(search.pruners) * len(search.recoverers)
 
 
 def enumerated(search: Search) -> Iterator[Combination]:
-    """Each combination of the space once: fewer stages first, then by r and by b."""
-    base = search.base
-    for stages in range(1, deepest(search) + 1):
-        falling = combinations(reversed(ranks(search)), stages)
-        rising = combinations(places(search), stages)
-        for kept, before in product(falling, rising):
-            schedule = tuple(zip(kept, before, strict=True))
-            for pruner, recoverer in product(search.choosing, search.recovering):
-                yield replace(base, pruner=pruner, schedule=schedule, recoverer=recoverer)
+    """Each combination of the space once, by backbone: fewer stages first, then by r and by b."""
+    for base in search.bases:
+        for stages in range(1, deepest(search, base) + 1):
+            falling = combinations(reversed(ranks(search, base)), stages)
+            rising = combinations(places(search, base), stages)
+            for kept, before in product(falling, rising):
+                schedule = tuple(zip(kept, before, strict=True))
+                for pruner, recoverer in product(search.choosing, search.recovering):
+                    yield replace(base, pruner=pruner, schedule=schedule, recoverer=recoverer)
 
 
 def listed(study: Study) -> list[Combination]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from htpbench.errors import BenchError, unknown
-from htpbench.outside.models import LISTED, Count, Strict, faults
-from htpbench.study import constraint, space
+from htpbench.outside.models import Count, Strict, faults
+from htpbench.study import constraint
+from htpbench.study.search import Search
 from htpbench.study.settings import (
     EvaluationSettings,
     SamplingSettings,
@@ -20,91 +19,8 @@ from htpbench.study.settings import (
     TimingSettings,
     Training,
 )
-from htpbench.systems.combination import Combination, Part, parse, parse_part
-from htpbench.systems.refusals import WHOLLY, refusals
-from htpbench.systems.registry import ENGINES, METERS, PRUNERS, RECOVERERS
-
-MOST_LISTED = 10**6  # combinations that brute force takes
-
-
-class Search(Strict):
-    """A space to search: 1 to `stages` stages, r from `least` up or one of `r`, before any block
-    or one of `b`, and what a combination must keep to.
-
-    Samplers: "tpe" and "nsga2" draw `trials` combinations, "brute" takes every one once. With
-    `cascade` a combination is not measured further once it cannot be on the front any more.
-    """
-
-    backbone: str  # a combination without pruning
-    pruners: list[str] = Field(min_length=1)  # with options, as "htp~gamma=0"
-    recoverers: list[str] = Field(min_length=1)
-    stages: Count = 3
-    least: Count = 3
-    r: list[int] | None = Field(default=None, min_length=1)
-    b: list[int] | None = Field(default=None, min_length=1)
-    sampler: Literal["tpe", "nsga2", "brute"] = "tpe"
-    trials: Count | None = None
-    constraints: list[str] = Field(default=[])  # "cost.flops <= 0.2e9", "time.speedup >= 1.2"
-    cascade: bool = True
-
-    @cached_property
-    def base(self) -> Combination:
-        """The backbone that is searched."""
-        return parse(self.backbone)
-
-    @cached_property
-    def choosing(self) -> list[Part]:
-        """The pruners with their options."""
-        return [parse_part(text, PRUNERS, text) for text in self.pruners]
-
-    @cached_property
-    def recovering(self) -> list[Part]:
-        """The recoverers with theirs."""
-        return [parse_part(text, RECOVERERS, text) for text in self.recoverers]
-
-    @model_validator(mode="after")
-    def check(self) -> Search:
-        """Names must exist, the space must not be empty, and each sampler needs its length."""
-        base = self.base
-        if base.pruner:
-            raise BenchError(f"search.backbone {self.backbone!r}: expected a backbone alone")
-        if self.r and "least" in self.model_fields_set:
-            raise BenchError("search.least goes without search.r, which lists every r")
-        if self.least >= base.frames and not self.r:
-            raise BenchError(f"search.least = {self.least}: expected less than F = {base.frames}")
-        blocks = base.card.variants[base.variant].blocks
-        numbers("r", self.r, 1, base.frames - 1)
-        numbers("b", self.b, base.card.first, blocks - 1)
-        for parts, names in ((self.choosing, self.pruners), (self.recovering, self.recoverers)):
-            if len(set(parts)) < len(names):
-                raise BenchError(f"search: {', '.join(names)}: expected each once")
-        for pruner, recoverer in product(self.choosing, self.recovering):
-            if reason := refusals(base.backbone, pruner.name, recoverer.name).get(WHOLLY):
-                raise BenchError(f"search: {pruner} with {recoverer}: {reason}; leave it out")
-        if (self.sampler == "brute") == (self.trials is not None):
-            raise BenchError(
-                "search.trials is how many combinations a sampler draws; "
-                'expected with "tpe" and "nsga2", and not with "brute", which takes all'
-            )
-        for text in self.constraints:
-            constraint.parse(text)
-        if self.sampler == "brute" and (count := space.size(self)) > MOST_LISTED:
-            raise BenchError(
-                f'search.sampler = "brute" would take {count:,} combinations; '
-                f"expected at most {MOST_LISTED:,}: give r or b, or draw some of them with tpe"
-            )
-        return self
-
-
-def numbers(name: str, given: list[int] | None, low: int, high: int) -> None:
-    """BenchError for numbers of a search outside low..high, or given twice."""
-    wrong = [one for one in given or () if not low <= one <= high]
-    if wrong:
-        raise BenchError(
-            f"search.{name} has {wrong[:LISTED]}: expected numbers from {low} to {high}"
-        )
-    if len(set(given or ())) < len(given or ()):
-        raise BenchError(f"search.{name} = {given}: expected each number once")
+from htpbench.systems.combination import Combination, parse
+from htpbench.systems.registry import ENGINES, METERS
 
 
 class Imports(BaseModel):
@@ -162,7 +78,7 @@ class Study(Imports, Strict):
             if METERS.load(name).weights and not (self.weights or self.training):
                 raise BenchError(f"the meter {name!r} needs weights (--weights) or [training]")
         if isinstance(self.weights, dict):
-            searched = [self.search.base] if self.search else []
+            searched = self.search.bases if self.search else []
             for combination in (*self.parsed(), self.reference_combination(), *searched):
                 self.weights_of(combination)
         return self
@@ -238,4 +154,4 @@ class Study(Imports, Strict):
         """What speed-ups refer to."""
         if self.reference:
             return parse(self.reference)
-        return self.parsed()[0] if self.combinations else parse(self.search.backbone)  # type: ignore
+        return self.parsed()[0] if self.combinations else self.search.bases[0]  # type: ignore
