@@ -18,7 +18,7 @@ from htpbench.bench.claims import Claims
 from htpbench.bench.devices import device_lock
 from htpbench.errors import BenchError, interruption
 from htpbench.measuring import counting
-from htpbench.outside import waiting
+from htpbench.outside import progress, waiting
 from htpbench.outside.passwords import hidden
 from htpbench.outside.progress import bar
 from htpbench.outside.waiting import described
@@ -290,6 +290,16 @@ def test_a_log_gets_a_line_for_each_finished_unit(tmp_path):
     lines = (tmp_path / "log").read_text().splitlines()
     assert lines[:2] == ["1/2 a", f"2/2 {'b' * 40}"]
     assert lines[2:] == [f"{done}/1000 x" for done in range(10, 1001, 10)]
+
+
+def test_a_log_says_after_a_silence_what_is_being_done(tmp_path, monkeypatch):
+    now = iter([0.0, 1.0, 61.0, 61.0, 62.0])  # at the start, and at each tick; once more to speak
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    with (tmp_path / "log").open("w") as file:
+        tick = progress.lines(Console(file=file, width=20), small=False)
+        for text in ("process 1 of 5", "process 2 of 5", "process 3 of 5"):
+            tick(0, 4, text)
+    assert (tmp_path / "log").read_text().splitlines() == ["0/4 process 2 of 5"]
 
 
 @pytest.mark.processes

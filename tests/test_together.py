@@ -98,11 +98,11 @@ def study(folder):
     return small.study(folder, meters=("cost", "rounds"), combinations=NAMES)
 
 
-def measured(folder, **changes):
+def measured(folder, tell=lambda text: None, **changes):
     """The rows of the meter by combination and metric, measured here."""
     runner = small.runner(load(str(study(folder))), Path(folder) / "results", **changes)
     with runner.writer() as writer:
-        runner.together("rounds", runner.study.parsed(), writer, lambda text: None)
+        runner.together("rounds", runner.study.parsed(), writer, tell)
     return {name: runner.rows(one) for name, one in zip(NAMES, runner.study.parsed(), strict=True)}
 
 
@@ -138,12 +138,15 @@ def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text, p
 @pytest.mark.slow
 def test_all_of_it_is_measured_once_in_as_many_processes(tmp_path):
     import_file(meter(tmp_path))
-    first, again = measured(tmp_path), measured(tmp_path)
+    told = []
+    first, again = measured(tmp_path, told.append), measured(tmp_path)
     assert first == again and {row.status for rows in first.values() for row in rows.values()} == {
         "ok"
     }
     assert len(list(Path("children").iterdir())) == 2, "two processes, none the second time"
     assert {rows["rounds.of"].value for rows in first.values()} == {len(NAMES)}
+    turns = [f"{name}: rounds, process {turn} of 2" for turn in (1, 2) for name in NAMES]
+    assert [*dict.fromkeys(told)] == turns, "a log says where it is"
 
 
 @pytest.mark.processes

@@ -89,12 +89,12 @@ class Run:
         self.kept = kept  # folder of what one process makes and the next one can use
         device = runner.context.device.replace(":", "-")
         self.path = runner.folder / "together" / f"{name}.{device}.lines"
+        self.processes = meter(name).processes(runner.context)
         self.failed: dict[str, Outcome] = {}
 
     def outcomes(self) -> Iterator[tuple[str, Outcome]]:
         """What becomes of each combination, in the order given."""
-        processes = meter(self.name).processes(self.runner.context)
-        parts = [self.process(number) for number in range(processes)]
+        parts = [self.process(number) for number in range(self.processes)]
         for one, wanted in self.jobs.items():
             if one in self.failed:
                 yield one, self.failed[one]
@@ -161,7 +161,7 @@ class Run:
         try:
             started.stdin.write(json.dumps(asked).encode() + b"\n")  # type: ignore[union-attr]
             started.stdin.flush()  # type: ignore[union-attr]
-            found.ended = self.follow(started, found)
+            found.ended = self.follow(started, found, number)
         except BrokenPipeError:
             found.ended = "its process ended before it began"
         finally:
@@ -193,9 +193,10 @@ class Run:
             "combinations": left,
         }
 
-    def follow(self, process: subprocess.Popen, found: Child) -> str:
+    def follow(self, process: subprocess.Popen, found: Child, number: int) -> str:
         """Read what a child says until it ends; why it was stopped, if it was."""
         limit = self.runner.timeout
+        turn = f", process {number + 1} of {self.processes}" if self.processes > 1 else ""
         for line in spoken(process, found):
             if line is None:
                 return f"took longer than {limit:g} s"
@@ -210,7 +211,7 @@ class Run:
                 found.until = time.monotonic() + limit
             if "begin" in line:
                 found.begun = line["begin"]
-                self.tell(f"{found.begun}: {self.name}")
+                self.tell(f"{found.begun}: {self.name}{turn}")
             elif "combination" in line:
                 found.found[line.pop("combination")] = line
         return ""

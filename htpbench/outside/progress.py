@@ -1,7 +1,8 @@
-"""One progress bar for long work; in a log, a line for each unit that is finished."""
+"""One progress bar for long work; in a log, a line for each finished unit and each long minute."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from htpbench.outside.fitting import Ending
 
 Tick = Callable[[int, int, str], None]  # units done, units in all, which one
 LINES = 100  # of a log, where units are as small as steps or frames
+SILENT_S = 60.0  # then a log says what is being done, though nothing more is finished
 
 
 class Doing(ProgressColumn):
@@ -51,14 +53,15 @@ def bar(console: Console, small: bool = False) -> Iterator[Tick]:
 
 
 def lines(console: Console, small: bool) -> Tick:
-    """A tick that prints a line whenever more is done than in the last one."""
-    printed = 0
+    """A tick that prints a line whenever more is done than in the last, or that was long ago."""
+    printed, spoke = 0, time.monotonic()
 
     def tick(done: int, total: int, text: str) -> None:
-        nonlocal printed
+        nonlocal printed, spoke
         step = max(total // LINES, 1) if small else 1
-        if done // step > printed // step or done == total > printed:
-            printed = done
+        more = done // step > printed // step or done == total > printed
+        if more or time.monotonic() - spoke >= SILENT_S:
+            printed, spoke = done, time.monotonic()
             said = f"{done}/{total} {text}"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
 
