@@ -120,7 +120,8 @@ def test_conditions_reach_no_terminal_as_they_are(tmp_path, call, format):
     with Store(tmp_path / "results" / "m").writer("small", {"id": "e"}) as writer:
         for name in (small.NETWORK, small.PRUNED):
             for metric, value in (("speedup", 1.0), ("drift", 0.0), ("overhead", 0.0)):
-                one = row(f"time.{metric}", value=value, low=0.9, high=1.1, conditions=told)
+                ends = {"low": value - 0.1, "high": value + 0.1}
+                one = row(f"time.{metric}", value=value, **ends, conditions=told)
                 key = {"key": f"{name} {metric}", "combination": name}
                 writer.append(Row(**{**vars(one), **key}))
     code, said = call("compare", small.NETWORK, small.PRUNED, "--format", format)
