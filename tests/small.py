@@ -235,13 +235,20 @@ def timed(name, seconds, reference=(1.0,) * 5, meter="time", conditions=(), **to
     ]
 
 
+def undrawn(patch):
+    """No figure of any report is drawn, with the patch."""
+    drawing = ("sweeps.figures", "sweeps.throughput_figure", "trained.regime_figures")
+    for place in (*drawing, "printed.published_figures"):
+        patch.setattr(f"htpbench.report.{place}", lambda *_: [])
+
+
 def quick(patch):
     """Sweeps count and draw nothing, start no processes and warm up briefly, with the patch."""
     patch.setattr(timed_network, "WARM_UP_S", 0.05)
     patch.setattr(timing, "FIRST_S", 0.0)
     patch.setattr(together.Run, "child", in_this_process)
     patch.setattr(counting, "measure", quick_cost)
-    patch.setattr("htpbench.report.build.figures", lambda *_: [])
+    patch.setattr("htpbench.report.sweeps.figures", lambda *_: [])
 
 
 def environment():

@@ -10,9 +10,10 @@ from htpbench.errors import BenchError
 from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report import captions
-from htpbench.report.build import report_study, sweep_report, with_delta
+from htpbench.report.build import report_study
 from htpbench.report.claims import claims_table
 from htpbench.report.current import current
+from htpbench.report.sweeps import sweep_report, with_delta
 from htpbench.report.tables import sweep_table
 from htpbench.study import loading, study
 

@@ -146,7 +146,7 @@ def test_what_hit_one_network_alone_shows():
 )
 def test_marking_must_surely_change_the_time(found, told):
     rows = {row.metric: row for row in small.timed(A, [1.0] * 5)}
-    one = clocks.of_marking(np.array(found))
+    one = clocks.about("overhead", float(np.median(found)), np.array(found))
     changed = {"value": one.value, "low": one.low, "high": one.high}
     rows["time.overhead"] = replace(rows["time.overhead"], **changed)
     assert noise("time.prune_share", rows) == told

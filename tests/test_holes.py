@@ -15,7 +15,7 @@ from rich.console import Console
 
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
-from htpbench.report import build
+from htpbench.report import build, sweeps
 from htpbench.report.figures import grid
 from htpbench.report.tables import sweep_table
 from htpbench.study.study import Study
@@ -170,7 +170,7 @@ def missing(*_):
     ("place", "what", "said"),
     [
         ("htpbench.report.figures.speedup._draw", broken, "s-speedup could not be drawn: ValueErr"),
-        ("htpbench.report.build.figures", missing, "no further figure could be drawn: ImportErr"),
+        ("htpbench.report.sweeps.figures", missing, "no further figure could be drawn: ImportErr"),
     ],
 )
 def test_a_figure_that_cannot_be_drawn_is_one_warning_and_takes_nothing(
@@ -198,7 +198,7 @@ def test_tables_of_every_pipeline_lie_there_before_the_first_figure(tmp_path, mo
         seen.extend(path.name for path in tmp_path.iterdir())
         return iter(())
 
-    monkeypatch.setattr(build, "figures", lambda *_: [("f", first)])
+    monkeypatch.setattr(sweeps, "figures", lambda *_: [("f", first)])
     rows = [one for name in [WHOLE, POOL[0]] for one in rows_of(name, METERS, 3, 40.0)]
     rows += rows_of("mixste.tiny-81+tps:3@0", [], 3, 40.0)
     rows = [
@@ -215,7 +215,7 @@ def test_a_broken_figure_is_a_warning_on_the_terminal_and_exit_code_0(
     tmp_path, monkeypatch, capsys
 ):
     small.quick(monkeypatch)
-    monkeypatch.setattr(build, "figures", lambda *_: [("small", broken)])
+    monkeypatch.setattr(sweeps, "figures", lambda *_: [("small", broken)])
     monkeypatch.chdir(tmp_path)
     assert small.call(monkeypatch, "sweep", small.study(tmp_path)) == 0
     out, err = capsys.readouterr()

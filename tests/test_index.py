@@ -30,8 +30,7 @@ def reports(tmp_path_factory):
     """Every report with rows in the repository, without figures."""
     folder = tmp_path_factory.mktemp("reports")
     with pytest.MonkeyPatch.context() as patch:
-        for figures in ("figures", "regime_figures", "published_figures", "throughput_figure"):
-            patch.setattr(f"htpbench.report.build.{figures}", lambda *_: [])
+        small.undrawn(patch)
         list(report_all(map(load, names()), small.committed(), folder))
     return folder
 
@@ -87,7 +86,7 @@ def test_text_of_a_study_cannot_end_the_script_of_the_front(tmp_path):
 
 def test_without_altair_all_else_is_written_and_the_remedy_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "altair", None)
-    monkeypatch.setattr("htpbench.report.build.figures", lambda *_: [])
+    small.undrawn(monkeypatch)
     *_, last = report_all([load("demo")], small.committed(), tmp_path)
     assert [path.name for path in last.files] == ["index.md", "index.html"]
     (problem,) = last.problems

@@ -34,8 +34,7 @@ def committed():
 
 @pytest.mark.parametrize("name", committed())
 def test_committed_reports_are_what_their_rows_say(name, tmp_path, monkeypatch):
-    for figures in ("figures", "regime_figures", "published_figures"):
-        monkeypatch.setattr(build, figures, lambda *_: [])
+    small.undrawn(monkeypatch)
     build.report_study(loading.load(name), small.committed(), tmp_path)
     written = sorted((tmp_path / name).iterdir())
     expected = [path for path in (REPORTS / name).iterdir() if path.suffix in TEXTS]

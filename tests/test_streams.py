@@ -293,7 +293,7 @@ def test_a_log_gets_a_line_for_each_finished_unit(tmp_path):
 
 
 def test_a_log_says_after_a_silence_what_is_being_done(tmp_path, monkeypatch):
-    now = iter([0.0, 1.0, 61.0, 61.0, 62.0])  # at the start, and at each tick; once more to speak
+    now = iter([0.0, 1.0, 61.0, 62.0])  # at the start and at each tick
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
     with (tmp_path / "log").open("w") as file:
         tick = progress.lines(Console(file=file, width=20), small=False)

@@ -14,9 +14,9 @@ from htpbench.outside import progress
 from htpbench.outside.fitting import Ending, short
 from htpbench.records.rows import Row, Store
 from htpbench.report import cost
-from htpbench.report.build import with_delta
 from htpbench.report.finding import finding
 from htpbench.report.standing import standing
+from htpbench.report.sweeps import with_delta
 from htpbench.report.tables import sweep_table
 from htpbench.study.loading import load
 from htpbench.study.study import Study

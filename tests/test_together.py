@@ -79,8 +79,8 @@ ANSWERS = {
 LIGHT = """
 import small
 from htpbench.measuring import counting
-from htpbench.report import build
-counting.measure, build.figures = small.quick_cost, lambda *_: []
+from htpbench.report import sweeps
+counting.measure, sweeps.figures = small.quick_cost, lambda *_: []
 small.cli.main()
 """
 

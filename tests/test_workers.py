@@ -57,9 +57,9 @@ LIGHT = """
 import small
 from htpbench.bench import together
 from htpbench.measuring import counting
-from htpbench.report import build
+from htpbench.report import sweeps
 counting.measure, together.Run.child = small.quick_cost, small.in_this_process
-build.figures = lambda *_: []
+sweeps.figures = lambda *_: []
 small.cli.main()
 """
 

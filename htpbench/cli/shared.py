@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from htpbench.bench.runner import Runner
     from htpbench.records.results import Results
     from htpbench.records.rows import Row
-    from htpbench.report.build import Report
+    from htpbench.report.report import Report
     from htpbench.study.study import Study
 
 app = App(

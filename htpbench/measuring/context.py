@@ -113,11 +113,10 @@ class Context:
         """
         if self.study.evaluation.protocol is not None:
             return self.study.evaluation.protocol
-        searched = self.study.search.bases if self.study.search else []
-        pruned = {one.backbone for one in self.study.parsed() if one.schedule}
-        pruned |= {base.backbone for base in searched}
-        among = combination.backbone in pruned
-        return usual_protocol(self.data.layout, combination.card, among)
+        listed = [one for one in self.study.parsed() if one.schedule]
+        pruned = {one.backbone for one in (*listed, *self.study.searched())}
+        changed = combination.backbone in pruned
+        return usual_protocol(self.data.layout, combination.card, changed)
 
     def unit(self, combination: Combination) -> str:
         """Of what the network says on this data, as its official code has it."""

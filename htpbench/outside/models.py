@@ -1,4 +1,5 @@
-"""What the models of outside files share: strictness, numbers that a machine can hold, errors."""
+"""What the models of outside files share: strictness, numbers that a machine can hold,
+one or several of a kind, errors."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from htpbench.errors import BenchError
 
 # A number that numpy cannot hold would fail far from where it was written.
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -17,6 +20,15 @@ class Strict(BaseModel):
     """No unknown keys, no other types, no infinite numbers, no changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def several(given: Any, name: str, kind: str) -> Any:
+    """A list of one as the one, of more as a tuple; BenchError of none and of one twice."""
+    if not isinstance(given, list | tuple):
+        return given
+    if not given or len(set(map(str, given))) < len(given):
+        raise BenchError(f"`{name}` is {[*given]}; expected {kind}, each once")
+    return given[0] if len(given) == 1 else tuple(given)
 
 
 def fault(item: Mapping[str, Any]) -> str:

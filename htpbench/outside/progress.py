@@ -1,4 +1,4 @@
-"""One progress bar for long work; in a log, a line for each finished unit and each long minute."""
+"""One progress bar for long work; in a log, a line for each finished unit or silent minute."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ def lines(console: Console, small: bool) -> Tick:
         nonlocal printed, spoke
         step = max(total // LINES, 1) if small else 1
         more = done // step > printed // step or done == total > printed
-        if more or time.monotonic() - spoke >= SILENT_S:
-            printed, spoke = done, time.monotonic()
+        now = time.monotonic()
+        if more or now - spoke >= SILENT_S:
+            printed, spoke = done, now
             said = f"{done}/{total} {text}"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
 

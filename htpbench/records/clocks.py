@@ -52,10 +52,12 @@ def joined(meter: str, parts: Sequence[Part], labels: tuple[str, ...] = PARTS) -
     ]
     if all("parts" in part for part in parts):
         shares = np.median([part["parts"] for part in parts], axis=0)  # (labels,)
-        measured.append(of_marking(np.array([part["overhead"][0] for part in parts])))
+        marking = np.array([part["overhead"][0] for part in parts])  # (P,)
+        measured.append(about("overhead", float(np.median(marking)), marking))
         measured.append(Measurement("breakdown", shares.tolist(), axis=[*labels]))
         if labels == PARTS:
-            measured.append(pruning_share(shares, np.array([part["parts"] for part in parts])))
+            share, each = pruning_share(shares), [pruning_share(part["parts"]) for part in parts]
+            measured.append(about("prune_share", share, np.array(each), 0.0, 1.0))
     if all("load" in part for part in parts):
         measured.append(Measurement("load", float(np.median([part["load"] for part in parts]))))
     if count > 1:
@@ -88,27 +90,21 @@ def over(name: str, logs: np.ndarray) -> Measurement:
     return Measurement(name, math.exp(mean), *ends, len(logs))
 
 
-def pruning_share(shares: np.ndarray, by_process: np.ndarray) -> Measurement:
-    """The share of choosing frames and bringing them back, of seconds (5,) and by process (P, 5).
+def about(
+    name: str, value: float, found: np.ndarray, least: float = -math.inf, most: float = math.inf
+) -> Measurement:
+    """A value with Student's interval over what processes found (P,), cut to what it can be.
 
-    Its interval is Student's t over processes; none of one.
+    None of one process.
     """
-    value = float(shares[2:4].sum() / shares.sum())
-    count = len(by_process)
-    _, half = mean_log(by_process[:, 2:4].sum(axis=1) / by_process.sum(axis=1))
-    ends = (max(value - half, 0.0), min(value + half, 1.0)) if count > 1 else (None, None)
-    return Measurement("prune_share", value, *ends, samples=count)
-
-
-def of_marking(found: np.ndarray) -> Measurement:
-    """How much longer calls take whose parts are marked, of what processes found (P,): the median.
-
-    Its interval is Student's t; none of one. Where a visit is one call it is mostly chance.
-    """
-    value, count = float(np.median(found)), len(found)
     _, half = mean_log(found)
-    ends = (value - half, value + half) if count > 1 else (None, None)
-    return Measurement("overhead", value, *ends, samples=count)
+    ends = (max(value - half, least), min(value + half, most)) if len(found) > 1 else (None, None)
+    return Measurement(name, value, *ends, samples=len(found))
+
+
+def pruning_share(seconds: Sequence[float] | np.ndarray) -> float:
+    """The share of choosing frames and bringing them back in the seconds of PARTS."""
+    return float(np.sum(seconds[2:4]) / np.sum(seconds))
 
 
 def by_process(name: str, logs: np.ndarray) -> Measurement:

@@ -55,7 +55,10 @@ def noise(metric: str, card: Card) -> str:
 
 
 def surely(row: Row) -> float:
-    """How large a number is at the least by its interval; without one its own size."""
+    """How large a number is at the least by its interval; without one its own size.
+
+    Where a visit is one call chance moves it, and calls vary by more than a mark could cost.
+    """
     if row.low is None or row.high is None:
         return abs(number(row))
     return max(row.low, -row.high, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, product
+from itertools import product
 
 from htpbench.study.study import Study
 from htpbench.systems.cards import Card
@@ -53,10 +53,9 @@ def works(study: Study) -> Iterator[tuple[str, str, str | None]]:
 
 def systems(study: Study) -> Iterator[tuple[Registry, str]]:
     """The systems that a study lists or searches."""
-    for one in (study.reference_combination(), *study.parsed()):
+    for one in (study.reference_combination(), *study.parsed(), *study.searched()):
         yield from one.systems()
     if study.search:
-        yield from chain.from_iterable(base.systems() for base in study.search.bases)
         yield from product([PRUNERS], (part.name for part in study.search.choosing))
         yield from product([RECOVERERS], (part.name for part in study.search.recovering))
 

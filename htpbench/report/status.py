@@ -11,9 +11,9 @@ from typing import Any
 import pandas
 
 from htpbench.records.results import Results
-from htpbench.report.build import printing
 from htpbench.report.current import current
 from htpbench.report.paper import published_table
+from htpbench.report.printed import printing
 from htpbench.report.quantities import KIND_OF, KINDS, quantity
 from htpbench.report.relative import WORDS
 from htpbench.study.study import Study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
@@ -11,10 +12,11 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from htpbench.records.rows import Row
 from htpbench.study import constraint, space
 from htpbench.study.search import Search
-from htpbench.systems.combination import Combination, parse
+from htpbench.systems.combination import Combination
 
 GENERATIONS = 5  # of NSGA-II, at least, in a search of few trials
 POPULATION = 4, 50  # the least that can cross over, and Optuna's default
+Named = TypeVar("Named")
 
 
 def sampler(search: Search | None, seed: int) -> BaseSampler:
@@ -33,25 +35,27 @@ def suggest(trial: optuna.Trial, search: Search) -> Combination:
     """A combination of the space; r are sorted falling and b rising, repeats dropped.
 
     So every draw is valid and the space keeps one shape; several draws may name one combination.
-    Each of several backbones has parameters of its own: what is good for one says little of others.
+    Each of several backbones has stages, r and b of its own: what suits one says little of others.
     """
     base, own = search.bases[0], ""
     if len(search.bases) > 1:
-        name = trial.suggest_categorical("backbone", search.backbones)
-        base, own = parse(name), f"{name} "
+        base = suggest_named(trial, "backbone", search.backbones, search.bases)
+        own = f"{base} "
     places = space.places(search, base)
     stages = trial.suggest_int(f"{own}stages", 1, space.deepest(search, base))
     kept = {suggest_rank(trial, f"{own}r{stage}", search, base) for stage in range(stages)}
     before = {suggest_of(trial, f"{own}b{stage}", places) for stage in range(stages)}
     schedule = tuple(zip(sorted(kept, reverse=True), sorted(before), strict=False))
-    pruner, recoverer = (
-        dict(zip(texts, parts, strict=True))[trial.suggest_categorical(kind, texts)]
-        for kind, texts, parts in (
-            ("pruner", search.pruners, search.choosing),
-            ("recoverer", search.recoverers, search.recovering),
-        )
-    )
+    pruner = suggest_named(trial, "pruner", search.pruners, search.choosing)
+    recoverer = suggest_named(trial, "recoverer", search.recoverers, search.recovering)
     return replace(base, pruner=pruner, schedule=schedule, recoverer=recoverer)
+
+
+def suggest_named(
+    trial: optuna.Trial, kind: str, names: Sequence[str], parts: Sequence[Named]
+) -> Named:
+    """One of the parts, drawn by its name."""
+    return dict(zip(names, parts, strict=True))[trial.suggest_categorical(kind, names)]
 
 
 def suggest_rank(trial: optuna.Trial, name: str, search: Search, base: Combination) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from htpbench.errors import BenchError
-from htpbench.outside.models import LISTED, Count, Strict
+from htpbench.outside.models import LISTED, Count, Strict, several
 from htpbench.study import constraint, space
 from htpbench.systems.combination import Combination, Part, parse, parse_part
 from htpbench.systems.refusals import WHOLLY, refusals
@@ -62,11 +62,7 @@ class Search(Strict):
     @classmethod
     def plain(cls, backbone: Any) -> Any:
         """One backbone is a text, several are a tuple of texts."""
-        if not isinstance(backbone, list | tuple):
-            return backbone
-        if not backbone:
-            raise BenchError("search.backbone is []; expected one or several")
-        return backbone[0] if len(backbone) == 1 else tuple(backbone)
+        return several(backbone, "backbone", "backbones")
 
     @model_validator(mode="after")
     def check(self) -> Search:

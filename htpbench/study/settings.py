@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from htpbench.errors import BenchError
-from htpbench.outside.models import Count, Seed, Strict
+from htpbench.outside.models import Count, Seed, Strict, several
 
 
 class EvaluationSettings(Strict):
@@ -85,11 +85,7 @@ class TimingSettings(Strict):
     @classmethod
     def plain(cls, batch: Any) -> Any:
         """One size is a number, several are a tuple of numbers."""
-        if not isinstance(batch, list | tuple):
-            return batch
-        if not batch or len(set(map(str, batch))) < len(batch):
-            raise BenchError(f"`batch` is {[*batch]}; expected sizes, each once")
-        return batch[0] if len(batch) == 1 else tuple(batch)
+        return several(batch, "batch", "sizes")
 
     @property
     def size(self) -> int:

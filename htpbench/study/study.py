@@ -78,8 +78,7 @@ class Study(Imports, Strict):
             if METERS.load(name).weights and not (self.weights or self.training):
                 raise BenchError(f"the meter {name!r} needs weights (--weights) or [training]")
         if isinstance(self.weights, dict):
-            searched = self.search.bases if self.search else []
-            for combination in (*self.parsed(), self.reference_combination(), *searched):
+            for combination in (*self.parsed(), self.reference_combination(), *self.searched()):
                 self.weights_of(combination)
         return self
 
@@ -117,6 +116,10 @@ class Study(Imports, Strict):
     def parsed(self) -> list[Combination]:
         """The listed combinations, each once, in order."""
         return list(dict.fromkeys(parse(text) for text in self.combinations))
+
+    def searched(self) -> list[Combination]:
+        """The backbones whose space is searched."""
+        return self.search.bases if self.search else []
 
     def constraints(self) -> list[constraint.Constraint]:
         """What a combination must keep to, to be on the front."""
