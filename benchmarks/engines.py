@@ -15,7 +15,7 @@ import torch
 
 from htpbench.errors import BenchError
 from htpbench.measuring.engined import Engined
-from htpbench.measuring.predicting import call
+from htpbench.measuring.sampled import call
 from htpbench.measuring.timing import measure
 from htpbench.network.build import build
 from htpbench.records.clocks import joined

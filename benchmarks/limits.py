@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks import engines
 from htpbench import BACKBONES, Backbone, Block
-from htpbench.measuring.predicting import call
+from htpbench.measuring.sampled import call
 from htpbench.network.build import build
 from htpbench.records.clocks import mean_log
 

@@ -13,7 +13,7 @@ import torch
 
 from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.measuring import timing
-from htpbench.measuring.predicting import call
+from htpbench.measuring.sampled import call
 from htpbench.network.build import build
 from htpbench.records.clocks import PARTS
 

@@ -100,10 +100,10 @@ class Browser:
         features["prefers-reduced-motion"] = "reduce" if still else "no-preference"
         listed = [{"name": name, "value": value} for name, value in features.items()]
         self.ask("Emulation.setEmulatedMedia", features=listed)
+        self.run("window.left = true")  # the page before may be of the same address
         self.ask("Page.navigate", url=f"file://{path}")
-        self.until(
-            f"location.href.endsWith({json.dumps(path.name)}) && document.readyState == 'complete'"
-        )
+        there = f"!window.left && location.href.endsWith({json.dumps(path.name)})"
+        self.until(f"{there} && document.readyState == 'complete'")
 
     def press(self, key):
         """Press a key by its name."""

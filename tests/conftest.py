@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 import tempfile
+from functools import cache
 
 import pytest
 import small
@@ -9,6 +10,7 @@ import torch
 from checkpoints import TINY, Golden
 from hypothesis import settings
 
+from htpbench.bench import runner
 from htpbench.datasets import synthetic
 from htpbench.motion import dataset
 from htpbench.systems.registry import (
@@ -35,13 +37,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the lock on the CPU lies there: each 
     tempfile.tempdir = os.environ["TMPDIR"] = own.name
 
 
-@pytest.fixture(autouse=True, scope="session")
-def motion_is_drawn_once():
-    """For whoever opens and evaluates it; tests of that import the functions themselves."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "people", small.drawn)
-        patch.setattr(dataset, "make_views", small.viewed)
-        yield
+# Motion is drawn once, for collecting tests as well; tests of it import the functions themselves.
+synthetic.people, dataset.make_views = small.drawn, small.viewed
+runner.commit = cache(runner.commit)  # git is asked once
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """Tracks that several test files show: somebody who walks, with truth, 2D and kept frames."""
 
+from functools import cache
+
 import numpy as np
 import small
 
@@ -10,12 +12,17 @@ from htpbench.poses.track import Kept, Track
 EVIL = "</script><script>alert(1)</script>{{script}}<!-- \u2028\x1b[2J"
 
 
+@cache
+def walked():
+    """Poses (400, J, 3) of somebody."""
+    return Synthetic().views("test").poses3d[:400]
+
+
 def standing(frames, seed=0):
     """Poses that look like somebody, each frame a little different."""
-    views = Synthetic().views("test")
     drawn = np.random.default_rng(seed).normal(0, 10, (frames, 17, 3))
     drawn[:, 0] = 0
-    return (views.poses3d[np.arange(frames) % 400] + drawn).astype(np.float32)
+    return (walked()[np.arange(frames) % 400] + drawn).astype(np.float32)
 
 
 def kept(frames, size, stages=((0, 3, 6), (3,)), step=None):

@@ -54,6 +54,7 @@ def tiny(backbone, frames=27):
     return f"{backbone}.tiny-{card.variants['tiny'].frames or -(-frames // step) * step}"
 
 
+@cache
 def drawn(seed=0):
     """The people of "synthetic", who take a second; their clips cannot be changed."""
     clips = people(seed)
@@ -62,7 +63,7 @@ def drawn(seed=0):
     return clips
 
 
-@lru_cache(4)
+@lru_cache(16)  # motions of a few clips go through as well
 def viewed(clips, *how):
     """Their views, which studies of the same motion share: whoever evaluates copies them."""
     return make_views(clips, *how)

@@ -69,6 +69,12 @@ def says(message, *words):
         (["run", "mixste.tiny-9", "--seed", "-1"], ["--seed -1", "0 or more"]),
         (["sweep", "--seed", "-1"], ["--seed -1", "0 or more"]),
         (["run", "mixste.tiny-9", "--seed", "x"], ["--seed", '"x"']),
+        (["sweep", "--timeout", "inf"], ["--timeout", "at most 10000000"]),
+        (["sweep", "--timeout", "nan"], ["--timeout", "at most 10000000"]),
+        (["view", "a.npz", "--frames", "3"], ["--frames", "--strip FILE"]),
+        (["table", "demo", "--columns", "cost.flops", "--format=csv", "--label=a"], ["LaTeX"]),
+        (["compare", ".", ".", "--results", "r"], ["--results", "folders already"]),
+        (["weights", "convert", ".", "--as", "mixste-243"], ["expected the file of a checkpoint"]),
         (["run", "mixste.tiny-9", "--device", "gpu"], ["device 'gpu'", "try cpu"]),
         (["run", "mixste.tiny-9", "--device", "meta"], ["device 'meta'", "try cpu"]),
         (["sweep", "--device", "gpu"], ["device 'gpu'", "try cpu"]),
@@ -77,6 +83,12 @@ def says(message, *words):
 )
 def test_names_numbers_and_options(refused, arguments, words):
     says(refused(*arguments), *words)
+
+
+def test_a_study_that_searches_alone_lists_nothing(refused, tmp_path):
+    text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri"]\n'
+    path = small.study(tmp_path, f"{text}trials = 1", combinations=[])
+    says(refused("cost", "--study", str(path)), "lists no combinations", f"--study {path} --rank")
 
 
 def test_a_device_that_is_not_here(refused):

@@ -161,7 +161,8 @@ def test_run_measures_and_prints(call, tmp_path):
 
 
 @pytest.mark.slow
-def test_run_times_by_default(call, tmp_path):
+def test_run_times_by_default(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("htpbench.bench.together.Run.child", small.in_this_process)
     code, out, _ = call("run", small.NETWORK)
     assert code == 0 and "forward" in out
     metrics = {row.metric for row in Store(tmp_path / "results").read()}

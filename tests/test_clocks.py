@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small
+from paths import ROOT
 
 from htpbench.records import clocks
 from htpbench.records.restated import restated
 from htpbench.records.results import Results
-from htpbench.records.sessions import noise, pooled
+from htpbench.records.rows import Store
+from htpbench.records.sessions import noise, pooled, ratio
 
 A, B = "mixste.tiny-81", "mixste.tiny-81+tps:9@1+tri"
 DRAWS, ROUNDS = 400, 5
@@ -158,3 +160,25 @@ def test_rows_of_an_older_clock_are_not_trusted():
     del rows["time.drift"]
     assert noise("time.forward", rows) == "timed by an older clock, which did not look"
     assert noise("cost.flops", {}) == noise("sampling.flops", {}) == ""
+
+
+def test_parts_of_a_training_step_are_not_taken_for_the_step():
+    measured = {row.key: row.value for row in Store(ROOT / "results").read()}
+    read = [row for row in small.committed() if row.metric == "training.forward"]
+    assert read and all(row.value == measured[row.key] for row in read)
+    card = {
+        row.metric: row
+        for row in small.committed()
+        if row.metric.startswith("training.") and row.combination == read[0].combination
+    }
+    paired = {name for name in card if ratio(name, card, card) is not None}
+    assert paired == {"training.step", "training.windows_per_second", "training.speedup"}
+
+
+def test_of_rows_that_were_measured_again_the_newest_count_wherever_they_lie():
+    old = [replace(row, at="2026-01-01T00:00:00Z") for row in small.timed(A, [1.0] * 5)]
+    new = [replace(row, at="2026-01-02T00:00:00Z") for row in small.timed(A, [2.0] * 5)]
+    other = [replace(row, key=f"{row.key} of another version") for row in old]
+    found = Results([*new, *other])
+    assert found.measured[A]["time.by_process"].value == pytest.approx([2.0] * 5)
+    assert found.measured[A]["time.forward"].value == found.numbers[A]["time.forward"]

@@ -81,6 +81,24 @@ def test_wrong_wishes_for_jobs_are_refused(tmp_path, monkeypatch, capsys, wrong,
     assert told in capsys.readouterr().err
 
 
+def test_what_the_cluster_refuses_is_told_and_nothing_runs_on(tmp_path, monkeypatch, capsys, asked):
+    import submitit
+
+    cancelled = []
+
+    def submit(executor, task):
+        asked["jobs"] += 1
+        if asked["jobs"] == 2:
+            raise submitit.core.utils.FailedJobError("sbatch: invalid partition specified: gpu")
+        return type("Job", (), {"cancel": lambda _: cancelled.append(1)})()
+
+    monkeypatch.setattr(submitit.AutoExecutor, "submit", submit)
+    path = small.study(tmp_path)
+    assert small.call(monkeypatch, "sweep", path, "--slurm", "gpu", "--workers", 3) == 2
+    assert "--slurm gpu: sbatch: invalid partition" in " ".join(capsys.readouterr().err.split())
+    assert cancelled == [1] and asked["jobs"] == 2
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

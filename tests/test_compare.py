@@ -374,7 +374,7 @@ def test_the_verb_prints_what_it_compared_and_exits_2_for_the_rest(monkeypatch, 
     said, refused = capsys.readouterr()
     assert "an older clock, which did not look" in " ".join(refused.split())
     assert "+0.70 [-0.07, +1.46]" in said and "over 4 subjects" in said and "+1.8 %" in said
-    assert "unsure, for there are 4 subjects, 5 are needed" in said
+    assert "unsure: 4 subjects, 5 are needed" in said
     assert "accuracy: synthetic (test subjects), cpn detections, weights mixste.tiny-81" in said
     control = "control: unpruned, every third frame"
     assert call(monkeypatch, "compare", control, B, "--results", FROZEN, "--format", "csv") == 0

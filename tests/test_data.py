@@ -10,7 +10,9 @@ from htpbench.datasets import open_data
 from htpbench.datasets.npz import Npz
 from htpbench.datasets.synthetic import Synthetic
 from htpbench.errors import BenchError
+from htpbench.measuring import scoring
 from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.prediction import Prediction
 from htpbench.motion.dataset import Dataset, Motion, join
 from htpbench.motion.protocols import cut
 
@@ -36,6 +38,8 @@ def test_schemes_paths_and_options(tmp_path):
     [
         ("synthetic,sed=1", "unknown option of synthetic: 'sed'; did you mean seed?"),
         ("synthetic,seed=one", "seed=one: expected a whole number"),
+        ("synthetic,seed=-1", "seed=-1: expected 0 or more"),
+        ("synthetic,seed=1,seed=2", "seed has two values; expected one"),
         ("bvh:walks,skip_bad=yes", "skip_bad=yes: expected true or false"),
         ("bvh:walks,floor=oto", "unknown floor 'oto'; did you mean auto"),
         ("h36m:", "'h36m:' names no path; expected h36m:PATH"),
@@ -43,6 +47,8 @@ def test_schemes_paths_and_options(tmp_path):
         ("walk.BVH", "unknown motion 'walk.BVH'; .* did you mean bvh:walk.BVH?"),
         ("bvh:walks,skeleton=mixamoo", "unknown skeleton 'mixamoo'; did you mean mixamo"),
         ("bvh:walks,subject=S(", r"subject=S\(: no regular expression"),
+        (r"bvh:walks,subject=(Z\d)?", "found nothing in 'S1_walk'"),
+        ("bvh:twice", "walk is there twice"),
         ("npz:gone.npz", "there is no file gone.npz; expected"),
     ],
 )
@@ -50,6 +56,9 @@ def test_what_is_wrong_in_a_name_is_told(tmp_path, monkeypatch, spec, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "walks").mkdir()
     (tmp_path / "walks" / "S1_walk.bvh").write_text(small.walk())
+    (tmp_path / "twice").mkdir()
+    for name in ("walk.bvh", "walk.BVH"):
+        (tmp_path / "twice" / name).write_text(small.walk())
     with pytest.raises(BenchError, match=said):
         open_data(spec)
 
@@ -124,6 +133,14 @@ def test_invalid_frames_are_not_scored():
     assert whole.card["detections"] == "own" and np.array_equal(part.rows, np.flatnonzero(valid))
     following = part.following(part.rows, 1)
     assert not following[4] and following[:4].all() and following[5:10].all()
+
+
+def test_where_no_frame_is_valid_nothing_can_be_scored():
+    views = Synthetic().views("test")
+    views = replace(views, valid=np.zeros_like(views.valid))
+    evaluation = replace(prepare(small.motion(), 9, "seq2seq"), views=views)
+    with pytest.raises(BenchError, match="no frame of the windows that were scored is valid"):
+        scoring.measure(Prediction(np.arange(9), np.zeros((9, 17, 3), np.float32)), evaluation)
 
 
 def test_views_of_unlike_rates_are_told():

@@ -43,7 +43,7 @@ def test_devices_go_round(gpus, asked, expected):
         (["--devices", "cpu,cpu"], "expected each device once"),
         (["--devices", "cuda,cuda:0"], "expected each device once"),
         (["--devices", "cuda:1,cpu", "--graph"], "name a GPU with --device cuda"),
-        (["--devices", BOTH, "--workers", 0], "--workers and --timeout: expected more than 0"),
+        (["--devices", BOTH, "--workers", 0], "--workers: expected more than 0"),
     ],
 )
 def test_devices_that_make_no_sense_are_refused(gpus, tmp_path, monkeypatch, capsys, wrong, told):

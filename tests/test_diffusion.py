@@ -16,7 +16,7 @@ from htpbench.diffusion.hypotheses import draw_noise, noised, sample
 from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.diffusion.schedule import cosine, step_back, times
 from htpbench.errors import BenchError
-from htpbench.measuring import counting, predicting
+from htpbench.measuring import counting, sampled
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
 from htpbench.network.build import build
@@ -158,7 +158,7 @@ def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
 
 def test_a_prediction_costs_as_many_calls():
     network, how = build(PRUNED).eval(), Sampling(2, 3)
-    calls, published, flops, training = predicting.counts(network, how, True)
+    calls, published, flops, training = sampled.counts(network, how, True)
     assert calls == 12
     one = {item.metric: item.value for item in counting.measure(network)}
     assert published == 12 * one["cost.flops_published"]

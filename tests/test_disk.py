@@ -34,10 +34,12 @@ def full_at(size):
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(request, tmp_path, monkeypatch, capsys):
     """Calls the command line in a folder of its own; returns the exit code and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(counting, "measure", small.quick_cost)
+    if "reports" not in request.function.__name__:
+        small.undrawn(monkeypatch)
 
     def run(*arguments):
         code = small.call(monkeypatch, *arguments)

@@ -1,18 +1,40 @@
 """Engines: their contract, what rows say of them, and what they refuse."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import small
 
 from htpbench.engines.eager import Eager
+from htpbench.exporting import onnx
 from htpbench.records.results import Results
 from htpbench.records.row import Row
 from htpbench.report.paper import finder
 from htpbench.study.loading import load
+from htpbench.systems import cards
 from htpbench.systems.registry import ENGINES
 from htpbench.testing import EngineContract
 
 CHOOSING = "mixste.tiny-9+tpc:3@1+tri"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def exported_once(tmp_path_factory):
+    """All engines and precisions open the same file of a network."""
+    folder = tmp_path_factory.mktemp("exported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx, "written", partial(onnx.written, kept=folder))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def two_blocks(monkeypatch):
+    """They are alike, and exporting and compiling four takes twice as long."""
+    card = cards.shipped("backbone")["mixste"]
+    few = card.variants["tiny"].model_copy(update={"blocks": 2})
+    changed = card.model_copy(update={"variants": {**card.variants, "tiny": few}})
+    monkeypatch.setitem(cards.shipped("backbone"), "mixste", changed)
 
 
 class TestEager(EngineContract):

@@ -287,3 +287,9 @@ def test_from_an_official_checkpoint_to_its_number(tmp_path, h36m, run, monkeypa
     found = rows(tmp_path, "accuracy.mpjpe_action_mean")[0]
     assert found["conditions"]["protocol"] == "mixste"
     assert found["conditions"]["weights"] == "mixste"
+
+
+def test_an_image_without_a_width_is_told(h36m):
+    views = replace(open_data(h36m).views("test"), widths=None)
+    with pytest.raises(BenchError, match="need the images' widths"):
+        in_unit(views, "half-width")

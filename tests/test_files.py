@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from htpbench.bench.claims import Claims, alive, myself
+from htpbench.checking.recognise import recognised
 from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.learning import recipes
@@ -55,6 +56,12 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, name, ending, load):
     with pytest.raises(BenchError) as refused:
         load(path)
     assert path.name in str(refused.value)
+
+
+def test_an_archive_that_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(BenchError, match="expected a regular file"):
+        recognised(str(tmp_path / "a.npz"))
 
 
 @pytest.mark.parametrize("name", ["fifo", "zero", "folder", "gone", "huge"])

@@ -6,7 +6,7 @@ import torch
 
 from htpbench.diffusion.hypotheses import draw_noise, sample
 from htpbench.errors import BenchError
-from htpbench.measuring import predicting
+from htpbench.measuring import sampled
 from htpbench.measuring.context import Context
 from htpbench.network.build import build
 from htpbench.network.contracts import View
@@ -286,7 +286,7 @@ def test_cost_equals_the_closed_form():
 
     text = "d3dp-243+htp:109@0,81@3+tra"
     with torch.device("meta"):
-        gathered, masked = (predicting.call(build(text, masked=m))[0] for m in (False, True))
+        gathered, masked = (sampled.call(build(text, masked=m))[0] for m in (False, True))
     assert gathered == 2 * passes(k) and masked == 2 * passes(frames)
     assert round(gathered / 2e9, 1) == 59.9 and round(masked / 2e9, 1) == 83.8
 

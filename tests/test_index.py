@@ -25,6 +25,18 @@ def entry(name, title="A study", finding="", files=(), where="10 rows"):
     return Entry(name, title, finding, [Path(f"reports/{name}/{file}") for file in files], where)
 
 
+COMMITTED = ROOT / "reports"
+TEXTS = (".md", ".csv", ".tex", ".html")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    with browser.Browser() as started:
+        yield started
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     """Every report with rows in the repository, without figures."""
@@ -59,9 +71,25 @@ def test_the_committed_index_is_what_its_rows_say(reports):
         lines = (folder / "index.md").read_text().splitlines()
         return [line for line in lines if line and not line.startswith("![")]
 
-    assert told(ROOT / "reports") == told(reports)
-    for link in re.findall(r"\]\(([^)]+)\)", (ROOT / "reports" / "index.md").read_text()):
-        assert (ROOT / "reports" / unquote(link)).is_file(), link
+    assert told(COMMITTED) == told(reports)
+    for link in re.findall(r"\]\(([^)]+)\)", (COMMITTED / "index.md").read_text()):
+        assert (COMMITTED / unquote(link)).is_file(), link
+
+
+@pytest.mark.parametrize(
+    "name", [path.name for path in sorted(COMMITTED.iterdir()) if path.name in names()]
+)
+def test_committed_reports_are_what_their_rows_say(reports, name):
+    written = sorted((reports / name).iterdir())
+    expected = [path for path in (COMMITTED / name).iterdir() if path.suffix in TEXTS]
+    assert [path.name for path in written] == sorted(path.name for path in expected)
+    for path in written:
+        assert without_figures(path) == without_figures(COMMITTED / name / path.name)
+
+
+def without_figures(path):
+    text = re.sub(r"<figure>.*?</figure>\n?", "", path.read_text(), flags=re.DOTALL)
+    return re.sub(r"^!\[.*\)\n\n", "", text, flags=re.MULTILINE)
 
 
 def test_a_front_of_all_networks_needs_nothing_from_elsewhere(reports):
@@ -154,47 +182,44 @@ LINES = "[...document.querySelectorAll('tbody tr')]"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_draws_a_point_a_network_and_heeds_its_controls(reports, width):
-    with browser.Browser() as chromium:
-        chromium.open(reports / "front.html", width)
-        lines = chromium.run(f"{LINES}.length")
-        chromium.until(f"{SYMBOLS} > 0")
-        assert chromium.run(SYMBOLS) == lines > 30
-        chromium.run(CHOOSE)  # the first study
-        chromium.until(f"{SYMBOLS} < {lines}")
-        of_demo = f"{LINES}.filter(line => line.cells[0].textContent === 'demo').length"
-        assert chromium.run(SYMBOLS) == chromium.run(of_demo)
-        assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
-        assert chromium.problems == []
+def test_a_browser_draws_a_point_a_network_and_heeds_its_controls(chromium, reports, width):
+    chromium.problems.clear()
+    chromium.open(reports / "front.html", width)
+    lines = chromium.run(f"{LINES}.length")
+    chromium.until(f"{SYMBOLS} > 0")
+    assert chromium.run(SYMBOLS) == lines > 30
+    chromium.run(CHOOSE)  # the first study
+    chromium.until(f"{SYMBOLS} < {lines}")
+    of_demo = f"{LINES}.filter(line => line.cells[0].textContent === 'demo').length"
+    assert chromium.run(SYMBOLS) == chromium.run(of_demo)
+    assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
+    assert chromium.problems == []
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
-def test_a_head_sorts_its_table(reports):
+def test_a_head_sorts_its_table(chromium, reports):
     texts = "[...document.querySelector('tbody').rows].map(line => line.cells[1].textContent)"
     head = "document.querySelectorAll('thead th')[1]"
-    with browser.Browser() as chromium:
-        chromium.open(reports / "demo" / "demo.html")
-        found = []
-        for told in ("ascending", "descending"):
-            chromium.run(f"{head}.querySelector('button').click()")
-            assert chromium.run(f"{head}.ariaSort") == told
-            found.append([float(text) for text in chromium.run(texts) if text.strip()])
-        rising, falling = found
-        assert rising == sorted(rising) and falling == rising[::-1] and rising[0] < rising[-1]
-        assert chromium.run(f"{texts}.at(-1)") == "", "what has no number stands last"
-        assert chromium.problems == []
+    chromium.problems.clear()
+    chromium.open(reports / "demo" / "demo.html")
+    found = []
+    for told in ("ascending", "descending"):
+        chromium.run(f"{head}.querySelector('button').click()")
+        assert chromium.run(f"{head}.ariaSort") == told
+        found.append([float(text) for text in chromium.run(texts) if text.strip()])
+    rising, falling = found
+    assert rising == sorted(rising) and falling == rising[::-1] and rising[0] < rising[-1]
+    assert chromium.run(f"{texts}.at(-1)") == "", "what has no number stands last"
+    assert chromium.problems == []
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on PATH")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_shows_a_card_a_study(reports, width):
+def test_a_browser_shows_a_card_a_study(chromium, reports, width):
     studies = [path for path in reports.iterdir() if path.is_dir()]
-    with browser.Browser() as chromium:
-        chromium.open(reports / "index.html", width)
-        assert chromium.run("document.querySelectorAll('article').length") == len(studies)
-        assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
-        assert chromium.problems == []
+    chromium.problems.clear()
+    chromium.open(reports / "index.html", width)
+    assert chromium.run("document.querySelectorAll('article').length") == len(studies)
+    assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
+    assert chromium.problems == []

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import small
 
+from htpbench.errors import BenchError
 from htpbench.measuring import kept
 from htpbench.measuring.evaluation import prepare
 from htpbench.motion.cameras import rig
@@ -47,3 +48,10 @@ def noises(evaluation):
 def test_exact_detections_have_no_noise():
     noise, told = noises(prepare(small.motion(), 9, "seq2seq", "gt"))
     assert max(noise.value, *told.value) < 1e-5  # px: poses are float32
+
+
+def test_more_kept_frames_than_a_row_holds_are_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(kept, "MOST_VALUES", 5)
+    evaluation = prepare(small.motion(), 9, "seq2seq", limit=2, consecutive=True)
+    with pytest.raises(BenchError, match=r"keep 6 frames, and a row holds 5; lower `windows`"):
+        kept.measure(build(small.PRUNED), evaluation)

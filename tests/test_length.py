@@ -214,19 +214,72 @@ def test_each_epoch_is_filmed_anew_and_the_same_again(data):
 
 
 @pytest.mark.parametrize("backbone", sorted(cards.shipped("backbone")))
-def test_a_step_of_one_kernel_is_that_of_a_plain_optimiser(backbone):
-    asked = recipe(("synthetic",), small.tiny(backbone), batch=2)
+def test_a_step_of_one_kernel_is_that_of_a_plain_optimiser(backbone, data):
+    asked = recipe(data, small.tiny(backbone), batch=2)
+    combination = parse(asked.combination)
+    sampler = Sampler(asked, combination)
     steps = []
     for fused in (True, False):
         torch.manual_seed(0)
-        combination = parse(asked.combination)
         trainee = Trainee(combination, False)
         optimiser = optimiser_of(asked, trainee.parameters())
         for group in optimiser.param_groups:
             group["fused"] = fused
-        advance(asked, trainee, optimiser, Sampler(asked, combination), 0, 1e-3, "cpu")
+        advance(asked, trainee, optimiser, sampler, 0, 1e-3, "cpu")
         for parameter in trainee.parameters():
             assert parameter.grad is None or parameter.grad.stride() == parameter.stride()
         steps.append([one.detach().clone() for one in trainee.parameters()])
     for one, plain in zip(*steps, strict=True):
         assert torch.allclose(one, plain, atol=1e-6)
+
+
+def test_a_state_is_not_resumed_on_other_data_of_the_same_name(tmp_path):
+    asked = recipe((str(small.motion_file(tmp_path)),), steps=1)
+    train(asked, tmp_path / "out")
+    arrays = small.arrays()
+    np.savez(tmp_path / "motion.npz", **arrays | {"positions": arrays["positions"] + 1})
+    with pytest.raises(BenchError, match=r"other data of the same name.*--runs"):
+        train(asked, tmp_path / "out")
+
+
+def test_data_without_test_clips_is_trained_on_unscored(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(history, "APART", 1)
+    path = str(train_alone(tmp_path))
+    out = tmp_path / "out"
+    options = ("--steps", 3, "--batch", 2, "--best-on", "test", "--out", out)
+    for _ in range(2):  # the second time there is nothing left to do
+        assert small.call(monkeypatch, "train", small.NETWORK, "--data", path, *options) == 0
+        assert "nothing was scored" in " ".join(capsys.readouterr().err.split())
+    card = json.loads((out / "weights.json").read_text())
+    assert card["history"] == card["scores"] == [] and "best" not in card
+    both = recipe((path, str(small.motion_file(tmp_path))), steps=1)
+    card = json.loads(train(both, tmp_path / "both").with_suffix(".json").read_text())
+    assert [one["conditions"]["data"] for one in card["scores"]] == ["motion"]
+
+
+def train_alone(folder):
+    """A motion file of training clips alone, under names of their own."""
+    arrays = small.arrays()
+    changes = {"clip_split": ["train"] * 4, "clip_name": ["a", "b", "c", "d"]}
+    changes["clip_subject"] = ["A", "B", "C", "D"]
+    path = folder / "alone.npz"
+    np.savez(path, **arrays | {name: np.array(one) for name, one in changes.items()})
+    return path
+
+
+def test_nobody_is_trained_and_tested_on_in_two_data_sets(tmp_path, data):
+    arrays = small.arrays()
+    turned = np.where(arrays["clip_split"] == "train", "test", "train")
+    np.savez(tmp_path / "turned.npz", **arrays | {"clip_split": turned})
+    asked = recipe((*data, str(tmp_path / "turned.npz")))
+    with pytest.raises(BenchError, match=r"train and test of motion \+ turned"):
+        Sampler(asked, parse(asked.combination))
+
+
+def test_data_sets_of_one_name_have_a_fingerprint_each(tmp_path):
+    paths = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        paths.append(str(small.motion_file(tmp_path / name)))
+    card = train(recipe(tuple(paths), steps=1), tmp_path / "out").with_suffix(".json")
+    assert [*json.loads(card.read_text())["fingerprints"]] == ["motion", "motion (2)"]

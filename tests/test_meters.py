@@ -19,7 +19,7 @@ from htpbench.errors import BenchError
 from htpbench.learning.losses import joint_weights
 from htpbench.learning.recipes import Recipe
 from htpbench.learning.step import optimiser_of
-from htpbench.measuring import learning, memory
+from htpbench.measuring import learning, memory, timed, timing
 from htpbench.measuring.context import Context
 from htpbench.meters import Meter
 from htpbench.network.build import build
@@ -38,6 +38,12 @@ ERRORS = "(poses - targets).norm(dim=-1).median(dim=-1).values"
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "meters.md").read_text(), re.DOTALL)
 METRIC, METER, CONTRACT = BLOCKS  # what the documentation shows is what is tried
 DECORATORS = ('@METERS.register("width")\n', '@METRICS.register("median")\n')
+
+
+@pytest.fixture(autouse=True)
+def clocks_warm_up_briefly(monkeypatch):
+    monkeypatch.setattr(timed, "WARM_UP_S", 0.05)
+    monkeypatch.setattr(timing, "FIRST_S", 0.0)
 
 
 class TestCost(MeterContract):
@@ -355,10 +361,13 @@ def test_frames_that_are_recovered_in_part_have_no_motion_to_measure(tmp_path, r
 
 
 WRONG = {
-    "torch.tensor(3.0)": "expected Python's numbers",
-    "__import__('numpy').float32(3)": "expected Python's numbers",
+    "torch.tensor(3.0)": "is not a finite Python number",
+    "__import__('numpy').float32(3)": "is not a finite Python number",
     "[1.0]": "expected one number",
-    "1.0, float('nan')": "is not finite",
+    "1.0, float('nan')": "is not a finite Python number",
+    "True": "is not a finite Python number",
+    "1.0, samples=2.5": "expected a whole number",
+    "1.0, note='x' * 20_000": "expected a text",
 }
 
 
@@ -376,3 +385,25 @@ def test_a_value_that_no_row_can_hold_fails_its_combination_alone(tmp_path, valu
         rows = runner.measure(parse(small.NETWORK), writer)
     assert rows["width.tokens"].status == "failed" and rows["cost.flops"].status == "ok"
     assert WRONG[value] in rows["width.tokens"].reason
+
+
+@pytest.mark.processes
+@pytest.mark.slow
+def test_memory_of_an_engine_is_what_a_process_holds_for_a_network(tmp_path):
+    for needed in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(needed, reason="pip install htpbench[onnx]")
+    found = {}
+    for engine, batch in (("onnxruntime", 1), ("onnxruntime", 64), ("eager", 1)):
+        study = load(str(small.study(tmp_path, f'engine = "{engine}"', meters=("cost", "memory"))))
+        study = study.model_copy(
+            update={"timing": study.timing.model_copy(update={"batch": batch})}
+        )
+        runner = small.runner(study, tmp_path / "r")
+        with runner.writer() as writer:
+            found[engine, batch] = runner.measure(parse(small.NETWORK), writer)
+    told = {name for name in found["eager", 1] if name.startswith("memory")}
+    assert told == {"memory.peak", "memory.weights"}
+    one, many = (found["onnxruntime", batch]["memory.resident"] for batch in (1, 64))
+    assert one.status == many.status == "ok", one.reason
+    assert one.conditions["engine"].startswith("onnxruntime ") and one.key != many.key
+    assert 0 < one.value < 2**28 and many.value - one.value > 2**20

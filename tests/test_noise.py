@@ -96,6 +96,7 @@ def test_several_sizes_stand_beside_one_another(tmp_path, monkeypatch, capsys):
     assert {row.conditions["threads"] for row in rows} == {1}
     text = (tmp_path / "reports" / "local" / "small" / "small.md").read_text()
     assert "clips per second, batch 4" in text
+    assert "FLOPs" in said, "what is counted stands beside times of any batch"
     assert run("sweep", path, "--results", "r", "--batch", "2,1,4", "--threads", "1")[0] == 0
     assert len([r for r in Store(tmp_path / "r").read() if r.metric == "time.forward"]) == 6
 

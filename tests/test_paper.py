@@ -272,6 +272,8 @@ def test_an_error_stands_in_the_column_of_its_frame_rate():
     comparison = published_table(9, rows).set_index(["row", "metric"])["ours"]
     told = [comparison[1, f"mpjpe@{hz}Hz"] for hz in ("50.0", "25.0", "16.7", "12.5")]
     assert told == [71.0, 72.0, 73.0, 74.0]
+    mixed = published_table(9, [scored("mixste-243", 70.0, frame_rate=[25.0, 50.0])])
+    assert mixed.set_index(["row", "metric"])["ours"].isna().loc[1, "mpjpe@25.0Hz"]
 
 
 def test_every_printed_metric_has_a_name_for_people_and_one_of_ours():
@@ -306,5 +308,14 @@ def test_both_sides_of_a_published_table_say_where_they_are_from():
     parts = sides(published_table(4, rows))
     heads = {column for _, column in origins}
     assert heads <= {column for part in parts for column in part.columns}
-    assert origins["mixste-243", "parameters (M) ours"].startswith("cost.params = 33783811\n")
-    assert origins["mixste-243", "parameters (M) printed"] == "printed in Table 4 of the H2OT paper"
+    assert origins["1", "parameters (M) ours"].startswith("cost.params = 33783811\n")
+    assert origins["1", "parameters (M) printed"] == "printed in Table 4 of the H2OT paper"
+
+
+def test_a_network_that_is_printed_twice_is_told_by_its_row():
+    rates = {"time.clips_per_second": 2.0, "time.frames_per_second": 486.0}
+    rows = [row("mixste-243", name, value, unit="1/s") for name, value in rates.items()]
+    found = published_origins(3, rows)
+    told = {row: text for (row, head), text in found.items() if head == "FPS (1/s) ours"}
+    assert told["1"].startswith("time.frames_per_second = "), "seq2seq: 243 poses a pass"
+    assert told["4"].startswith("time.clips_per_second = "), "seq2frame: one"

@@ -88,6 +88,8 @@ def test_what_not_all_tracks_have(tmp_path, suffix):
     first, second = files.read(tmp_path / f"poses{suffix}")
     assert second.truth is second.keypoints is second.size is second.kept is None
     assert (first.truth is None) == (suffix == ".npz")
+    files.write(tmp_path / f"nominal{suffix}", [track(size=None)])  # keypoints in px of no image
+    assert files.read(tmp_path / f"nominal{suffix}")[0].keypoints is None
     assert (first.told, second.told) == (tracks[0].told, {})
 
 

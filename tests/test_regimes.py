@@ -14,7 +14,7 @@ from htpbench.records.results import Results
 from htpbench.records.rows import Row, Store
 from htpbench.report.build import measured_report
 from htpbench.report.figures import seeds
-from htpbench.report.regimes import agreement, regime_table, scores
+from htpbench.report.regimes import agreement, regime_finding, regime_table, scores
 from htpbench.report.seeds import difference_table, differences
 from htpbench.study import loading, study
 from htpbench.training import regimes
@@ -88,7 +88,7 @@ def test_another_recipe_is_refused_with_its_remedy(tmp_path, monkeypatch, capsys
     assert small.call(monkeypatch, "sweep", trained_study(tmp_path, text)) == 0
     longer = trained_study(tmp_path, text.replace("steps = 2", "steps = 3"))
     assert small.call(monkeypatch, "sweep", longer) == 2
-    assert "--out" in capsys.readouterr().err
+    assert "--runs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -254,3 +254,8 @@ def test_a_study_of_one_lineage_has_a_report(tmp_path):
     assert [line.split("|")[1:-1] for line in lines if "failed: x" in line] == [
         [f" `{CUT}` ", " any, seed 0 ", " failed: x "]
     ]
+
+
+def test_the_finding_names_what_was_judged():
+    found = scores(Results([]))
+    assert regime_finding(["same"], "a-9", found, "P-MPJPE") == "of 1 beside a-9 in P-MPJPE: 1 same"

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from itertools import pairwise
 
+import numpy as np
 import optuna
 import pytest
 import small
@@ -16,7 +17,7 @@ from htpbench.measuring.additive import Costs, ranked
 from htpbench.network.build import build
 from htpbench.records.rows import Row, Store
 from htpbench.search.suggest import excesses, sampler, suggest
-from htpbench.search.sweep import sweep
+from htpbench.search.sweep import Trials, sweep
 from htpbench.study import constraint, space
 from htpbench.study.loading import load
 from htpbench.study.search import Search
@@ -240,6 +241,22 @@ def test_a_search_of_two_backbones_is_one_sweep(tmp_path, monkeypatch):
     assert {one.unpruned for one in found} == set(map(parse, BOTH))
     assert load(str(path)).reference_combination() == parse(BOTH[0])
     assert all(row.status == "ok" for row in rows)
+
+
+def test_what_data_hold_decides_whether_a_search_goes_on(tmp_path):
+    text = '[search]\nbackbone = "mixste.tiny-9"\npruners = ["tps"]\nrecoverers = ["tri"]\n'
+    text += "trials = 2\nr = [5, 3]\nb = [1, 2]"
+    path = small.study(tmp_path, text, meters=("cost", "accuracy"))
+
+    def trials():
+        runner = small.runner(load(str(path)), tmp_path / "r")
+        return Trials(runner, None, 0).all.study_name
+
+    first = trials()
+    assert trials() == first
+    arrays = small.arrays()
+    np.savez(tmp_path / "motion.npz", **arrays | {"positions": arrays["positions"] + 1})
+    assert trials() != first
 
 
 def test_a_rank_is_by_cost_and_blocks_are_not_traced_again(monkeypatch):

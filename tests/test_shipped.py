@@ -6,7 +6,6 @@ import shlex
 
 import pandas
 import pytest
-import small
 import torch
 from paths import ROOT
 
@@ -158,12 +157,3 @@ def pruner_of_the_readme():
 
 class TestThePrunerOfTheReadme(PrunerContract):
     pruner = pruner_of_the_readme()
-
-
-def test_the_pruner_of_the_readme_works(tmp_path):
-    _, block = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    (tmp_path / "my_pruner.py").write_text(block)
-    command = ["--import", "my_pruner.py", "cost", "mixste.tiny-9+first:3@1+tri"]
-    code, out, err = small.finished(small.started("-m", "htpbench", *command, cwd=tmp_path))
-    assert code == 0, err
-    assert "mixste.tiny-9+first:3@1+tri" in out

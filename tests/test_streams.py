@@ -207,7 +207,7 @@ import sys, time
 from htpbench.bench.devices import device_lock
 with device_lock("cpu", shared=sys.argv[1] == "shared"):
     print("held", flush=True)
-    time.sleep(3)
+    time.sleep(1)
 """
 
 

@@ -1,6 +1,7 @@
 """What a sweep says first and last, and what narrow terminals show."""
 
 import io
+import re
 import subprocess
 
 import pytest
@@ -46,6 +47,16 @@ def test_the_bar_shows_what_differs_at_80_columns():
         tick(3, 17, f"{LONG}: accuracy")
     *_, last = (line for line in console.file.getvalue().splitlines() if "3/17" in line)
     assert "121@0,81@3+tri: accuracy" in last and LONG not in last
+
+
+def test_the_bar_tells_what_is_left_of_units_that_take_minutes(monkeypatch):
+    now = iter(range(0, 10**6, 90))  # seconds
+    console = Console(width=120, file=io.StringIO(), force_terminal=True, color_system=None)
+    monkeypatch.setattr(console, "get_time", lambda: next(now))
+    with progress.bar(console) as tick:
+        for done in range(4):
+            tick(done, 40, "accuracy")
+    assert re.search(r"3/40 \d+:\d\d:\d\d \d+:\d\d:\d\d left", console.file.getvalue())
 
 
 @pytest.mark.parametrize("width", [60, 80, 240])

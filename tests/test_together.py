@@ -13,6 +13,7 @@ import small
 
 from htpbench.bench.job import job
 from htpbench.bench.runner import Runner
+from htpbench.bench.together import claim_of, lines_of
 from htpbench.errors import BenchError
 from htpbench.records.rows import Store
 from htpbench.study import loading
@@ -122,7 +123,11 @@ def here(tmp_path, monkeypatch):
         for number, text in enumerate(texts)
     ],
 )
-def test_a_combination_that_fails_takes_no_other_with_it(tmp_path, kind, text, processes):
+def test_a_combination_that_fails_takes_no_other_with_it(
+    tmp_path, monkeypatch, kind, text, processes
+):
+    if kind == "answer" and processes == 1:  # a process of its own tells no more of it
+        monkeypatch.setattr("htpbench.bench.together.Run.child", small.in_this_process)
     import_file(meter(tmp_path, **{kind: text}, processes=processes))
     rows = measured(tmp_path, timeout=2.0)
     for name, kept in zip(NAMES, (9, 3, 5, 7), strict=True):
@@ -268,3 +273,25 @@ def test_every_study_reaches_a_child_as_it_is(name):
     study = load(name)
     dumped = json.loads(json.dumps(study.model_dump(mode="json", exclude_unset=True)))
     assert Study.model_validate(dumped) == study
+
+
+@pytest.mark.processes
+def test_what_another_run_left_stays_and_what_nobody_needs_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr("htpbench.bench.together.Run.child", small.in_this_process)
+    import_file(meter(tmp_path))
+    runner = small.runner(load(str(study(tmp_path))), tmp_path / "results")
+    lines = lines_of(runner, "rounds")
+    litter = lines.parent / f"{lines.stem}.litter"
+    litter.mkdir(parents=True)
+    theirs = {"claim": "of another study", "process": 0, "commit": runner.commit}
+    lines.write_text(f"{json.dumps(theirs)}\n{json.dumps(theirs | {'commit': 'before'})}\n{{cut")
+    measured(tmp_path)
+    assert [json.loads(text) for text in lines.read_text().splitlines()] == [theirs]
+    assert not litter.exists()
+    with lines.open("a") as file:  # a kill between the last row and the end
+        file.writelines(
+            json.dumps(theirs | {"claim": claim_of(job(runner.context, one, "rounds"))}) + "\n"
+            for one in runner.study.parsed()
+        )
+    measured(tmp_path)
+    assert [json.loads(text) for text in lines.read_text().splitlines()] == [theirs]

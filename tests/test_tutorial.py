@@ -14,6 +14,7 @@ DOCS = ROOT / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
 # Others run these: the main job by the tests of the command line, the example by test_export.
 ELSEWHERE = ("htpbench sweep demo", "python docs/run_onnx.py")
+CLOCK = "\n[timing]\nrounds = 3\nround_s = 0.003\nprocesses = 3\n"  # quick, whatever it says
 ENDS = re.compile(r"# ends with (\d)$")
 
 
@@ -53,5 +54,6 @@ def test_every_command_of_a_page_ends_as_it_says(call, tmp_path, page):
         assert program == "htpbench"
         code, out, err = call(*arguments)
         assert code == int(ended[1] if ended else 0), f"{line}: {out}{err}"
-        if arguments[:2] == ["new", "study"] and study:
-            (tmp_path / "mine.toml").write_text(study)
+        if arguments[:2] == ["new", "study"]:
+            path = tmp_path / f"{arguments[2]}.toml"
+            path.write_text((study or path.read_text()) + CLOCK)

@@ -16,6 +16,7 @@ from test_sweep import LONG, SPACE, bench, trials
 
 from htpbench.bench.claims import alive
 from htpbench.cli import workers
+from htpbench.errors import BenchError
 from htpbench.records.rows import Store
 from htpbench.systems.combination import parse
 
@@ -262,3 +263,14 @@ def test_a_worker_that_we_end_is_not_mentioned(caplog):
     with pytest.raises(KeyboardInterrupt), workers.helped([command]):
         raise KeyboardInterrupt
     assert caplog.messages == []
+
+
+@pytest.mark.processes
+def test_a_worker_that_was_asked_to_end_hides_no_error(caplog):
+    ends = ("sys.exit(143)", "sys.exit('a fault')")
+    commands = [[sys.executable, "-c", f"import sys; {end}"] for end in ends]
+    with pytest.raises(BenchError, match=r"code 1: a fault"), workers.helped(commands):
+        limit = time.monotonic() + 20
+        while not caplog.messages and time.monotonic() < limit:
+            time.sleep(0.01)
+    assert re.fullmatch(r"worker pid \d+ was killed \(SIGTERM\); .*", *caplog.messages)

@@ -12,13 +12,13 @@ from htpbench.measuring.controls import SPAN, STEP, every_third, mean_pose, smoo
 from htpbench.measuring.prediction import Prediction, predicted
 from htpbench.meters.accuracy import RULED, names_of
 from htpbench.records.measurement import Measurement
+from htpbench.report.current import CONTROL, EVERY_THIRD
 from htpbench.systems.catalogue import meter
 from htpbench.systems.combination import Combination
 
-MEAN_POSE = "control: mean pose"
-EVERY_THIRD = "control: unpruned, every third frame"
-TRAINED_THIRD = "control: unpruned, every third frame, trained so"
-SMOOTHED = f"control: unpruned, smoothed over {SPAN} frames"
+MEAN_POSE = f"{CONTROL}: mean pose"
+TRAINED_THIRD = f"{EVERY_THIRD}, trained so"
+SMOOTHED = f"{CONTROL}: unpruned, smoothed over {SPAN} frames"
 CONTROLS = {MEAN_POSE, EVERY_THIRD, TRAINED_THIRD, SMOOTHED}
 METER = "accuracy"  # what controls are measured by
 Ask = Callable[[], list[Measurement]]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from htpbench.errors import BenchError
 from htpbench.measuring.context import Context, foreign_code
 from htpbench.meters import Meter
+from htpbench.records.row import check_conditions
 from htpbench.records.rows import row_key
 from htpbench.systems.catalogue import meter, metric
 from htpbench.systems.combination import Combination
@@ -74,11 +75,19 @@ def made(
     context: Context, name: str, meter_name: str, metrics: list[str], conditions: dict[str, Any]
 ) -> Job:
     """A job of these metrics, each with the key of its row."""
-    asked = meter(meter_name)
-    machine = context.machine if asked.exclusive else None
-    keys = {}
-    for one in metrics:
-        code = metric(one).code  # one that is edited gives new numbers, as an edited pruner does
-        version = f"{asked.version} {code}" if code else asked.version
-        keys[one] = row_key(name, one, conditions, version, machine)
+    try:
+        check_conditions(conditions)
+    except ValueError as error:
+        raise BenchError(
+            f"no row can say how {meter_name} measures {name}: {error}; "
+            "name less data, or mend the meter's conditions"
+        ) from error
+    machine = context.machine if meter(meter_name).exclusive else None
+    keys = {one: row_key(name, one, conditions, version(one), machine) for one in metrics}
     return Job(name, meter_name, keys, conditions)
+
+
+def version(name: str) -> int | str:
+    """Of the code that measures a metric; what is edited gives new numbers, as a pruner does."""
+    asked, code = meter(name.partition(".")[0]).version, metric(name).code
+    return f"{asked} {code}" if code else asked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from htpbench.bench.job import Job
 from htpbench.errors import BenchError, Faulty, OtherLengths, Pruned, TimedOut, interruption
 from htpbench.records.measurement import Measurement
-from htpbench.records.row import MOST_VALUES
+from htpbench.records.row import Row
 from htpbench.systems.catalogue import declared, metric
 from htpbench.systems.registry import imported_line
 
@@ -38,31 +37,29 @@ def checked(wanted: Job, found: Any) -> dict[str, Measurement]:
         said += [f"measured {name}, which {why[name]}" for name in sorted(further)]
         raise Faulty(f"the meter {wanted.meter} {'; '.join(said)}")
     for one in measured.values():
-        listed = isinstance(one.value, list)
-        if listed != (metric(one.metric).kind != "number"):
-            expected = "one number" if listed else "a list of numbers"
-            raise Faulty(f"{one.metric} is {one.value!r:.60}; expected {expected}")
-        values = one.value if isinstance(one.value, list) else [one.value]
-        for number in (*values, *(end for end in (one.low, one.high) if end is not None)):
-            if not isinstance(number, int | float):
-                raise Faulty(f"{one.metric} holds {number!r:.60}; expected Python's numbers")
-            if not math.isfinite(number):
-                raise ValueError(f"{one.metric} is not finite")
-        if len(values) > MOST_VALUES:
-            raise ValueError(f"{one.metric} has {len(values)} values, over {MOST_VALUES}")
+        try:
+            Row(key="", study="", environment="", combination=wanted.name, **told(one))
+        except ValueError as error:
+            raise Faulty(str(error)) from error
     return measured
+
+
+def told(one: Measurement) -> dict[str, Any]:
+    """The fields of a row that a measurement fills."""
+    fields = one._asdict()
+    return {"unit": metric(one.metric).unit, "reason": fields.pop("note"), **fields}
 
 
 def failure(error: Exception | SystemExit) -> Outcome:
     """What a failed measurement is written as; raises what is not about one combination alone."""
     if isinstance(error, OtherLengths):
-        return {}, "unsupported", str(error)
+        return {}, "unsupported", str(error)[:LONGEST]
     if isinstance(error, Faulty):
-        return {}, "failed", str(error)
+        return {}, "failed", str(error)[:LONGEST]
     if isinstance(error, BenchError):
         raise error  # the user's to mend, and nothing to do with this combination alone
     if isinstance(error, TimedOut):
-        return {}, "timeout", str(error)
+        return {}, "timeout", str(error)[:LONGEST]
     if isinstance(error, Pruned):
         low = Measurement(error.metric, None, low=error.least, note=str(error))  # type: ignore
         return {error.metric: low}, "pruned", str(error)

@@ -12,7 +12,7 @@ from htpbench.bench.claims import ELSEWHERE_S, Claims
 from htpbench.bench.controls import CONTROLS, Ask, controls
 from htpbench.bench.devices import deadline, device_lock
 from htpbench.bench.job import Job, job
-from htpbench.bench.outcome import Outcome, checked, failure
+from htpbench.bench.outcome import Outcome, checked, failure, told
 from htpbench.bench.together import measure_together
 from htpbench.measuring.context import Context
 from htpbench.measuring.environment import check_device, commit
@@ -24,7 +24,7 @@ from htpbench.records.row import Row
 from htpbench.records.rows import Writer
 from htpbench.records.sessions import noise
 from htpbench.study.study import Study
-from htpbench.systems.catalogue import meter, meters, metric
+from htpbench.systems.catalogue import meter, meters
 from htpbench.systems.combination import Combination
 
 Tell = Callable[[str], None]
@@ -242,15 +242,8 @@ class Runner:
             key=wanted.keys[name],
             study=self.study.name,
             combination=wanted.name,
-            metric=name,
-            value=one.value if one else None,
-            unit=metric(name).unit if one else "",
-            low=one.low if one else None,
-            high=one.high if one else None,
-            samples=one.samples if one else None,
-            axis=one.axis if one else None,
             status=status,
-            reason=one.note if one else reason,
+            **(told(one) if one else {"metric": name, "unit": "", "reason": reason}),
             conditions=wanted.conditions,
             environment=self.context.environment["id"],
             commit=self.commit,

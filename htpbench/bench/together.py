@@ -12,13 +12,15 @@ import hashlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from htpbench.bench.job import Job, job
 from htpbench.bench.outcome import Outcome, checked, failure
 from htpbench.errors import BenchError
 from htpbench.outside import files
-from htpbench.outside.drafts import append_line
+from htpbench.outside.drafts import append_line, write_file
 from htpbench.records.measurement import Measurement
 from htpbench.records.rows import Writer
 from htpbench.systems.catalogue import meter
@@ -69,14 +71,46 @@ def measure_together(
         runner.index.refresh()  # whoever held the claim before may have measured them
         wanted = {str(one): job(runner.context, one, name) for one in combinations}
         left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
+        lines = lines_of(runner, name)
         if left:
-            place = runner.folder / "together"
-            place.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=place) as kept:
+            lines.parent.mkdir(parents=True, exist_ok=True)
+            for litter in lines.parent.glob(f"{lines.stem}.*/"):  # of a run that was killed
+                shutil.rmtree(litter, ignore_errors=True)
+            with TemporaryDirectory(dir=lines.parent, prefix=f"{lines.stem}.") as kept:
                 run = Run(runner, name, left, tell, kept)
                 for one, outcome in run.outcomes():
                     runner.keep(writer, left[one], outcome)
-            run.path.unlink(missing_ok=True)  # all of it is rows now
+        forget(lines, wanted.values(), runner.commit)
+
+
+def lines_of(runner: Runner, name: str) -> Path:
+    """Where the lines of a meter's processes on a device are kept until they are rows."""
+    return runner.folder / "together" / f"{name}.{runner.context.device.replace(':', '-')}.lines"
+
+
+def lines_in(path: Path) -> list[dict[str, Any]]:
+    """The lines that can be read: a kill cuts one."""
+    found = []
+    for text in files.content(path, MOST_BYTES).splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            found.append(files.parse_json(text))
+    return [line for line in found if isinstance(line, dict)]
+
+
+def forget(path: Path, jobs: Iterable[Job], commit: str | None) -> None:
+    """Drop the lines of what is rows now, and of other code; other runs may go on with theirs."""
+    done = {claim_of(one) for one in jobs}
+    every = lines_in(path)
+    left = [x for x in every if x.get("commit") == commit and x.get("claim") not in done]
+    if left:
+        write_file(path, b"".join(json.dumps(line).encode() + b"\n" for line in left))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def claim_of(one: Job) -> str:
+    """What a job's lines are known by."""
+    return hashlib.sha256(one.claim.encode()).hexdigest()[:16]
 
 
 class Run:
@@ -87,8 +121,7 @@ class Run:
     ) -> None:
         self.runner, self.name, self.jobs, self.tell = runner, name, jobs, tell
         self.kept = kept  # folder of what one process makes and the next one can use
-        device = runner.context.device.replace(":", "-")
-        self.path = runner.folder / "together" / f"{name}.{device}.lines"
+        self.path = lines_of(runner, name)
         self.processes = meter(name).processes(runner.context)
         self.failed: dict[str, Outcome] = {}
 
@@ -127,7 +160,7 @@ class Run:
     def place(self, one: str, number: int) -> dict[str, Any]:
         """What a line is of: lines of other code, machines and conditions are not taken for it."""
         return {
-            "claim": hashlib.sha256(self.jobs[one].claim.encode()).hexdigest()[:16],
+            "claim": claim_of(self.jobs[one]),
             "process": number,
             "environment": self.runner.context.environment["id"],
             "commit": self.runner.commit,
@@ -135,18 +168,10 @@ class Run:
 
     def known(self, number: int) -> dict[str, dict[str, Any]]:
         """The lines that earlier runs left of a process."""
-        if not self.path.exists():
-            return {}
-        lines = []
-        for text in files.content(self.path, MOST_BYTES).splitlines():
-            try:
-                lines.append(files.parse_json(text))
-            except ValueError:  # cut by a kill
-                continue
-        found = {}
+        lines, found = lines_in(self.path), {}
         for one in self.jobs:
             place = self.place(one, number)
-            mine = [x for x in lines if isinstance(x, dict) and place.items() <= x.items()]
+            mine = [line for line in lines if place.items() <= line.items()]
             if mine and readable(mine[-1].get("measured")):
                 found[one] = mine[-1]
         return found

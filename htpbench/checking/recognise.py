@@ -12,6 +12,7 @@ from htpbench.datasets.human36m.facts import ARCHIVE
 from htpbench.datasets.human36m.handed_out import FOLDER
 from htpbench.errors import BenchError
 from htpbench.motion.members import opened
+from htpbench.outside import files
 from htpbench.systems.registry import DATASETS
 
 LOOKED_AT = 10_000  # files and folders below one
@@ -42,9 +43,9 @@ def recognised(text: str) -> str:
     if os.path.exists(text):
         path, options = text, []
     place = Path(path)
-    if not place.exists():
-        raise BenchError(f"there is nothing at {path}; {EXPECTED}")
-    if place.is_dir():
+    if not os.path.exists(place):
+        raise BenchError(f"there is nothing at {path} that can be read; {EXPECTED}")
+    if os.path.isdir(place):
         scheme, place = of_folder(place)
     else:
         scheme, place = of_file(place)
@@ -53,12 +54,13 @@ def recognised(text: str) -> str:
 
 def of_folder(folder: Path) -> tuple[str, Path]:
     """The scheme of a folder, by what lies in it, or in the folders in it."""
-    names = {path.name for path in folder.iterdir()}
+    inside = files.listed(folder)
+    names = {path.name for path in inside}
     if ARCHIVE in names:
         return "h36m", folder
     if any("3dhp" in name and name.endswith(".npz") for name in names):
         return "3dhp", folder
-    whole = sorted(path for path in folder.iterdir() if path.name.lower().endswith(".pkl"))
+    whole = sorted(path for path in inside if path.name.lower().endswith(".pkl"))
     if len(whole) == 1:  # beside slices of it
         return "motionbert", whole[0]
     below = [folder, *islice(within(folder), LOOKED_AT)]
@@ -77,8 +79,8 @@ def of_folder(folder: Path) -> tuple[str, Path]:
 
 def within(folder: Path) -> Iterator[Path]:
     """What lies in a folder and in those in it."""
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in [*folders, *files])
+    for parent, folders, names in os.walk(folder):
+        yield from (Path(parent, name) for name in [*folders, *names])
 
 
 def of_file(place: Path) -> tuple[str, Path]:

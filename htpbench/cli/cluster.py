@@ -99,15 +99,19 @@ def submit(
         slurm_partition=jobs.partition,
     )
     task = submitit.helpers.CommandFunction(command, verbose=False)
-    running = [executor.submit(task) for _ in range(jobs.number)]
+    running = []
     try:
+        for _ in range(jobs.number):
+            running.append(executor.submit(task))
         while not all(job.done() for job in running):
             done = sum(job.done() for job in running)
             tick(done, jobs.number, f"{jobs.number} jobs in {jobs.partition}")
             time.sleep(1)
-    except BaseException:
+    except BaseException as error:
         for job in running:
             job.cancel()
+        if isinstance(error, submitit.core.utils.FailedJobError):  # what sbatch said
+            raise BenchError(f"--slurm {jobs.partition}: {error}") from error
         raise
     failed = [job for job in running if job.exception() is not None]
     if failed:

@@ -36,6 +36,8 @@ from htpbench.cli.output import Standard
 from htpbench.cli.shared import app, err
 from htpbench.errors import BenchError, interruption
 
+RESUMING = {"sweep", "run", "reproduce", "choose", "train", "cost"}  # others keep nothing
+
 
 @app.meta.default
 def launch(
@@ -76,7 +78,8 @@ def launched() -> None:
             stopped = interruption(error)
             if stopped is None:
                 raise
-            err.print("stopped; the same command resumes", highlight=False)
+            resumes = "; the same command resumes" if RESUMING & {*sys.argv} else ""
+            err.print(f"stopped{resumes}", highlight=False)
             sys.exit(code(stopped))
 
 

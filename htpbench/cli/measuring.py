@@ -64,6 +64,8 @@ from htpbench.errors import BenchError
 if TYPE_CHECKING:
     from htpbench.bench.runner import Runner
 
+LONGEST_S = 1e7  # of a measurement: what timers of systems take
+
 
 @app.command(sort_key=3)
 def cost(
@@ -216,8 +218,10 @@ def sweep(
     from htpbench.report.current import current
     from htpbench.study.loading import load
 
-    if (workers is not None and workers < 1) or (timeout is not None and timeout <= 0):
-        raise BenchError("--workers and --timeout: expected more than 0")
+    if workers is not None and workers < 1:
+        raise BenchError("--workers: expected more than 0")
+    if timeout is not None and not 0 < timeout <= LONGEST_S:
+        raise BenchError(f"--timeout: expected seconds, more than 0, at most {LONGEST_S:.0f}")
     if slurm is not None and devices is not None:
         raise BenchError("--devices goes without --slurm: a job has its own, see --slurm-gpus")
     as_written, data = load(study), named(data, skip_bad, skeleton)

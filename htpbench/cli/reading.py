@@ -94,6 +94,8 @@ def compare(
     if missing and (len(missing) == 1 or "/" in a + b):
         raise BenchError(f"{missing[0]} is no folder of results; name two, or two combinations")
     if not missing:
+        if results != Path("results"):
+            raise BenchError("--results is of two combinations; A and B are folders already")
         compare_runs(a, b, metric or (), report, format, history)
         return
     if history:

@@ -84,6 +84,11 @@ def chosen(combinations: list[str] | None, study: str | None) -> list:
 
     listed = load(study).parsed() if study else []  # first: it may import what is named here
     parsed = [*map(parse, combinations or []), *listed]
+    if study and not parsed:
+        raise BenchError(
+            f"{study} lists no combinations but searches for them: `htpbench sweep {study}`, or "
+            f"`htpbench plan --study {study} --rank 10`"
+        )
     if not parsed:
         raise BenchError("nothing to do: name a combination, or a study with --study")
     return list(dict.fromkeys(parsed))

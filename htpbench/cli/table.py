@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from htpbench.cli.shared import RowsFolder, app, reread
+from htpbench.errors import BenchError
 
 
 @app.command(sort_key=7.2)
@@ -28,6 +29,8 @@ def table(
     from htpbench.report.build import networks_table
     from htpbench.study.loading import load
 
+    if format != "latex" and (caption or label):
+        raise BenchError(f"--caption and --label are of LaTeX; leave them out of {format}")
     found = networks_table(load(study), reread(results))
     metrics = chosen.chosen_columns(found, columns)
     if format == "latex":

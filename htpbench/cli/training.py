@@ -79,6 +79,7 @@ def train(
     )
     with bar(err, small=True) as tick:
         path = learn(asked, out, device, lambda i, n, loss: tick(i, n, f"loss {loss:.4f}"))
-    learning({combination: path.with_suffix(".json")}, out, "learning")
+    if (out / "best.safetensors").exists():
+        learning({combination: path.with_suffix(".json")}, out, "learning")
     err.print(ends(path), highlight=False, markup=False, soft_wrap=True)
     err.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)

@@ -12,6 +12,8 @@ from cyclopts import Parameter
 from htpbench.cli.shared import app, err, warn
 from htpbench.errors import BenchError
 
+SKELETONS = 9  # of a strip: as many as fit a page
+
 
 @app.command(sort_key=6.8)
 def view(
@@ -29,7 +31,7 @@ def view(
         Path | None,
         Parameter(help="Write skeletons in a row (.png, .svg, .pdf), and a page only with --out."),
     ] = None,
-    frames: Annotated[int, Parameter(help="Skeletons of the strip.")] = 9,
+    frames: Annotated[int | None, Parameter(help="Skeletons of the strip. Default: 9.")] = None,
     window: Annotated[
         int | None, Parameter(help="Window that the strip shows. Default: the middle one.")
     ] = None,
@@ -40,6 +42,8 @@ def view(
 
     if not isfinite(turn):
         raise BenchError(f"--turn {turn}: expected degrees")
+    if strip is None and (frames is not None or window is not None):
+        raise BenchError("--frames and --window are of a strip; name one with --strip FILE")
     shown = []
     for source in (poses,) if other is None else (poses, other):
         found = tracks_of(source)
@@ -54,7 +58,8 @@ def view(
     if strip is not None:
         from htpbench.poses.strip.draw import write_strip
 
-        written.append(write_strip(strip, shown, frames, window, turn))
+        count = SKELETONS if frames is None else frames
+        written.append(write_strip(strip, shown, count, window, turn))
     if strip is None or out is not None:
         from htpbench.poses.page.write import write_page
 

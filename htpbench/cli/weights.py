@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from htpbench.cli.shared import app, out
+from htpbench.errors import BenchError
 
 weights = App(name="weights", help="Bring official checkpoints in.", sort_key=6.5)
 app.command(weights)
@@ -30,6 +31,8 @@ def convert(
     """Turn an official checkpoint into a file for --weights; nothing in it is run."""
     from htpbench.convert.convert import convert as bring
 
+    if not file.name:
+        raise BenchError(f"{file}: expected the file of a checkpoint")
     path = out_ or file.with_suffix(".safetensors")
     card, new = bring(file, as_, path, missing or ())
     source = card["source"]

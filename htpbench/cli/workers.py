@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from htpbench.records.rows import Row
     from htpbench.study.study import Study
 
+TERMINATED = 128 + signal.SIGTERM  # how a worker ends that was asked to
 STOP_S = 30.0  # how long a worker may take to end cleanly
 STORAGE = "HTPBENCH_STORAGE"  # the variable that stands for --storage
 
@@ -159,8 +160,9 @@ def helped(commands: Iterable[list[str]]) -> Iterator[None]:
             stop(started)
             for reader in readers:
                 reader.join()
-        codes = [process.returncode for process in started if process.returncode > 0]
-        if codes and codes[0] != 143:  # 143: we stopped it
+        ended = {process.returncode for process in started}
+        codes = sorted(code for code in ended if code > 0 and code != TERMINATED)
+        if codes:
             said.seek(0)
             raise BenchError(f"a worker ended with code {codes[0]}: {said.read().strip()[-4000:]}")
 
@@ -170,8 +172,8 @@ def followed(process: subprocess.Popen, ending: threading.Event) -> None:
     with process.stdout as said:  # type: ignore[union-attr]
         said.read()
     code = process.wait()
-    if code < 0 and not ending.is_set():
-        name = signal.Signals(-code).name
+    if (code < 0 or code == TERMINATED) and not ending.is_set():
+        name = signal.Signals(abs(code) % 128).name
         log.warning("worker pid %s was killed (%s); the others do its work", process.pid, name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,10 @@ def open_data(spec: str) -> Dataset:
     if scheme not in DATASETS.names():
         raise unknown("data set", scheme, DATASETS.names())
     cls = DATASETS.load(scheme)
-    given = options(scheme, cls, dict(each.split("=", 1) for each in told))
+    asked = {*(tuple(each.split("=", 1)) for each in told)}
+    if twice := [name for name, number in Counter(name for name, _ in asked).items() if number > 1]:
+        raise BenchError(f"{spec}: {twice[0]} has two values; expected one")
+    given = options(scheme, cls, dict([*asked]))
     if scheme in DATASETS.shipped:
         if colon and not path and scheme != "synthetic":
             raise BenchError(f"{spec!r} names no path; expected {name}PATH")

@@ -53,6 +53,8 @@ class Bvh(Motion):
         files = found(place)
         folder = place if os.path.isdir(place) else place.parent
         names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+        if twice := [name for name, number in Counter(names).items() if number > 1]:
+            raise BenchError(f"{path}: {twice[0]} is there twice, as .bvh and .BVH; rename one")
         held: dict[str, Found] = {}
         recorded: dict[str, float] = {}
         bad: dict[str, BenchError] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from htpbench.datasets.human36m.archive import HUMANEVA, by_clip, listed, members
@@ -9,6 +10,7 @@ from htpbench.datasets.human36m.detections import sources
 from htpbench.datasets.human36m.facts import ARCHIVE
 from htpbench.datasets.human36m.recordings import EXACT, Recordings
 from htpbench.errors import BenchError
+from htpbench.outside import files
 
 USUAL = ("cpn_ft_h36m_dbb", EXACT)  # detections, where none are named: the first that is there
 
@@ -25,13 +27,13 @@ class H36m(Recordings):
         self, path: str, detections: str = "", blocked: str = "keep", joints: str = ""
     ) -> None:
         folder = Path(path)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise BenchError(f"{path}: expected the folder that holds {ARCHIVE}")
         place = folder / ARCHIVE
-        if not place.exists():
-            held = [one.name for one in folder.iterdir()]
+        if not os.path.exists(place):
+            held = [one.name for one in files.listed(folder)]
             humaneva = any(name.startswith("data_3d_humaneva") for name in held)
-            raw = any((folder / name).is_dir() for name in held if name in ("S1", "S9", "S11"))
+            raw = any(os.path.isdir(folder / name) for name in held if name in ("S1", "S9", "S11"))
             hint = "; did you mean h36m-raw:?" if raw else ""
             said = HUMANEVA if humaneva else f"no {ARCHIVE} in it, only {listed(held)}{hint}"
             raise BenchError(f"{path}: {said}")

@@ -20,6 +20,7 @@ from htpbench.motion.sides import exchanged
 from htpbench.motion.skeleton import MIRROR
 from htpbench.motion.video import Video
 from htpbench.motion.views import Views
+from htpbench.outside.files import faults_named
 from htpbench.outside.waiting import log
 
 
@@ -50,7 +51,7 @@ class Keypoints(Dataset):
         mend_sides: bool = False,
     ) -> None:
         place, self.card = Path(path), {}
-        try:
+        with faults_named(path, place):
             found = read(place, Asked(images, video, order))
             self.name = place.resolve().stem
             wide_high = scale.size_of(found.size, size)
@@ -58,10 +59,6 @@ class Keypoints(Dataset):
             track = choose(found, person)
             keypoints = self.mapped(found, track, wide_high, joints, fill)
             self.check_sides(keypoints, mend_sides)
-        except BenchError as fault:
-            said = str(fault)
-            begun = said.startswith((f"{path}: ", f"{place}: "))
-            raise BenchError(said if begun else f"{path}: {said}") from fault.__cause__
         self.video = Video(
             self.name,
             self.name,

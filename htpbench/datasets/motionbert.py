@@ -14,7 +14,7 @@ from htpbench.errors import BenchError, unknown
 from htpbench.motion import arrays
 from htpbench.motion.clip import SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
-from htpbench.outside.files import fingerprint
+from htpbench.outside.files import faults_named, fingerprint
 
 SOURCES = ("sh", "gt")
 TRUTH = "mm, 2.5D image space: never beside errors in camera space"
@@ -46,12 +46,8 @@ class Motionbert(Filmed):
             self.card = {"slices": f"{len(self.slices.paths)} of {self.slices.frames} frames"}
             self.fingerprint = fingerprint(self.slices.paths)
             return
-        try:
+        with faults_named(place):
             self.unpack(place, blocked)
-        except BenchError as fault:
-            said = str(fault)
-            begun = said.startswith(f"{place}: ")
-            raise BenchError(said if begun else f"{place}: {said}") from fault.__cause__
         self.fingerprint = fingerprint([place], blocked)
         self.card = {"truth": TRUTH, "blocked": blocked}
         self.card |= lacking({part.take.action for part in self.parts.get("test", [])})

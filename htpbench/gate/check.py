@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from htpbench.bench.job import version
 from htpbench.bench.runner import Runner, run
 from htpbench.errors import BenchError
 from htpbench.gate import pinned
@@ -15,6 +16,7 @@ from htpbench.gate.finding import Finding, Judgement
 from htpbench.gate.pinned import KEPT, Rows
 from htpbench.gate.required import required, requirements
 from htpbench.gate.tolerance import Rule, default_rule, parse_rules
+from htpbench.measuring.clock import threads
 from htpbench.measuring.context import Context
 from htpbench.outside.progress import Tick
 from htpbench.records.pairing import unlike
@@ -26,6 +28,7 @@ from htpbench.systems.registry import PRUNERS
 
 # Weights and code of third parties may be others: that is what is judged.
 JUDGED = {"weights_sha256", "training", "training_seed", "code"}
+HERE = {"environment", "device", "threads"}  # of a clock; what it counts is the same elsewhere
 SOFTWARE = ("torch", "numpy", "device", "cpu")  # with Python's minor version: the same bits
 
 
@@ -58,7 +61,8 @@ def measure(
 ) -> Rows:
     """Measure what a study lists afresh: nothing is taken from results, nothing is left there.
 
-    Meters of time alone where they are asked for (`also`): nothing of them is pinned.
+    Meters of time alone where they are asked for (`also`): nothing of them is pinned. Of several
+    batch sizes the first, with as many threads as the study says.
     """
     if study.training or not study.combinations:
         raise BenchError(
@@ -71,8 +75,9 @@ def measure(
     ]
     if not meters:
         raise BenchError(f"{study.name}: nothing of {', '.join(study.meters)} is pinned")
-    with TemporaryDirectory() as folder:
-        context = Context(study.model_copy(update={"meters": meters}))
+    timing = study.timing.by_size()[0]
+    with TemporaryDirectory() as folder, threads(timing.threads):
+        context = Context(study.model_copy(update={"meters": meters, "timing": timing}))
         runner = Runner(context, Path(folder), quiet_s=quiet_s)
         run(runner, study.parsed(), tick)
         rows = Store(Path(folder)).read()  # through JSON, as the pinned ones
@@ -86,6 +91,8 @@ def compare(before: Rows, after: Rows, asked: Mapping[str, Rule]) -> list[Findin
         for one in before.environments
         for other in after.environments
     )
+    named = (facts.get("machine") for facts in before.environments)
+    machines = {one for one in named if isinstance(one, str)} or {None}
     findings = []
     for place in dict.fromkeys([*before.rows, *after.rows]):
         name, metric = place
@@ -93,26 +100,33 @@ def compare(before: Rows, after: Rows, asked: Mapping[str, Rule]) -> list[Findin
         same = alike and ran_by(before.rows.get(place)) == ran_by(after.rows.get(place))
         rule = asked.get(metric) or default_rule(metric, same, present and static(name))
         if rule is not None:
-            findings.append(judge(before.rows.get(place), after.rows.get(place), rule))
+            findings.append(judge(before.rows.get(place), after.rows.get(place), rule, machines))
     return findings
 
 
-def judge(before: Row | None, after: Row | None, rule: Rule) -> Finding:
-    """What one rule says of a pinned and a found row."""
+def judge(
+    before: Row | None, after: Row | None, rule: Rule, machines: Collection[str | None] = (None,)
+) -> Finding:
+    """What one rule says of a pinned and a found row; machines as of `obstacle`."""
     if before is None or after is None:
         why = "pinned, but not measured" if before else "measured, but not pinned: --pin it"
         return Finding(before or after, "missing", why=why)  # type: ignore[arg-type]
-    why = obstacle(before, after)
+    why = obstacle(before, after, machines)
     if why:
         return Finding(before, "missing", why=why)
     return Finding(before, *rule.judge(before, after), why=str(rule))
 
 
-def obstacle(before: Row, after: Row) -> str:
-    """Why two rows cannot be compared; "" where they can."""
+def obstacle(before: Row, after: Row, machines: Collection[str | None]) -> str:
+    """Why two rows cannot be compared; "" where they can.
+
+    machines: that the pinned rows are of; what a clock counts bears the machine's name.
+    """
     if after.status != "ok":
         return f"{after.status}: {after.reason}"
-    differing = unlike(after, before, JUDGED | {"engine"})
+    counted_by_clock = catalogue.exclusive(before.metric)
+    skipped = JUDGED | {"engine"} | (HERE if counted_by_clock else set())
+    differing = unlike(after, before, skipped)
     if ran_by(after)[0] != ran_by(before)[0]:
         differing["engine"] = (after.conditions.get("engine"), before.conditions.get("engine"))
     if before.unit != after.unit:
@@ -121,8 +135,8 @@ def obstacle(before: Row, after: Row) -> str:
         f"{name}: {json.dumps(now)}, pinned {json.dumps(was)}"
         for name, (now, was) in sorted(differing.items())
     ]
-    version = catalogue.meter(before.metric.partition(".")[0]).version
-    if row_key(before.combination, before.metric, before.conditions, version) != before.key:
+    known = before.combination, before.metric, before.conditions, version(before.metric)
+    if before.key not in {row_key(*known, one if counted_by_clock else None) for one in machines}:
         said.append("pinned by another version of the meter: --pin it")
     if before.axis != after.axis:
         said.append("kept frames of other windows: --pin it")

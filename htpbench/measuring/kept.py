@@ -9,6 +9,7 @@ import torch
 
 from htpbench import metrics
 from htpbench.diffusion.sampler import first_call
+from htpbench.errors import BenchError
 from htpbench.measuring.evaluation import Evaluation
 from htpbench.measuring.prediction import BATCH, check_kept
 from htpbench.measuring.scoring import averaged, count, labels
@@ -16,6 +17,7 @@ from htpbench.network.contracts import Pruner
 from htpbench.network.lifter import Lifter
 from htpbench.network.token_state import Present
 from htpbench.records.measurement import Measurement
+from htpbench.records.row import MOST_VALUES
 
 SHOWN = 4  # windows whose kept frames are told one by one: enough to see a pruner change
 
@@ -116,6 +118,11 @@ def each_stage(kept_per_stage: list[np.ndarray]) -> Measurement:
 
 def all_kept(kept: np.ndarray) -> Measurement:
     """The frames that every window keeps, each with its window's number."""
+    if kept.size > MOST_VALUES:
+        raise BenchError(
+            f"{len(kept)} consecutive windows keep {kept.size} frames, and a row holds "
+            f"{MOST_VALUES}; lower `windows` in [evaluation]"
+        )
     axis = [str(window) for window, _ in np.ndindex(kept.shape)]
     value = kept.flatten().astype(float).tolist()
     return Measurement("selection.windows", value, samples=len(kept), axis=axis)

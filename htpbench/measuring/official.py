@@ -44,7 +44,9 @@ def in_unit(views: Views, unit: str) -> Views:
         )
     if unit == "mm":
         scale = np.ones(len(views.start), np.float32)
-    elif unit == "half-width" and views.widths is not None:
+    elif unit == "half-width":
+        if views.widths is None:
+            raise BenchError("poses in half of the image's width need the images' widths, px")
         scale = views.widths.astype(np.float32) / 2
     else:
         raise BenchError(f"unknown unit {unit!r} of poses; expected m, mm or half-width")

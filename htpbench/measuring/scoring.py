@@ -33,6 +33,8 @@ def measure(prediction: Prediction, evaluation: Evaluation) -> list[Measurement]
     not valid is left out.
     """
     views, valid = evaluation.views, evaluation.views.valid[prediction.rows]
+    if not valid.any():
+        raise Faulty("no frame of the windows that were scored is valid; score more `windows`")
     rows, said = prediction.rows[valid], prediction.poses[valid]
     poses, targets = torch.from_numpy(said), torch.from_numpy(views.truth[rows])
     found = {name: of(poses, targets) for name, of in functions().items()}

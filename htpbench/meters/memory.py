@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from htpbench.engines import OnnxEngine
 from htpbench.meters import Meter, Watch
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Memory(Meter):
-    """Of weights, inputs and all that a pass makes, at its peak: counted by tensor, or by CUDA."""
+    """Of weights, inputs and all that a pass makes, at its peak: counted by tensor, or by CUDA.
+
+    Of an engine that runs files what a process holds for one; of `compile` nothing is known.
+    """
 
     turn = 15
     metrics = (
@@ -37,21 +41,44 @@ class Memory(Meter):
             read="MiB",
             scale=2**20,
         ),
+        Metric(
+            name="memory.resident",
+            unit="B",
+            head="memory of a process that runs it",
+            brief="resident",
+            read="MiB",
+            scale=2**20,
+            first=True,
+            terminal=True,
+        ),
     )
+
+    def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
+        """See Meter."""
+        peak, weights, resident = self.metrics
+        if isinstance(context.engine, OnnxEngine):
+            return (resident,)
+        return (peak, weights) if context.study.engine == "eager" else ()
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter; every CPU holds the same tensors, and a GPU's allocator rounds."""
         batch = context.study.timing.size
-        return {"batch": batch, "dtype": "float32", "allocator": allocator(context)}
+        told = {"batch": batch, "dtype": "float32", "allocator": allocator(context)}
+        if not isinstance(context.engine, OnnxEngine):
+            return {**told, **context.ran_by}
+        threads = context.environment["threads"]  # each has memory of its own
+        return {**told, "allocator": "a process", "threads": threads, **context.ran_by}
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None
     ) -> list[Measurement]:
         """See Meter."""
-        from htpbench.measuring import memory
+        from htpbench.measuring import memory, resident
 
-        lifter = context.built(combination)
-        return memory.measure(lifter, context.study.timing.size, context.device)
+        lifter, study = context.built(combination), context.study
+        if isinstance(context.engine, OnnxEngine):
+            return resident.measure(lifter, study.engine, study.precision, study.timing.size)
+        return memory.measure(context.run(lifter), study.timing.size, context.device)
 
 
 def allocator(context: Context) -> str:

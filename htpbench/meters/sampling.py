@@ -53,14 +53,26 @@ class Sampling(Clocked):
         billions(name="sampling.training_flops", head="FLOPs of a training step", first=True),
         seconds(
             name="sampling.forward",
+            clock="time",
             head="time of a whole prediction",
             brief="all calls",
             terminal=True,
         ),
-        rate(name="sampling.clips_per_second", head="whole predictions per second", decimals=2),
-        rate(name="sampling.frames_per_second", head="frames per second, all calls", decimals=0),
+        rate(
+            name="sampling.clips_per_second",
+            clock="rate",
+            head="whole predictions per second",
+            decimals=2,
+        ),
+        rate(
+            name="sampling.frames_per_second",
+            clock="rate",
+            head="frames per second, all calls",
+            decimals=0,
+        ),
         gained(
             name="sampling.speedup",
+            clock="gain",
             head="speed-up of a whole prediction",
             brief="speed-up,\nall calls",
             first=True,
@@ -87,7 +99,7 @@ class Sampling(Clocked):
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
     ) -> Iterator[Found]:
         """See Meter; operations are counted in the first process alone."""
-        from htpbench.measuring import predicting
+        from htpbench.measuring import sampled
 
         reference = context.study.reference_combination()
         if not context.sampled(reference):
@@ -99,7 +111,7 @@ class Sampling(Clocked):
             if context.process == 0 and not isinstance(found, Exception):
                 begin(one)
                 augment = context.study.evaluation.flip
-                counts = predicting.counts(context.built(one), context.sampling, augment)
+                counts = sampled.counts(context.built(one), context.sampling, augment)
                 found.append(Measurement("counted", [*map(float, counts)]))
             yield one, found
 

@@ -36,6 +36,7 @@ class Training(Clocked):
     metrics = (
         seconds(
             name="training.step",
+            clock="time",
             head="time of a training step",
             brief="training\nstep",
             first=True,
@@ -44,12 +45,18 @@ class Training(Clocked):
         ),
         gained(
             name="training.speedup",
+            clock="gain",
             head="speed-up of a training step",
             brief="speed-up,\ntraining",
             first=True,
             terminal=True,
         ),
-        rate(name="training.windows_per_second", head="training windows per second", decimals=2),
+        rate(
+            name="training.windows_per_second",
+            clock="rate",
+            head="training windows per second",
+            decimals=2,
+        ),
         *(seconds(name=f"training.{one}", head=f"{one} of a training step") for one in PARTS),
         percent(name="training.tells", head="tells speed-ups of training that differ by"),
         *watched("training"),

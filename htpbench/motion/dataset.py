@@ -141,10 +141,20 @@ def join(sets: Sequence[Dataset]) -> Dataset:
             raise BenchError(f"{one.name} has cameras of its own; expected motion alone in {name}")
         clips += one.clips
         card |= {f"{key} of {one.name}": value for key, value in one.card.items()}
-    train, test = ({clip.subject for clip in clips if clip.split == split} for split in SPLITS)
+    check_apart(sets)
+    return Motion(name, clips, card=card)
+
+
+def check_apart(sets: Iterable[Dataset]) -> None:
+    """BenchError where somebody would be trained and tested on."""
+    sets = [*sets]
+    train, test = (
+        {take.subject for one in sets if split in one.splits for take in one.takes(split)}
+        for split in SPLITS
+    )
     if both := train & test:
         raise BenchError(
-            f"subject {min(both)!r} is in train and test of {name}; rename one of the two if they "
+            f"subject {min(both)!r} is in train and test of "
+            f"{' + '.join(one.name for one in sets)}; rename one of the two if they "
             "are not the same person, else leave out one data set"
         )
-    return Motion(name, clips, card=card)

@@ -39,12 +39,13 @@ class Labels:
         """The subject as the name spells it."""
         if self.pattern:
             match = self.pattern.search(name)
-            if match is None:
+            whose = match and (match[1] if self.pattern.groups else match[0])
+            if whose is None:
                 raise BenchError(
                     f"subject={self.pattern.pattern}: found nothing in {name!r}; expected a "
                     "pattern that finds whose each file is"
                 )
-            return match[1] if self.pattern.groups else match[0]
+            return whose
         first, *others = stem(name).split("_")
         if first.isdecimal():
             return first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -77,6 +78,8 @@ class Members:
 def opened(path: Path, most: int = MOST_BYTES) -> Iterator[Members]:
     """The members of an npz; whatever is wrong with the file becomes a BenchError without it."""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # whoever opens a FIFO waits
+            raise BenchError("expected a regular file, no folder, FIFO or device")
         with zipfile.ZipFile(path) as archive:
             yield Members(archive, path.stat().st_size, most)
     except BenchError:

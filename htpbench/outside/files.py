@@ -12,7 +12,8 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,25 @@ def opened(path: Path, most: int | None = None) -> BufferedReader:
         return checked(path, most).open("rb")
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
+
+
+def listed(folder: Path) -> list[Path]:
+    """What lies in a folder, by name."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise BenchError(f"{folder}: {error.strerror}") from error
+
+
+@contextmanager
+def faults_named(*names: object) -> Iterator[None]:
+    """BenchErrors of the block begin with the first name, unless they do so with any of them."""
+    try:
+        yield
+    except BenchError as fault:
+        said = str(fault)
+        begun = said.startswith(tuple(f"{name}: " for name in names))
+        raise BenchError(said if begun else f"{names[0]}: {said}") from fault.__cause__
 
 
 def fingerprint(paths: Iterable[Path], *said: str) -> str:

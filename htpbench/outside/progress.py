@@ -14,12 +14,15 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
+from rich.text import Text
 
 from htpbench.outside.fitting import Ending
 
 Tick = Callable[[int, int, str], None]  # units done, units in all, which one
 LINES = 100  # of a log, where units are as small as steps or frames
+PERIOD_S = 3600.0  # over which a pace is told: units may take minutes
 SILENT_S = 60.0  # then a log says what is being done, though nothing more is finished
 
 
@@ -29,6 +32,14 @@ class Doing(ProgressColumn):
     def render(self, task: Task) -> Ending:
         """See rich."""
         return Ending(task.description)
+
+
+class Left(TimeRemainingColumn):
+    """About how long it takes yet, once that can be told."""
+
+    def render(self, task: Task) -> Text:
+        """See rich."""
+        return Text(f"{super().render(task)} left" if task.time_remaining else "")
 
 
 @contextmanager
@@ -41,9 +52,10 @@ def bar(console: Console, small: bool = False) -> Iterator[Tick]:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        Left(),
         Doing(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, speed_estimate_period=PERIOD_S) as progress:
         task = progress.add_task("starting", total=None)
 
         def tick(done: int, total: int, text: str) -> None:

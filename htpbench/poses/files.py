@@ -11,6 +11,7 @@ import numpy as np
 
 from htpbench.errors import BenchError
 from htpbench.outside.drafts import draft
+from htpbench.outside.files import faults_named
 from htpbench.poses import bvh, csv, json, npz, trc
 from htpbench.poses.replacing import foreign
 from htpbench.poses.track import Track
@@ -65,11 +66,8 @@ def read(path: Path) -> list[Track]:
     suffix = path.suffix.lower()
     if suffix not in READ:
         raise BenchError(f"{path}: view reads .npz and .json; lift to one of them: --out poses.npz")
-    try:
+    with faults_named(path):
         return FORMATS[suffix].read(path)
-    except BenchError as fault:
-        said = str(fault)
-        raise BenchError(said if said.startswith(f"{path}") else f"{path}: {said}") from fault
 
 
 def written_as(path: Path) -> ModuleType:

@@ -56,6 +56,8 @@ def described(track: Track) -> dict[str, Any]:
             "stages": [["".join(map(str, w)) for w in s] for s in track.kept.stages.astype(int)],
         }
     for key, digits in DIGITS.items():
+        if key == "keypoints" and track.size is None:
+            continue  # pixels of no image
         if (array := getattr(track, key)) is not None:
             found[key] = (np.round(array.astype(np.float64), digits) + 0.0).tolist()
     return found

@@ -5,12 +5,11 @@ One method for all, whenever they were measured.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from htpbench.records.pairing import averaged, paired
-from htpbench.records.row import Row, alike
+from htpbench.records.row import Row, alike, cards
 from htpbench.records.sessions import pooled
 from htpbench.systems import catalogue
 
@@ -22,18 +21,15 @@ def restated(rows: Iterable[Row]) -> list[Row]:
     those of one session (`htpbench.records.sessions.pooled`).
     """
     rows = pooled(rows)
-    cards: dict[tuple, dict[str, Row]] = defaultdict(dict)
-    for row in rows:
-        if row.status == "ok" and isinstance(row.axis, list):
-            cards[alike(row)][row.metric] = row
-    return [one_restated(row, cards) for row in rows]
+    by_clip = cards(row for row in rows if isinstance(row.axis, list))
+    return [one_restated(row, by_clip) for row in rows]
 
 
-def one_restated(row: Row, cards: dict[tuple, dict[str, Row]]) -> Row:
+def one_restated(row: Row, by_clip: Mapping[tuple, Mapping[str, Row]]) -> Row:
     """A row with the interval that its card's rows by clip give it."""
     if row.status != "ok" or not catalogue.metric(row.metric).paired_by:
         return row
-    card = cards.get(alike(row), {})
+    card = by_clip.get(alike(row), {})
     if not paired(row.metric, card, card):  # an older meter, or rows that are damaged
         return replace(row, low=None, high=None)
     found = averaged([card], row.metric)

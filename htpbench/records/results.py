@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from htpbench.records.restated import restated
+from htpbench.records.row import in_time
 from htpbench.records.rows import Row, Store, Sweep, latest
 from htpbench.records.sessions import noise
 
@@ -73,11 +74,12 @@ class Results:
 
     @cached_property
     def measured(self) -> dict[str, dict[str, Row]]:
-        """Combination -> metric -> the last of the ok rows that hold, lists among them."""
-        found: dict[str, dict[str, Row]] = {}
-        for row in self.held:
-            if row.status == "ok":
-                found.setdefault(row.combination, {})[row.metric] = row
+        """Combination -> metric -> the newest of the ok rows that hold, lists among them."""
+        found: dict[str, dict[str, Row]] = {
+            row.combination: {} for row in self.held if row.status == "ok"
+        }
+        for row in in_time(self.held):
+            found[row.combination][row.metric] = row
         return found
 
     @cached_property
@@ -99,8 +101,3 @@ class Results:
             for row in in_time(rivals)[-1:]:
                 line[metric] = row.value  # type: ignore[assignment]
         return found
-
-
-def in_time(rows: Iterable[Row]) -> list[Row]:
-    """The ok rows, the newest last."""
-    return sorted((row for row in rows if row.status == "ok"), key=lambda row: row.at)

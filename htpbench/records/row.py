@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,8 @@ CONDITIONS: dict[type | tuple[type, ...], str] = {
     "dtype inputs reference on",
     int: "motion_seed stride joints training_seed weights_seed noise_seed threads batch rounds "
     "processes",
-    (int, float): "frame_rate round_s",
+    (int, float): "round_s",
+    (int, float, list): "frame_rate",  # several where data were filmed so
     bool: "flip masked reference_masked graph",
     dict: "training sampling code",
 }
@@ -69,7 +71,7 @@ class Row:
         _check_texts(self)
         _check_numbers(self)
         _check_axis(self)
-        _check_conditions(self.conditions)
+        check_conditions(self.conditions)
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status!r:.60}; known: {', '.join(STATUSES)}")
         if self.status == "ok" and self.value is None:
@@ -80,6 +82,19 @@ def alike(row: Row) -> tuple[str, str, str]:
     """What rows of one measurement share: combination, meter and conditions."""
     meter = row.metric.partition(".")[0]
     return row.combination, meter, json.dumps(row.conditions, sort_keys=True)
+
+
+def cards(rows: Iterable[Row]) -> dict[tuple[str, str, str], dict[str, Row]]:
+    """The ok rows of each measurement by metric; of one that was measured again the newest."""
+    found: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in in_time(rows):
+        found.setdefault(alike(row), {})[row.metric] = row
+    return found
+
+
+def in_time(rows: Iterable[Row]) -> list[Row]:
+    """The ok rows, the newest last."""
+    return sorted((row for row in rows if row.status == "ok"), key=lambda row: row.at)
 
 
 def number(row: Row) -> float:
@@ -137,9 +152,12 @@ def _check_axis(row: Row) -> None:
         raise ValueError(f"{row.metric}: {wrong[0]!r:.60} is no label or no frame")
 
 
-def _check_conditions(conditions: dict[str, Any]) -> None:
-    if not isinstance(conditions, dict) or len(str(conditions)) > MOST_TEXT:
+def check_conditions(conditions: Any) -> None:
+    """ValueError for conditions that no row can hold."""
+    if not isinstance(conditions, dict):
         raise ValueError(f"conditions {conditions!r:.60}; expected an object of names and values")
+    if len(str(conditions)) > MOST_TEXT:
+        raise ValueError(f"conditions of over {MOST_TEXT} characters")
     for name, found in conditions.items():
         if name == "pipeline" and found not in PIPELINES:
             raise ValueError(f"pipeline {found!r:.60}; expected {' or '.join(PIPELINES)}")

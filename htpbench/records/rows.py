@@ -101,7 +101,10 @@ class Store:
 
     def fresh(self) -> list[Row]:
         """The rows that were appended, by whomever, since this was last asked."""
-        return list(self._rows(self._seen))
+        seen = dict(self._seen)
+        rows = list(self._rows(seen))
+        self._seen = seen  # where a line is refused, those before it are not taken as read
+        return rows
 
     def writer(self, study: str, environment: dict[str, Any]) -> Writer:
         """A context manager that appends to <study>.<number>.jsonl, a file of its own."""
@@ -165,9 +168,13 @@ class Writer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock, self.number = self._first_free()
-            self.path = self.folder / f"{self.study}.{self.number}.jsonl"
+        except OSError as error:
+            raise self._refused(error) from error
+        self.path = self.folder / f"{self.study}.{self.number}.jsonl"
+        try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
+            self._lock.release()
             raise self._refused(error) from error
         try:
             line = _line({"kind": "environment", **self.environment})

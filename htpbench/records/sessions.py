@@ -16,14 +16,14 @@ from dataclasses import replace
 import numpy as np
 
 from htpbench.records.clocks import BASE, MINE, mean_log
-from htpbench.records.row import Row, alike, number
+from htpbench.records.row import Row, alike, cards, number
 from htpbench.systems import catalogue
 
 FEWEST_PROCESSES = 5  # with fewer of them there is no verdict
 LEAST_CPU, MOST_APART = 0.95, 0.05  # beyond them others ran beside it
-# How a metric goes with the time of a pass: with it or against it.
-PAIRED = {"forward": 1, "clips_per_second": -1, "frames_per_second": -1, "speedup": -1}
-POOLED = {"forward": 1, "p90": 1, "p99": 1, "clips_per_second": -1, "frames_per_second": -1}
+# How what a clock tells (`Metric.clock`) goes with the time of a call: with it or against it.
+PAIRED = {"time": 1, "rate": -1, "gain": -1}
+POOLED = {"time": 1, "tail": 1, "rate": -1}
 OF_NETWORK = ("masked", "code", "pipeline")  # conditions that are not the reference's
 Card = Mapping[str, Row]  # metric -> its ok row; all of one meter under the same conditions
 
@@ -38,8 +38,8 @@ def noise(metric: str, card: Card) -> str:
 
     A drift spoils times alone: what is paired with the reference went through the same.
     """
-    meter, _, name = metric.partition(".")
-    if not timed(meter) or catalogue.metric(metric).exact:
+    meter = metric.partition(".")[0]
+    if not timed(meter) or (declared := catalogue.metric(metric)).exact:
         return ""
     said = []
     drift, cpu, overhead = (card.get(f"{meter}.{one}") for one in ("drift", "cpu", "overhead"))
@@ -47,7 +47,7 @@ def noise(metric: str, card: Card) -> str:
         return "timed by an older clock, which did not look"
     if cpu is not None and number(cpu) < LEAST_CPU:
         said.append(f"it got {100 * number(cpu):.0f} % of the CPU that it could use")
-    if name in POOLED and abs(number(drift)) > MOST_APART:
+    if declared.clock in POOLED and abs(number(drift)) > MOST_APART:
         said.append(f"the reference drifted by {100 * number(drift):+.0f} %")
     if overhead is not None and surely(overhead) > MOST_APART:
         said.append(f"marking the parts changed the time by {100 * number(overhead):+.0f} %")
@@ -70,9 +70,9 @@ def ratio(metric: str, mine: Card, base: Card) -> tuple[float, float, float, str
     None where it cannot be known: a metric that no reference pairs, a clock of one process. Of two
     sessions the speed-ups are independent estimates, whose intervals are joined.
     """
-    meter, _, name = metric.partition(".")
+    meter, power = metric.partition(".")[0], PAIRED.get(catalogue.metric(metric).clock)
     lists = f"{meter}.{MINE}", f"{meter}.{BASE}"
-    if name not in PAIRED or not all(one in card for one in lists for card in (mine, base)):
+    if power is None or not all(one in card for one in lists for card in (mine, base)):
         return None
     (own, ours), (other, theirs) = ([logs(card[one]) for one in lists] for card in (mine, base))
     if np.array_equal(ours, theirs):
@@ -84,7 +84,7 @@ def ratio(metric: str, mine: Card, base: Card) -> tuple[float, float, float, str
         how = "of two sessions, each paired with its reference"
     if not math.isfinite(half):
         return None
-    value *= PAIRED[name]
+    value *= power
     return math.exp(value), math.exp(value - half), math.exp(value + half), how
 
 
@@ -113,27 +113,26 @@ def pooled(rows: Iterable[Row]) -> list[Row]:
     The reference's is its geometric mean over the sessions that were quiet, or over all.
     """
     rows = list(rows)
-    cards: dict[tuple, dict[str, Row]] = defaultdict(dict)
-    for row in rows:
-        if row.status == "ok":
-            cards[alike(row)][row.metric] = row
+    clock = {name: catalogue.metric(name).clock for name in {row.metric for row in rows}}
     sessions: dict[str, dict[tuple, bool]] = defaultdict(dict)  # of a reference: session -> quiet
-    mine: dict[tuple, tuple] = {}
-    for key, card in cards.items():
-        if {f"{key[1]}.{one}" for one in (BASE, "forward", "speedup")} <= card.keys():
-            mine[key] = tuple(card[f"{key[1]}.{BASE}"].value)  # type: ignore[arg-type]
-            known = sessions[referring(card[f"{key[1]}.{BASE}"])]
-            known[mine[key]] = known.get(mine[key], True) and not noise(f"{key[1]}.forward", card)
+    bases: dict[tuple, float] = {}  # seconds of the reference in its own session
+    for key, card in cards(rows).items():
+        told = {clock[name]: row for name, row in card.items()}
+        base = card.get(f"{key[1]}.{BASE}")
+        if base and {"time", "gain"} <= told.keys():
+            bases[key] = number(told["time"]) * number(told["gain"])
+            session = tuple(base.value)  # type: ignore[arg-type]
+            known = sessions[referring(base)]
+            known[session] = known.get(session, True) and not noise(told["time"].metric, card)
     levels = {}
     for key, known in sessions.items():
         chosen = [one for one, quiet in known.items() if quiet] or [*known]
         levels[key] = np.mean([np.log(one).mean() for one in chosen])
     found = []
     for row in rows:
-        key, power = alike(row), POOLED.get(row.metric.partition(".")[2])
-        if power and row.status == "ok" and key in mine:
-            forward, speedup = (number(cards[key][f"{key[1]}.{x}"]) for x in ("forward", "speedup"))
-            factor = float(np.exp(levels[referring(row)]) / (forward * speedup)) ** power
+        key, power = alike(row), POOLED.get(clock[row.metric])
+        if power and row.status == "ok" and key in bases:
+            factor = float(np.exp(levels[referring(row)]) / bases[key]) ** power
             ends = {one: getattr(row, one) for one in ("value", "low", "high")}
             row = replace(row, **{one: x and factor * x for one, x in ends.items()})
         found.append(row)

@@ -31,6 +31,8 @@ def action_table(rows: Iterable[Row]) -> pandas.DataFrame:
         if not also and protocol not in metric_of(MEAN).official:
             continue
         for name in (MPJPE, *also):
+            if f"{name}_by_clip" not in found:  # its line was damaged
+                continue
             metric, means = metric_of(name), by_action(found, f"{name}_by_clip")
             cells = {action: f"{mean:.1f}" for action, mean in means.items()}
             what = f"{metric.head} ({metric.unit})"

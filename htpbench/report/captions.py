@@ -7,6 +7,7 @@ from typing import Any
 
 from htpbench.records.results import Results
 from htpbench.records.rows import Row
+from htpbench.report.throughput import by_size
 
 SOURCE = ("data", "split", "detections", "weights")  # what a caption says of errors
 CLOCK = ("device", "threads", "dtype", "batch")  # and of times
@@ -91,7 +92,8 @@ def timed(rows: Iterable[Row]) -> str:
     card = last(rows, "time.speedup", *CLOCK) or last(rows, "sampling.speedup", *CLOCK)
     if not card:
         return ""
-    told = {metric for said in Results.of(rows).doubtful.values() for metric in said}
+    cards = [card for part in by_size(Results.of(rows)) for card in part.doubtful.values()]
+    told = {metric for card in cards for metric in card}
     doubtful = told & {"time.speedup", "sampling.speedup"}
     threads = "1 thread" if card["threads"] == 1 else f"{card['threads']} threads"
     graph = ", CUDA graph" if card.get("graph") else ""

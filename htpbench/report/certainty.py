@@ -133,6 +133,7 @@ def pairs(name: str, mine: Card, base: Card) -> bool:
 def compared(name: str, found: Sequence[Pair]) -> tuple[Comparison, str]:
     """One comparison, and why there can be no verdict on it."""
     mine, base = found[0]
+    found = [pair for pair in found if paired(name, pair[0], mine)]  # scored on the same clips
     apart = difference(found, name)
     floor = FLOOR * abs(sum(number(other[name]) for _, other in found) / len(found))
     why = too_little(apart, trained_apart(mine[name], base[name]))

@@ -85,7 +85,7 @@ def notes(verdicts: Iterable[Verdict], a: str, b: str) -> list[str]:
         if verdict.why:
             reasons.setdefault(verdict.why, []).append(verdict.metric)
     for why, names in reasons.items():
-        remarks.append(f"{first_of(names)}: unsure, for there are {why}")
+        remarks.append(f"{first_of(names)}: unsure: {why}")
     for verdict in verdicts:
         meter = verdict.metric.partition(".")[0]
         if {"data", "split", "detections"} <= verdict.conditions.keys():

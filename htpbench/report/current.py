@@ -13,6 +13,7 @@ from htpbench.systems.combination import parse
 from htpbench.systems.registry import METERS
 
 CONTROL = "control"  # begins the name of what stands where a combination stands
+EVERY_THIRD = f"{CONTROL}: unpruned, every third frame"
 # Conditions that may differ between the combinations of one study without making them unlike.
 OWN = {
     "pipeline",

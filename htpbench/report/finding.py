@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas
 
+from htpbench.report.current import EVERY_THIRD
 from htpbench.report.standing import Standing
 from htpbench.report.tables import amount, axes_of
 from htpbench.study.study import Study
 from htpbench.systems.catalogue import metric as metric_of
 
-EVERY_THIRD = "control: unpruned, every third frame"
 MPJPE, DELTA = "accuracy.mpjpe", "accuracy.delta"
 DOUBTFUL = " (not to be trusted: see the table)"
 Line = Mapping[str, Any]  # of a `sweep_table`

@@ -9,7 +9,8 @@ from typing import Any
 
 from htpbench.outside import files
 from htpbench.records.pairing import MPJPE
-from htpbench.records.results import Results, in_time
+from htpbench.records.results import Results
+from htpbench.records.row import in_time
 from htpbench.records.rows import Row
 from htpbench.report.paper import closest
 from htpbench.report.published import published, scale_of, unpruned

@@ -15,7 +15,7 @@ from htpbench.report.regimes import scored
 from htpbench.report.sides import named, ours_of
 from htpbench.systems.catalogue import metric as metric_of
 
-Cells = dict[tuple[str, str], str]  # (combination, column head) -> text
+Cells = dict[tuple[str, str], str]  # (combination or printed row, column head) -> text
 DELTA = "accuracy.delta"
 TOLD_ONCE = {"environment", "device", "threads"}  # conditions that the environment says as well
 
@@ -90,7 +90,7 @@ def published_origins(table: int, rows: Iterable[Row]) -> Cells:
     cells: Cells = {}
     found = finder(table, rows)
     for one in published(table).to_dict("records"):
-        name, asked = one["combination"], quantity(table, one["metric"], one["pipeline"])
+        name, asked = str(one["row"]), quantity(table, one["metric"], one["pipeline"])
         cells[name, f"{named(one)} printed"] = f"printed in Table {table} of the H2OT paper"
         row = row_of(found(one), asked.ours, one)
         if row is not None:

@@ -28,7 +28,8 @@ def write_page(
 ) -> Path:
     """Write <name>.html: title, captions, tables of texts among SVG figures, what is told below.
 
-    `origins` maps (combination, column) to what a cell says when the pointer rests on it.
+    `origins` maps (combination, column) to what a cell says when the pointer rests on it; of a
+    printed table (row, column), for it may name a combination twice.
     """
     pictures = [picture(path) for path in figures if path.suffix == ".svg"]
     body = [
@@ -92,7 +93,7 @@ def cell(line: Mapping, head: str, kind: str, origins: Mapping[tuple[str, str], 
     text = line[head]
     if head == "combination":
         return f'<th scope="row"><code>{escape(text)}</code></th>'
-    origin = origins.get((line.get("combination", ""), head))
+    origin = origins.get((line.get("row", line.get("combination", "")), head))
     title = f' title="{escape(origin)}"' if origin else ""
     if kind:
         return f"<td{kind}{title}>{escape(text)}</td>"

@@ -72,7 +72,7 @@ def published_table(table: int, rows: Iterable[Row]) -> pandas.DataFrame:
 
 
 def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
-    """Of a printed number the rows that may stand beside it; the last is nearest to its use.
+    """Of a printed number the rows that may stand beside it: those of its use, if there are any.
 
     Errors are of its data, use and frame rate.
     """
@@ -86,9 +86,10 @@ def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
             for row in every
             if not of_accuracy(row.metric) or scores(row.conditions, table, pipeline, hz)
         ]
-        return every.only(
-            sorted(fit, key=lambda row: (row.conditions.get("pipeline") == pipeline, row.at))
-        )
+        near = [row for row in fit if row.conditions.get("pipeline") == pipeline]
+        told = {(row.combination, row.metric) for row in near if row.status == "ok"}
+        far = [row for row in fit if row.conditions.get("pipeline") != pipeline]
+        return every.only([*near, *(x for x in far if (x.combination, x.metric) not in told)])
 
     return lambda cell: found(cell["pipeline"], rate(table, cell["metric"]))
 
@@ -114,7 +115,8 @@ def scores(card: Mapping[str, Any], table: int, pipeline: str, hz: float | None)
         return False
     if card.get("weights") == "random" or pipeline not in ("", card.get("pipeline")):
         return False
-    return hz is None or round(card.get("frame_rate", 0.0), 1) == hz
+    rate = card.get("frame_rate")  # a list where data were filmed at several
+    return hz is None or (isinstance(rate, int | float) and round(rate, 1) == hz)
 
 
 def absolute(table: int, cell: Line, row: Row | None) -> Line:

@@ -9,6 +9,7 @@ import pandas
 from htpbench.records.results import Results
 from htpbench.report.current import CONTROL
 from htpbench.report.text import MARK
+from htpbench.report.throughput import by_size
 from htpbench.study import space
 from htpbench.study.study import Study
 from htpbench.systems import catalogue
@@ -22,9 +23,10 @@ def progress_table(study: Study, rows: Results) -> pandas.DataFrame:
     "" where a network may have nothing of a meter by its nature. `rows` are those of the report.
     """
     states: dict[tuple[str, str], str] = {}
+    doubts = [part.doubtful for part in by_size(rows)]
     for row in rows.held:
         place = row.combination, row.metric.partition(".")[0]
-        doubted = row.metric in rows.doubtful.get(row.combination, {})
+        doubted = any(row.metric in told.get(row.combination, {}) for told in doubts)
         state = row.status if row.status != "ok" else DOUBTED if doubted else DONE
         states[place] = max(states.get(place, DONE), state, key=badness)
     listed = [*map(str, space.listed(study))]

@@ -131,15 +131,17 @@ def agreement_table(found: pandas.DataFrame) -> pandas.DataFrame:
     return agreement(found).round(2).astype(str).replace("nan", "")
 
 
-def regime_finding(words: Iterable[str], reference: str, found: pandas.DataFrame) -> str:
+def regime_finding(
+    words: Iterable[str], reference: str, found: pandas.DataFrame, judged: str = "MPJPE"
+) -> str:
     """In one sentence: what verdicts say of the schedules, or how far regimes lie apart.
 
-    words: the verdict on each schedule, where there are any.
+    words: the verdict on each schedule in the metric `judged`, where there are any.
     """
     counted = Counter(words)
     if counted.keys() - {"unsure"}:
         told = ", ".join(f"{count} {word}" for word, count in counted.items())
-        return f"of {counted.total()} beside {reference} in MPJPE: {told}"
+        return f"of {counted.total()} beside {reference} in {judged}: {told}"
     lines = agreement(found).to_dict("records")
     regimes = [line for line in lines if line["of"] in ORDER]
     told = "; ".join(

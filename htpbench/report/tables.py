@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pandas
 
 from htpbench.outside.printable import first_of
-from htpbench.records.results import Results, in_time
-from htpbench.records.row import Row
+from htpbench.records.results import Results
+from htpbench.records.row import Row, in_time
 from htpbench.report.text import MARK
 from htpbench.systems.catalogue import tabled
 from htpbench.systems.metric import Metric

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pandas
 
-from htpbench.records.results import Results, in_time
-from htpbench.records.row import Row
+from htpbench.records.results import Results
+from htpbench.records.row import Row, in_time
 from htpbench.report.tables import amount
 from htpbench.report.text import MARK
 from htpbench.study.study import Study
@@ -31,12 +31,24 @@ def at_size(study: Study, rows: Results) -> list[Row]:
     """The rows without those of batch sizes that tables do not show."""
     known = sizes(rows)
     size = study.timing.size if study.timing.size in known or not known else known[0]
-    return [row for row in rows if row.conditions.get("batch", size) == size]
+    return [row for row in rows if of_size(row, size)]
+
+
+def of_size(row: Row, size: int) -> bool:
+    """Whether a row is of a batch size; operations are told of one clip, and so of all."""
+    return row.conditions.get("batch", size) == size or row.metric.startswith("cost.")
+
+
+def by_size(rows: Results) -> list[Results]:
+    """The rows of each batch size that was timed; all of them where there is one or none."""
+    parts = [rows.only(row for row in rows if of_size(row, size)) for size in sizes(rows)]
+    return parts if len(parts) > 1 else [rows]
 
 
 def sizes(rows: Iterable[Row]) -> list[int]:
     """The batch sizes that were timed, rising."""
-    return sorted({row.conditions["batch"] for row in rows if row.metric == CLIPS})
+    known = {row.conditions.get("batch") for row in rows if row.metric == CLIPS}
+    return sorted(size for size in known if size is not None)
 
 
 def points(rows: Results) -> list[Point]:

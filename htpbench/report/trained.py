@@ -10,7 +10,7 @@ import pandas
 
 from htpbench.records.results import Results
 from htpbench.report.captions import scored as scored_on
-from htpbench.report.certainty import certainty
+from htpbench.report.certainty import certainty, objective
 from htpbench.report.console import plain_lines
 from htpbench.report.drawn import Figure
 from htpbench.report.latex import write_latex
@@ -27,6 +27,7 @@ from htpbench.report.report import Report, texts
 from htpbench.report.seeds import difference_table, differences
 from htpbench.report.text import write_csv
 from htpbench.study.study import Study
+from htpbench.systems.catalogue import metric
 
 
 def regime_report(study: Study, rows: Results, folder: Path) -> Report:
@@ -44,7 +45,9 @@ def regime_report(study: Study, rows: Results, folder: Path) -> Report:
     words = sure.to_dict("list").get("is", [])
     report = Report(
         shown=[plain_lines(part) for part in parts],
-        finding=regime_finding(filter(None, words), reference, found),
+        finding=regime_finding(
+            filter(None, words), reference, found, metric(objective(study)).head
+        ),
     )
     parts = texts(parts)
     report.files.append(write_csv(found, folder, study.name))

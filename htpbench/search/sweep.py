@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import optuna
 from optuna.storages import fail_stale_trials
@@ -20,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from htpbench.bench.claims import OTHERS, alive, here, in_turn, myself
 from htpbench.bench.runner import Runner
 from htpbench.errors import unknown
+from htpbench.measuring.context import foreign_code
 from htpbench.outside.progress import Tick
 from htpbench.outside.waiting import PAUSE_S, Waiting
 from htpbench.records.row import Row
@@ -30,7 +32,9 @@ from htpbench.study import space
 from htpbench.study.study import Study
 from htpbench.systems import catalogue
 from htpbench.systems.combination import Combination, parse
+from htpbench.systems.registry import PRUNERS, RECOVERERS
 
+CONTENTS = ("fingerprint", "weights_sha256", "code")  # conditions that say what files hold
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -92,7 +96,7 @@ def sweep(
                 watch = judge and judge.watch
                 found = runner.measure(combination, writer, tell, judge, watch=watch)
                 trials.answer(trial, found)
-            rows[combination] = list(found.values())
+            rows[combination] = runner.at_all_sizes(combination)
             tick(len(listed) + done + 1, total, str(combination))
         others = [each for each in trials.searched() if each not in rows]
         in_turn(others, work)
@@ -122,6 +126,7 @@ class Trials:
             runner.study.model_dump(exclude={"title", "imports", "slurm", *usual}),
             runner.context.seed,
             runner.context.device.partition(":")[0],  # workers on GPUs of their own share trials
+            *contents(runner),
         )
         digest = hashlib.sha256(json.dumps(conditions).encode()).hexdigest()[:8]
         name = f"{runner.study.name}-{digest}"
@@ -145,7 +150,7 @@ class Trials:
             self.bury()
         # A sampler of its own for each start and worker: the same seed would draw the same again.
         seed = runner.context.seed + len(self.all.get_trials(deepcopy=False)) + 10_007 * number
-        self.all.sampler = sampler(runner.study.search, seed)
+        self.all.sampler = sampler(runner.study.search, seed % 2**32)  # as numpy takes it
         self.noted = {trial.user_attrs["combination"] for trial in self.ended()}
         self.failed = 0  # trials of this worker: they count, or it would never end
 
@@ -229,6 +234,27 @@ class Trials:
                 self.all.add_trial(frozen)
 
 
+def contents(runner: Runner) -> list[dict[str, Any]]:
+    """What files hold that answers depend on, of data, weights and code of others; [] of none.
+
+    Whoever changes them searches anew, as what is listed is measured anew.
+    """
+    study, search = runner.study, runner.study.search
+    decide = catalogue.measured_by([*study.objectives, *constrained(study)])
+    every = dict.fromkeys([study.reference_combination(), *study.searched()])
+    told = [runner.conditions(one, meter) for one in every for meter in decide]
+    told = [{name: one[name] for name in CONTENTS if name in one} for one in told]
+    if search is not None:
+        parts = [(PRUNERS, one.name) for one in search.choosing]
+        told.append(foreign_code([*parts, *((RECOVERERS, one.name) for one in search.recovering)]))
+    return [one for one in told if one]
+
+
+def constrained(study: Study) -> list[str]:
+    """The metrics of a study's constraints."""
+    return [one.metric for one in study.constraints()]
+
+
 def owner(trial: FrozenTrial) -> int:
     """The process of this host that works at a trial; 0 where there is none."""
     return here(trial.user_attrs.get("worker") or {})
@@ -239,7 +265,7 @@ def trial_state(found: dict[str, Row], study: Study) -> tuple[TrialState, list[f
 
     A constraint that is not known is not kept, and Optuna takes it for kept.
     """
-    needed = [*study.objectives, *(one.metric for one in study.constraints())]
+    needed = [*study.objectives, *constrained(study)]
     rows = {metric: found.get(metric) for metric in needed}
     statuses = {row.status if row else "failed" for row in rows.values()}
     if statuses == {"ok"}:

@@ -37,6 +37,7 @@ class Metric:
     terminal: bool = False  # in the table that a terminal shows
     official: tuple[str, ...] = ()  # the same, where accuracy was scored by one of these protocols
     bounded: bool = False  # printed with its interval
+    clock: Literal["", "time", "tail", "rate", "gain"] = ""  # what a clock tells of a call
 
     code: str = ""  # of one that does not come with htpbench: a digest of its source
 

@@ -23,7 +23,8 @@ MOMENTS: dict[Optimiser, tuple[str, ...]] = {
     "adam": ("exp_avg", "exp_avg_sq"),
     "amsgrad": ("exp_avg", "exp_avg_sq", "max_exp_avg_sq"),
 }
-REMEDY = "remove {} to train anew, or choose another folder with --out"
+ELSEWHERE = "choose another folder (train: --out, sweep: --runs)"
+REMEDY = f"remove {{}} to train anew, or {ELSEWHERE}"
 
 
 def save(path: Path, run: Run, step: int, length: Length, points: Points) -> None:
@@ -37,8 +38,8 @@ def save(path: Path, run: Run, step: int, length: Length, points: Points) -> Non
     tensors["history"] = torch.tensor(points, dtype=torch.float64)  # (checks, 2)
     if not length.steps:
         tensors["seconds"] = torch.tensor(length.seconds, dtype=torch.float64)
-    begun = {"begun": run.begun} if run.begun else {}
-    weights.write(path, tensors, {"recipe": run.recipe.plain(), **begun})
+    card = {"recipe": run.recipe.plain(), "fingerprints": run.fingerprints}
+    weights.write(path, tensors, card | ({"begun": run.begun} if run.begun else {}))
 
 
 def models(run: Run) -> dict[str, Tensor]:
@@ -64,21 +65,22 @@ def vacant(state: Path) -> None:
     if taken:
         raise BenchError(
             f"{taken[0]} is there without the state of the training that made it; move it away, "
-            "or train into another folder with --out"
+            f"or {ELSEWHERE}"
         )
 
 
 def _of_a_state(card: Path) -> bool:
     try:
-        return {"recipe"} <= files.load_json(card).keys() <= {"recipe", "begun"}
+        found = files.load_json(card).keys()
+        return {"recipe"} <= found <= {"recipe", "fingerprints", "begun"}
     except (BenchError, AttributeError):
         return False
 
 
-def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
+def resume(path: Path, run: Run, length: Length, scored: bool = True) -> tuple[int, Points]:
     """Load what `save` wrote on the way; returns the steps done and the scores.
 
-    BenchError where the file is damaged or of another run.
+    scored: whether the run is. BenchError where the file is damaged or of another run.
     """
     try:
         tensors, card = weights.read(path)
@@ -89,9 +91,15 @@ def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
         if name not in theirs or name not in ours or ours[name] != theirs[name]:
             raise BenchError(
                 f"{path} was trained with {name} = {theirs.get(name)!s:.100}, not "
-                f"{ours.get(name)}; repeat that, or train into another folder with --out"
+                f"{ours.get(name)}; repeat that, or {ELSEWHERE}"
             )
-    if fault := damage(tensors, run, length):
+    seen = card.get("fingerprints", run.fingerprints)  # states of before do not say it
+    if seen != run.fingerprints:
+        raise BenchError(
+            f"{path} was trained on other data of the same name: what {', '.join(ours['data'])} "
+            f"holds has changed since; {REMEDY.format(path.parent)}"
+        )
+    if fault := damage(tensors, run, length, scored):
         raise BenchError(f"{path} is damaged: {fault}; {REMEDY.format(path)}")
     for name, held in models(run).items():
         held.copy_(tensors[name])
@@ -107,21 +115,22 @@ def resume(path: Path, run: Run, length: Length) -> tuple[int, Points]:
     return int(tensors["step"]), points
 
 
-def damage(tensors: dict[str, Tensor], run: Run, length: Length) -> str:
+def damage(tensors: dict[str, Tensor], run: Run, length: Length, scored: bool) -> str:
     """What `save` would not have written on the way; "" where nothing is wrong."""
     if wrong := strangers(tensors, run, length):
         listed = f"{', '.join(wrong[:5])} ({len(wrong)})"
         return f"missing, not known, or of another shape or type: {listed}"
-    step, scored = int(tensors["step"]), [done for done, _ in tensors["history"].tolist()]
-    rising = scored == sorted({int(done) for done in scored if 0 < done <= step})
+    step, points = int(tensors["step"]), [done for done, _ in tensors["history"].tolist()]
+    rising = points == sorted({int(done) for done in points if 0 < done <= step})
     if length.steps:
         within, over = 0 <= step <= length.steps, step == length.steps
     else:
         seconds = float(tensors["seconds"])
         within, over = step >= 0 <= seconds < math.inf, seconds >= length.limit_s
-    if not (within and rising and (not over or scored[-1:] == [step])):
+    ended = points[-1:] == ([step] if scored else [])
+    if not (within and rising and (not over or ended)):
         end = f"{length.steps} steps" if length.steps else f"{length.limit_s:g} s"
-        return f"step {step} of {end}, scores after {scored[-5:]}"
+        return f"step {step} of {end}, scores after {points[-5:]}"
     return ""
 
 

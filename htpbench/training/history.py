@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from htpbench import metrics
 from htpbench.learning.recipes import Recipe
 from htpbench.measuring import scoring
-from htpbench.measuring.evaluation import prepare
+from htpbench.measuring.evaluation import Evaluation, prepare
 from htpbench.measuring.official import official
 from htpbench.measuring.prediction import predict
 from htpbench.motion.dataset import Dataset
@@ -30,6 +31,7 @@ NOTE = (
     "history, last and best are MPJPE in mm on the test subjects named in checked_on; best is "
     "chosen on those same subjects, as the papers do, and is therefore optimistic"
 )
+UNSCORED = "nothing was scored, for the data has no test clips"
 HELD_OUT = (
     "history, last and best are MPJPE in mm on {}, of the training split but not trained on; "
     "best is chosen on this, and scores are of the test subjects"
@@ -37,30 +39,26 @@ HELD_OUT = (
 
 
 class History:
-    """The scores of one run on its first data set; the best is kept on disk.
+    """The scores of one run on one data set; the best is kept on disk.
 
-    They are of the recipe's held-out subjects, else of the test subjects. card: what the weights'
-    card says besides the scores.
+    They are of the recipe's held-out subjects in the first set, else of the first test subjects
+    that there are, and where there are none nothing is scored. card: what the weights' card says
+    besides the scores.
     """
 
     def __init__(
-        self, recipe: Recipe, data: Dataset, length: Length, out: Path, card: dict[str, Any]
+        self,
+        recipe: Recipe,
+        sets: Sequence[Dataset],
+        length: Length,
+        out: Path,
+        card: dict[str, Any],
     ) -> None:
-        combination = parse(recipe.combination)
-        how = official(data.layout, combination.card)
-        # Windows of frames that lie apart are those that the network learns.
-        protocol = how.protocol if named(how.protocol).apart > 1 else "once"
-        self.evaluation = prepare(
-            held_out(data, recipe.held_out) if recipe.held_out else data,
-            combination.frames,
-            combination.pipeline(),
-            recipe.detections,
-            limit=WINDOWS,
-            every=recipe.every,
-            protocol=protocol,
-            unit=how.unit,
-        )
+        tested = [sets[0]] if recipe.held_out else with_tests(sets)
+        self.evaluation = checked_on(recipe, tested[0]) if tested else None
         self.note = HELD_OUT.format(", ".join(recipe.held_out)) if recipe.held_out else NOTE
+        if not tested:
+            self.note = UNSCORED
         self.length = length
         self.gap = max(-(-length.steps // CHECKS), APART)
         self.path = out / "best.safetensors"
@@ -69,8 +67,8 @@ class History:
 
     def due(self, done: int) -> bool:
         """Whether the parameters are scored after `done` steps; after the last they are."""
-        if self.length.over(done):
-            return True
+        if self.evaluation is None or self.length.over(done):
+            return self.length.over(done)
         if self.length.steps:
             return done % self.gap == 0
         last = self.points[-1][0] if self.points else 0
@@ -78,6 +76,8 @@ class History:
 
     def check(self, done: int, trainee: Trainee, device: str) -> None:
         """Score the parameters, in float32; write them where no earlier score was as good."""
+        if self.evaluation is None:
+            return
         views, how = self.evaluation.views, self.evaluation.protocol
         own = views, self.evaluation.windows
         found = predict(trainee.lifter[0], *own, device=device, protocol=how)
@@ -93,23 +93,44 @@ class History:
 
     def card(self) -> dict[str, Any]:
         """The card of the weights as they are now."""
+        found = {**self.own, "history": self.points, "note": self.note}
+        if self.evaluation is None:
+            return found
         ends = {"last": self.points[-1], "best": self.best}
-        return {
-            **self.own,
-            "history": self.points,
-            **{name: {"step": step, "mpjpe": error} for name, (step, error) in ends.items()},
-            "note": self.note,
-            "checked_on": self.evaluation.card,
-        }
+        found |= {name: {"step": step, "mpjpe": error} for name, (step, error) in ends.items()}
+        return found | {"checked_on": self.evaluation.card}
+
+
+def with_tests(sets: Sequence[Dataset]) -> list[Dataset]:
+    """Those that have test subjects."""
+    return [one for one in sets if "test" in one.splits]
+
+
+def checked_on(recipe: Recipe, data: Dataset) -> Evaluation:
+    """What a run is scored on while it trains, of a data set."""
+    combination = parse(recipe.combination)
+    how = official(data.layout, combination.card)
+    # Windows of frames that lie apart are those that the network learns.
+    protocol = how.protocol if named(how.protocol).apart > 1 else "once"
+    return prepare(
+        held_out(data, recipe.held_out) if recipe.held_out else data,
+        combination.frames,
+        combination.pipeline(),
+        recipe.detections,
+        limit=WINDOWS,
+        every=recipe.every,
+        protocol=protocol,
+        unit=how.unit,
+    )
 
 
 def final_scores(
     recipe: Recipe, trainee: Trainee, sets: list[Dataset], device: str
 ) -> list[dict[str, Any]]:
-    """What the last weights score on each data set's test subjects."""
+    """What the last weights score on the test subjects of each data set that has some."""
     combination = parse(recipe.combination)
     scores = []
-    for one in sets:
+    for one in with_tests(sets):
         how = official(one.layout, combination.card)
         where = prepare(
             one,
@@ -132,6 +153,8 @@ def final_scores(
 def ends(path: Path) -> str:
     """The last and the best score in words, from the card beside a run's weights file."""
     card = files.load_json(path.with_suffix(".json"))
+    if not card["history"]:
+        return card["note"]
     last, best = (f"{card[x]['mpjpe']:.1f} mm at step {card[x]['step']}" for x in ("last", "best"))
     kept = path.with_name("best.safetensors")
     on_test = "the test subjects and so optimistic"

@@ -17,13 +17,14 @@ from htpbench.training.trainee import Trainee
 class Run:
     """A training on its way; `average` is None where the recipe has none.
 
-    begun: what the card says of the weights that it began with.
+    begun: what the card says of the weights that it began with. fingerprints: of the data.
     """
 
     recipe: Recipe
     trainee: Trainee
     optimiser: torch.optim.Optimizer
     begun: dict[str, Any] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
     average: AveragedModel | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from htpbench.datasets import open_data
 from htpbench.errors import BenchError
 from htpbench.learning.recipes import Recipe
 from htpbench.measuring.official import in_unit, official
+from htpbench.motion.dataset import check_apart
 from htpbench.motion.drawn import film
 from htpbench.motion.filmed import Filmed
 from htpbench.motion.filming import check_source
@@ -37,6 +38,8 @@ class Sampler:
             raise BenchError(
                 f"{alone[0]} has cameras of its own, so it is trained on alone: name one --data"
             )
+        if len(self.sets) > 1:
+            check_apart(self.sets)
         self.unit = official(self.sets[0].layout, combination.card).unit
         self.anew = recipe.filmed is not None and not alone
         self.detectors = recipe.detectors or (recipe.detections,)

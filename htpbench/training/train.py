@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain, count
 from pathlib import Path
 
 import torch
@@ -17,10 +19,11 @@ from htpbench.diffusion.sampler import Sampling, denoises
 from htpbench.errors import BenchError
 from htpbench.learning.recipes import LEAST, Precision, Recipe
 from htpbench.learning.step import optimiser_of
+from htpbench.motion.dataset import Dataset
 from htpbench.network import weights
 from htpbench.systems.combination import parse
 from htpbench.training.begin import begin_with
-from htpbench.training.checkpoint import resume, save, vacant
+from htpbench.training.checkpoint import ELSEWHERE, resume, save, vacant
 from htpbench.training.history import History, final_scores
 from htpbench.training.length import Length
 from htpbench.training.run import Run
@@ -52,9 +55,9 @@ def train(
     """Train to the end of the recipe, resuming from `out` if it holds its state.
 
     Returns the weights file `out`/weights.safetensors; `out`/best.safetensors holds those that
-    scored best on the way, and both cards the scores. Ctrl-C stops between two steps and saves
-    the state; a killed run resumes from the last saved step, to the same bits (of `minutes`: to
-    as many minutes, in which the rate follows the pace). `scored` is told each score, in mm.
+    scored best on the way, and both cards the scores. Ctrl-C and SIGTERM stop between two steps
+    and save the state; a killed run resumes from the last saved step, to the same bits (of
+    `minutes`: to as many, in which the rate follows the pace). `scored` is told each score, in mm.
     """
     combination = parse(recipe.combination)
     if recipe.any_schedule and combination.pruner:
@@ -65,16 +68,17 @@ def train(
     draws = recipe.draws if recipe.any_schedule else None
     trainee = Trainee(combination, recipe.any_schedule, draws).to(device).train()
     state = out / "state.safetensors"
-    new = not state.exists()  # a state knows what it began with, and holds what came of it
+    new = not os.path.exists(state)  # a state knows what it began with, and holds what came of it
     begun = begin_with(trainee, recipe.begin) if recipe.begin and new else {}
-    run = Run(recipe, trainee, optimiser_of(recipe, trainee.parameters()), begun)
     sampler = Sampler(recipe, combination)
+    seen = fingerprints(sampler.sets)
+    run = Run(recipe, trainee, optimiser_of(recipe, trainee.parameters()), begun, seen)
     length = Length(recipe, sampler.epoch, device)
-    history = History(recipe, sampler.sets[0], length, out, describe(recipe, sampler, trainee))
+    history = History(recipe, sampler.sets, length, out, describe(recipe, sampler, trainee))
     if new:
         vacant(state)
         save(state, run, 0, length, [])  # a folder that cannot be written: say it
-    done, history.points = resume(state, run, length)
+    done, history.points = resume(state, run, length, history.evaluation is not None)
     history.own |= run.begun
     saved, told = time.monotonic(), math.nan
     with deferred_interrupt() as interrupted, at_once(recipe, trainee, device) as over:
@@ -99,10 +103,10 @@ def train(
             if due or stop or late:
                 save(state, run, done, length, history.points)
                 saved = time.monotonic()
-            if due:
+            if due and history.points:
                 scored(*history.points[-1])
             if stop:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(128 + interrupted[0])
     card = history.card() | {"scores": final_scores(recipe, run.result, sampler.sets, device)}
     path = out / "weights.safetensors"
     weights.write(path, run.result.state_dict(), card)
@@ -113,9 +117,7 @@ def finite(loss: Tensor, done: int) -> float:
     """The loss as a number, which waits for the device; BenchError where it is none."""
     value = loss.item()  # once it is not, it never is again
     if not math.isfinite(value):
-        raise BenchError(
-            f"the loss is not finite by step {done}; choose a lower --rate and another --out"
-        )
+        raise BenchError(f"the loss is not finite by step {done}; lower the rate, and {ELSEWHERE}")
     return value
 
 
@@ -128,8 +130,18 @@ def describe(recipe: Recipe, sampler: Sampler, trainee: Trainee) -> dict:
         "schedule": "any" if recipe.any_schedule else "same",
         "recipe": without_paths(recipe, sampler),
         "steps_per_epoch": sampler.epoch,
-        "fingerprints": {one.name: one.fingerprint for one in sampler.sets},
+        "fingerprints": fingerprints(sampler.sets),
     }
+
+
+def fingerprints(sets: Iterable[Dataset]) -> dict[str, str]:
+    """Of data sets by their names; of one name in several folders each has its number."""
+    found: dict[str, str] = {}
+    for one in sets:
+        numbered = (f"{one.name} ({number})" for number in count(2))
+        name = next(name for name in chain([one.name], numbered) if name not in found)
+        found[name] = one.fingerprint
+    return found
 
 
 def without_paths(recipe: Recipe, sampler: Sampler) -> dict:
@@ -140,10 +152,15 @@ def without_paths(recipe: Recipe, sampler: Sampler) -> dict:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[list[int]]:
-    """A list that becomes non-empty at Ctrl-C, so that no step is cut in half."""
+    """A list that gets the number of Ctrl-C or SIGTERM, so that no step is cut in half.
+
+    What the process was told to ignore stays so.
+    """
     asked: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {n: signal.signal(n, lambda number, frame: asked.append(number)) for n in heeded}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

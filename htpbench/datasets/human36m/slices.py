@@ -12,6 +12,7 @@ from htpbench.errors import BenchError
 from htpbench.motion import arrays
 from htpbench.motion.clip import Take
 from htpbench.motion.filmed import Shot
+from htpbench.outside import files
 
 KEYS = ("data_input", "data_label")
 WHOLE = "h36m_sh_conf_cam_source_final.pkl"  # what the slices are cut from
@@ -29,7 +30,7 @@ class Slices:
     def __init__(self, folder: Path) -> None:
         self.paths = sorted(folder.glob("train/*.pkl"))
         if not self.paths:
-            held = ", ".join(sorted(path.name for path in folder.iterdir()))[:200] or "nothing"
+            held = ", ".join(path.name for path in files.listed(folder))[:200] or "nothing"
             raise BenchError(
                 f"{folder}: there are no slices train/00000000.pkl and so on; found {held}"
             )
