@@ -176,6 +176,7 @@ def test_every_verb_that_is_stopped_says_so(call, monkeypatch, verb, number, cod
     found, err = call(*command)
     goes_on = verb in ("cost", "run", "sweep", "choose", "train", "reproduce")
     said = "stopped" + "; the same command resumes" * goes_on
+    said += "; nothing was written" * (verb == "lift")
     assert found == code and err.strip().splitlines()[-1] == said
 
 

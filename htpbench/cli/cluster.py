@@ -83,6 +83,7 @@ def submit(
     """
     try:
         import submitit
+        from submitit.core.utils import FailedJobError
     except ImportError:
         raise BenchError("--slurm needs submitit: pip install 'htpbench[slurm]'") from None
     python = f"{shlex.quote(sys.executable)} -P"  # where jobs do not get the environment
@@ -110,7 +111,7 @@ def submit(
     except BaseException as error:
         for job in running:
             job.cancel()
-        if isinstance(error, submitit.core.utils.FailedJobError):  # what sbatch said
+        if isinstance(error, FailedJobError):  # what sbatch said
             raise BenchError(f"--slurm {jobs.partition}: {error}") from error
         raise
     failed = [job for job in running if job.exception() is not None]

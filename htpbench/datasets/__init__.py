@@ -42,10 +42,10 @@ def open_data(spec: str) -> Dataset:
     if scheme not in DATASETS.names():
         raise unknown("data set", scheme, DATASETS.names())
     cls = DATASETS.load(scheme)
-    asked = {*(tuple(each.split("=", 1)) for each in told)}
+    asked = {each.partition("=")[::2] for each in told}
     if twice := [name for name, number in Counter(name for name, _ in asked).items() if number > 1]:
         raise BenchError(f"{spec}: {twice[0]} has two values; expected one")
-    given = options(scheme, cls, dict([*asked]))
+    given = options(scheme, cls, {name: value for name, value in asked})
     if scheme in DATASETS.shipped:
         if colon and not path and scheme != "synthetic":
             raise BenchError(f"{spec!r} names no path; expected {name}PATH")

@@ -241,6 +241,7 @@ def contents(runner: Runner) -> list[dict[str, Any]]:
     """
     study, search = runner.study, runner.study.search
     decide = catalogue.measured_by([*study.objectives, *constrained(study)])
+    decide = [name for name in decide if name in study.meters]
     every = dict.fromkeys([study.reference_combination(), *study.searched()])
     told = [runner.conditions(one, meter) for one in every for meter in decide]
     told = [{name: one[name] for name in CONTENTS if name in one} for one in told]
