@@ -1,7 +1,6 @@
 """Training: it learns, resumes to the same bits, and its files serve what they say."""
 
 import json
-import os
 import signal
 import time
 from pathlib import Path
@@ -86,7 +85,7 @@ def test_stopped_and_resumed_equals_uninterrupted(data, tmp_path, often, combina
 
     def interrupt(step, steps, loss):
         if step == 3:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
 
     with pytest.raises(KeyboardInterrupt) as stopped:
         train(asked, tmp_path / "parts", tick=interrupt)
