@@ -4,6 +4,7 @@ import sys
 import tempfile
 from functools import cache
 
+import browser
 import pytest
 import small
 import torch
@@ -58,6 +59,14 @@ def registries_as_before(monkeypatch):
 def no_process_is_left():
     yield
     small.end_what_runs()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    with browser.Browser() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -165,3 +165,27 @@ def test_a_missing_package_is_named_with_its_remedy(call, monkeypatch):
     code, _, err = call("run", small.NETWORK, "--meter", "time", "--engine", "openvino")
     assert code == 2 and "needs gone_with_the_wind" in err
     assert 'pip install "htpbench[openvino]"' in " ".join(err.split())
+
+
+HEARD = """
+import gc, signal
+from htpbench.network.build import build
+from htpbench.systems.registry import ENGINES
+for name in ("mixste.tiny-9", "mixste.tiny-9+tps:3@1+tri"):
+    call = ENGINES.load("openvino")().prepare(build(name), "float32")
+del call
+gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.slow
+def test_ctrl_c_is_heard_after_openvino_has_run_several_networks(tmp_path):
+    for needed in ("onnxscript", "openvino"):
+        pytest.importorskip(needed, reason="pip install htpbench[onnx,openvino]")
+    code, out, err = small.finished(small.launched("-c", HEARD, cwd=tmp_path))
+    assert code == 0 and "heard" in out, err

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
-import browser
 import pandas
 import pytest
 import small
@@ -27,14 +26,6 @@ def entry(name, title="A study", finding="", files=(), where="10 rows"):
 
 COMMITTED = ROOT / "reports"
 TEXTS = (".md", ".csv", ".tex", ".html")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
-    with browser.Browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

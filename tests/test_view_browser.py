@@ -3,20 +3,11 @@
 import time
 from dataclasses import replace
 
-import browser
 import numpy as np
 import pytest
 from posed import EVIL, kept, pair, track
 
 from htpbench.poses.page.write import write_page
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
-    with browser.Browser() as started:
-        yield started
 
 
 def pictures(chromium):

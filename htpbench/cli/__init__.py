@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from htpbench.outside.signals import answered
 
 
 def main() -> None:
@@ -34,15 +34,3 @@ def code(stopped: KeyboardInterrupt) -> int:
     """130 for Ctrl-C, 143 for SIGTERM."""
     exec("")  # else Python, if it was interrupted inside an exec, would end by the signal itself
     return stopped.args[0] if stopped.args else 128 + signal.SIGINT
-
-
-@contextmanager
-def answered(handler: object) -> Iterator[None]:
-    """A handler of Ctrl-C and SIGTERM for a while; what the process was told to ignore stays so."""
-    asked = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in asked}  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from htpbench.engines import Call, OnnxEngine
 from htpbench.errors import BenchError
@@ -25,9 +26,7 @@ class Openvino(OnnxEngine):
     def check(self, name: str, precision: str, device: str) -> None:
         """See Engine; what a CPU lacks it would compute in float32, and not say so."""
         super().check(name, precision, device)
-        import openvino
-
-        able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        able = started().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if CAPABILITIES[precision] not in able:
             raise BenchError(f"this CPU has no {precision} for the engine {name}; it has {able}")
 
@@ -36,9 +35,20 @@ class Openvino(OnnxEngine):
         return opened(path, precision)
 
 
+@cache
+def started() -> Any:
+    """OpenVINO itself, for as long as the process lives.
+
+    It gives signals a stack of its own and takes it away when it goes, in whatever order: where a
+    second one had started, Ctrl-C would then find none, and the process would crash.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def opened(path: Path, precision: str) -> Call:
     """A file as a call."""
-    import openvino
     import torch
 
     settings = {
@@ -46,7 +56,7 @@ def opened(path: Path, precision: str) -> Call:
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": TYPES[precision],
     }
-    core = openvino.Core()
+    core = started()
     request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
 
     def call(*inputs: Tensor) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from htpbench.engines import OnnxEngine
@@ -13,6 +14,8 @@ from htpbench.systems.metric import Metric
 if TYPE_CHECKING:
     from htpbench.measuring.context import Context
 
+mebibytes = partial(Metric, unit="B", read="MiB", scale=2**20)
+
 
 class Memory(Meter):
     """Of weights, inputs and all that a pass makes, at its peak: counted by tensor, or by CUDA.
@@ -22,32 +25,19 @@ class Memory(Meter):
 
     turn = 15
     metrics = (
-        Metric(
+        mebibytes(
             name="memory.peak",
-            unit="B",
             exact=True,
             head="memory of a pass",
             brief="memory",
-            read="MiB",
-            scale=2**20,
             first=True,
             terminal=True,
         ),
-        Metric(
-            name="memory.weights",
-            unit="B",
-            exact=True,
-            head="memory of weights",
-            read="MiB",
-            scale=2**20,
-        ),
-        Metric(
+        mebibytes(name="memory.weights", exact=True, head="memory of weights"),
+        mebibytes(
             name="memory.resident",
-            unit="B",
             head="memory of a process that runs it",
             brief="resident",
-            read="MiB",
-            scale=2**20,
             first=True,
             terminal=True,
         ),

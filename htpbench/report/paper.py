@@ -87,9 +87,13 @@ def finder(table: int, rows: Iterable[Row]) -> Callable[[Line], Results]:
             if not of_accuracy(row.metric) or scores(row.conditions, table, pipeline, hz)
         ]
         near = [row for row in fit if row.conditions.get("pipeline") == pipeline]
-        told = {(row.combination, row.metric) for row in near if row.status == "ok"}
-        far = [row for row in fit if row.conditions.get("pipeline") != pipeline]
-        return every.only([*near, *(x for x in far if (x.combination, x.metric) not in told)])
+        known = {(row.combination, row.metric) for row in near if row.status == "ok"}
+        return every.only(
+            row
+            for row in fit
+            if row.conditions.get("pipeline") == pipeline
+            or (row.combination, row.metric) not in known
+        )
 
     return lambda cell: found(cell["pipeline"], rate(table, cell["metric"]))
 

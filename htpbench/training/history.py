@@ -56,9 +56,9 @@ class History:
     ) -> None:
         tested = [sets[0]] if recipe.held_out else with_tests(sets)
         self.evaluation = checked_on(recipe, tested[0]) if tested else None
-        self.note = HELD_OUT.format(", ".join(recipe.held_out)) if recipe.held_out else NOTE
-        if not tested:
-            self.note = UNSCORED
+        on_test = NOTE if tested else UNSCORED
+        held = ", ".join(recipe.held_out)
+        self.note = HELD_OUT.format(held) if held else on_test
         self.length = length
         self.gap = max(-(-length.steps // CHECKS), APART)
         self.path = out / "best.safetensors"

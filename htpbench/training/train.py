@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from htpbench.learning.recipes import LEAST, Precision, Recipe
 from htpbench.learning.step import optimiser_of
 from htpbench.motion.dataset import Dataset
 from htpbench.network import weights
+from htpbench.outside.signals import answered
 from htpbench.systems.combination import parse
 from htpbench.training.begin import begin_with
 from htpbench.training.checkpoint import ELSEWHERE, resume, save, vacant
@@ -152,15 +152,7 @@ def without_paths(recipe: Recipe, sampler: Sampler) -> dict:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[list[int]]:
-    """A list that gets the number of Ctrl-C or SIGTERM, so that no step is cut in half.
-
-    What the process was told to ignore stays so.
-    """
+    """A list that gets the number of Ctrl-C or SIGTERM, so that no step is cut in half."""
     asked: list[int] = []
-    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
-    before = {n: signal.signal(n, lambda number, frame: asked.append(number)) for n in heeded}
-    try:
+    with answered(lambda number, frame: asked.append(number)):
         yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
