@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas
 import pytest
+import small
 
 from htpbench.errors import BenchError
 from htpbench.records.results import Results
@@ -126,6 +127,9 @@ def test_a_report_after_a_kill_between_two_rows(tmp_path):
 def test_a_study_without_rows_names_the_remedy(tmp_path):
     with pytest.raises(BenchError, match="htpbench sweep demo"):
         report_study(loading.load("demo"), Results.read(tmp_path), tmp_path)
+    path = small.study(tmp_path, name="my own")
+    with pytest.raises(BenchError, match=f"htpbench sweep '{path}'"):
+        report_study(loading.load(str(path)), Results.read(tmp_path), tmp_path)
 
 
 def test_a_table_of_the_paper_needs_no_rows_and_says_what_is_missing(tmp_path):

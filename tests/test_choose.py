@@ -134,6 +134,10 @@ def test_what_is_as_good_is_said_to_take_more():
                 "mixste.tiny-7+tps:3@0+tri",
             ],
         ),
+        (
+            "mixste.tiny-7+tps:5@2",  # one pose, where the whole network gives all
+            ["mixste.tiny-7", "mixste.tiny-7+tps:3@2+tri", "mixste.tiny-7+tps:3@0+tri"],
+        ),
         ("hdformer", ["hdformer"]),  # nowhere to prune
         ("motionagformer", ["motionagformer"]),  # weights for one length
     ],

@@ -19,6 +19,7 @@ from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction
 from htpbench.records.rows import Row
 from htpbench.records.verdicts import compare
+from htpbench.study.loading import load
 from htpbench.systems import catalogue
 
 CARD = {"data": "a", "detections": "cpn", "flip": True, "windows": "2 of 2", "stride": 81}
@@ -261,6 +262,14 @@ def test_missing_rows_are_refused_with_the_reason_and_the_remedy():
     assert compare(A, f"{A}+tps:9@1", [])[1][1].endswith("--meter cost --pipeline seq2frame`")
     _, refused = compare(A, B, held, ["time.forward"])
     assert refused[0].startswith(f"time.forward: not measured for {A}; not measured for {B}")
+
+
+def test_the_remedy_is_the_study_s_sweep_where_that_measures_both(tmp_path):
+    path = small.study(tmp_path, meters=["cost"], combinations=[A, B])
+    study, held = load(str(path)), [one(A, "cost.flops", 5.0)]
+    assert f"`htpbench sweep {path}`" in compare(A, B, held, (), study)[1][-1]
+    assert "`htpbench run" in compare(A, f"{A}+tps:9@1", held, (), study)[1][-1]
+    assert "--meter time" in compare(A, B, held, ["time.speedup"], study)[1][-1]
 
 
 def test_wrong_names_are_refused():

@@ -15,6 +15,7 @@ from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import Prediction
 from htpbench.motion.dataset import Dataset, Motion, join
 from htpbench.motion.protocols import cut
+from htpbench.systems.registry import DATASETS
 
 
 @pytest.fixture
@@ -123,6 +124,18 @@ class Seen(Dataset):
         views = self.world.views(split, "gt", cameras, seed)
         changes = {name: change(views) for name, change in self.changes.items()}
         return replace(views, source="own", **changes)
+
+
+def test_data_of_others_is_known_by_its_options_and_its_code(monkeypatch):
+    class Wide(Seen):
+        def __init__(self, path, width: int = 1000):
+            super().__init__()
+
+    monkeypatch.setitem(DATASETS.registered, "wide", Wide)
+    first, again, other = (open_data(f"wide:a{more}") for more in ("", "", ",width=500"))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    monkeypatch.setattr("htpbench.datasets.digest", lambda cls: "edited")
+    assert open_data("wide:a").fingerprint != first.fingerprint
 
 
 def test_invalid_frames_are_not_scored():

@@ -130,6 +130,17 @@ def test_a_fault_is_named_and_no_other(filming, name):
     assert any(text in f"{one.seen} {one.meaning}" for one in found), found
 
 
+def test_frames_that_do_not_count_may_hold_anything(filming):
+    counts = np.ones(len(filming.world), dtype=bool)
+    counts[30:50] = False
+    world = faulty.frozen(filming.world, 30, 20)
+    flat = filming.each(lambda one: np.where(counts[:, None, None], one, 0))
+    shots = filming.shots(world, flat)
+    assert {"frozen 3D", "unseen joints"} <= {one.name for one in judge(shots, "cpn").findings}
+    shots = [replace(shot, valid=counts) for shot in shots]
+    assert judge(shots, "cpn").findings == []
+
+
 def test_sound_takes_say_nothing(filming, people):
     for one in (filming, *people):
         assert judge(one.shots(), "cpn").findings == []

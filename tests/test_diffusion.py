@@ -13,12 +13,15 @@ from small import call
 from htpbench.diffusion import aggregate
 from htpbench.diffusion.graph import Graph, load_official
 from htpbench.diffusion.hypotheses import draw_noise, noised, sample
+from htpbench.diffusion.refine import refine
+from htpbench.diffusion.refined import Refined
 from htpbench.diffusion.sampler import HypothesisSampler, Sampling
 from htpbench.diffusion.schedule import cosine, step_back, times
 from htpbench.errors import BenchError
 from htpbench.measuring import counting, sampled
 from htpbench.measuring.evaluation import prepare
 from htpbench.measuring.prediction import predict
+from htpbench.motion.skeleton import flip
 from htpbench.network.build import build
 from htpbench.network.contracts import View
 from htpbench.pruners.tcep import TCEP
@@ -158,7 +161,7 @@ def test_a_prediction_is_the_same_in_any_batch(monkeypatch):
 
 def test_a_prediction_costs_as_many_calls():
     network, how = build(PRUNED).eval(), Sampling(2, 3)
-    calls, published, flops, training = sampled.counts(network, how, True)
+    calls, published, flops, training = sampled.counts(HypothesisSampler(network, how, True))
     assert calls == 12
     one = {item.metric: item.value for item in counting.measure(network)}
     assert published == 12 * one["cost.flops_published"]
@@ -168,6 +171,47 @@ def test_a_prediction_costs_as_many_calls():
     assert flops == counter.get_total_flops()
     # Backward: twice the products of forward, less those towards the inputs.
     assert 2.5 * one["cost.flops"] < training <= 3 * one["cost.flops"]
+
+
+@pytest.mark.parametrize("text", ["diffpose.tiny-9+tps:5@1+tri", "diffpose.tiny-9+tps:5@1"])
+def test_a_refined_prediction_is_of_the_frames_that_the_lifter_gives(text):
+    network = lifter(text)
+    whole = Refined(network, augment=True).eval()
+    (clips,) = whole.example(batch=2)
+    with torch.inference_mode():
+        found, lifted = whole(clips), network(clips)
+        replay = lifted.kept if network.centred else None
+        mirrored = flip(network(flip(clips), replay=replay).poses)
+        poses = (lifted.poses + mirrored) / 2  # (B, f, J, 3)
+        seen = torch.stack(
+            [clip[kept] for clip, kept in zip(clips, lifted.frames, strict=True)]
+        )  # (B, f, J, 2)
+        frame = torch.cat((seen[1, 2], poses[1, 2]), dim=-1)[None]  # of one frame alone
+        refined = refine(whole.refiner, frame)[0, :, 2:]
+    assert found.shape == poses.shape and not found[:, :, 0].any()
+    torch.testing.assert_close(found[1, 2], refined - refined[0])
+    assert not torch.allclose(found[1, 2], poses[1, 2] - poses[1, 2, 0]), "it refines nothing"
+
+
+def test_what_refines_costs_beside_the_lifter():
+    """6.3174 G operations of 243 frames, as torch counts those of the official code."""
+    network = build("diffpose.tiny-243").eval()
+    calls, published, flops = sampled.counts(Refined(network))
+    one = {item.metric: item.value for item in counting.measure(network)}
+    assert calls == 2 and published == 2 * one["cost.flops_published"]
+    assert flops - 2 * one["cost.flops"] == pytest.approx(6.3174e9, rel=1e-3)
+
+
+def test_a_refined_lifter_is_timed_with_what_refines_it(tmp_path):
+    names = "diffpose.tiny-9", "diffpose.tiny-9+tps:5@1+tri"
+    study = load(str(small.study(tmp_path, combinations=names, meters=("cost", "sampling"))))
+    bench, pruned = small.runner(study, tmp_path / "results"), parse(names[1])
+    assert bench.conditions(pruned, "sampling")["refined"] == {"steps": 6, "calls": 1}
+    told = {one.metric: one for one in catalogue.meter("sampling").measure(bench.context, pruned)}
+    assert told["sampling.calls"].value == 1 and told["sampling.speedup"].value > 0
+    assert "sampling.training_flops" not in told and "sampling.training_flops" not in bench.keys(
+        pruned, "sampling"
+    )
 
 
 def test_pruned_denoisers_return_every_frame():

@@ -174,10 +174,16 @@ def test_every_verb_that_is_stopped_says_so(call, monkeypatch, verb, number, cod
     command, first = STOPPED[verb]
     monkeypatch.setattr(first, lambda *_, **__: os.kill(os.getpid(), number))
     found, err = call(*command)
-    goes_on = verb in ("cost", "run", "sweep", "choose", "train", "reproduce")
+    goes_on = verb in ("run", "sweep", "choose", "train", "reproduce")
     said = "stopped" + "; the same command resumes" * goes_on
     said += "; nothing was written" * (verb == "lift")
     assert found == code and err.strip().splitlines()[-1] == said
+
+
+def test_costs_are_kept_of_a_study_alone(call, monkeypatch):
+    command, first = ["cost", "--study", "small.toml"], STOPPED["cost"][1]
+    monkeypatch.setattr(first, lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    assert call(*command)[1].strip().endswith("stopped; the same command resumes")
 
 
 def test_what_failed_in_earlier_sweeps_still_ends_with_1(call, monkeypatch):

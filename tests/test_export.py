@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
 
+from htpbench.bench import exported as exported_by
 from htpbench.exporting.agreement import Agreement, compare
 from htpbench.exporting.onnx import written
 from htpbench.exporting.plain import Plain
@@ -148,15 +150,18 @@ def test_a_file_says_what_it_is(exported):
     assert told["licence"] == "MIT" and "half its width" in told["poses2d"]
 
 
-def test_a_file_runs_without_this_project(exported, tmp_path):
-    """With numpy and onnxruntime alone: no torch, no htpbench."""
+def test_a_file_runs_without_this_project(exported, tmp_path, monkeypatch):
+    """With numpy and onnxruntime alone: no torch, no htpbench; on a clip as the page makes it."""
     site = tmp_path / "site"
     site.mkdir()
     packages = Path(onnxruntime.__file__).parents[1]
     for needed in ("numpy", "numpy.libs", "onnxruntime", "flatbuffers", "google", "packaging"):
         if (packages / needed).exists():
             (site / needed).symlink_to(packages / needed)
-    np.save(tmp_path / "clip.npy", np.random.default_rng(0).uniform(-1, 1, (81, 17, 2)))
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "how-to" / "device.md").read_text()
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
     asked = [ROOT / "docs" / "run_onnx.py", exported, tmp_path / "clip.npy", tmp_path / "poses.npy"]
     done = subprocess.run(
         [sys.executable, "-S", *asked],
@@ -177,6 +182,14 @@ def test_torch_reads_its_own_file(call, tmp_path):
     told = {"combination": ""}
     torch.export.load(path, extra_files=told)
     assert told["combination"] == "mixste.tiny-81"
+
+
+def test_a_file_that_says_something_else_takes_no_other_one_s_place(call, monkeypatch):
+    monkeypatch.setattr(exported_by, "compare", lambda *_: Agreement(32, 3, 0.0))
+    Path("lifter.pt2").write_text("a good one")
+    code, _, err = call("export", "mixste.tiny-81", "--out", "lifter.pt2")
+    assert code == 1 and "not written: the file does not say what mixste.tiny-81 says" in err
+    assert Path("lifter.pt2").read_text() == "a good one"
 
 
 def test_what_cannot_be_traced_is_told(call, monkeypatch):

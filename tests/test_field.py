@@ -137,7 +137,9 @@ def test_weights_that_say_another_unit_are_refused(tmp_path, motionbert, h36m, r
     common = ("run", small.NETWORK, "--meter", "accuracy", "--data")
     code, _, err = run(*common, motionbert, "--weights", ours, "--results", "bert")
     assert code == 2 and "say poses in m, and this data is scored in 2.5D" in err
-    theirs = drawn_weights(tmp_path)  # an official checkpoint does as the official code
+    # an official checkpoint does as the official code; its card is as `weights convert` writes it
+    recipe = {"combination": small.NETWORK}
+    theirs = drawn_weights(tmp_path, recipe=recipe, source={"file": "best.pth"})
     assert run(*common, motionbert, "--weights", theirs, "--results", "bert")[0] == 0
     ours = drawn_weights(tmp_path, recipe={"combination": small.NETWORK}, unit="2.5D")
     code, _, err = run(*common, h36m, "--weights", ours, "--results", "h36m")

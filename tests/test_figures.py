@@ -104,7 +104,7 @@ def table():
 
 NAMES = {row.combination for row in rows()}
 FIGURES = {
-    "pareto": lambda folder: pareto.pareto(table(), NAMES, folder, "f", "title", "subtitle"),
+    "pareto": lambda folder: pareto.pareto(table(), NAMES, (), folder, "f", "title", "subtitle"),
     "speedup": lambda folder: speedup.speedup(table(), 1e9, folder, "f", "title", "subtitle"),
     "breakdown": lambda folder: breakdown.breakdown(rows(), folder, "f", "title", "subtitle"),
     "grid": lambda folder: grid.grid(table(), folder, "f", "title", "subtitle"),

@@ -50,6 +50,7 @@ def test_a_face_from_behind_is_filled_by_what_is_seen_of_it(tmp_path):
         (lambda p: p.__setitem__(slice(1, 7), 0), "is seen in 3 of 9 frames"),
         (lambda p: p.__setitem__((slice(None), slice(0, 5)), 0), "the nose is not seen in 9 of 9"),
         (lambda p: p.__itruediv__([1000, 1000, 1]), "they are normalised"),
+        (lambda p: (p.__itruediv__([1000, 1000, 1]), p.__setitem__((0, 0, 0), 1.02)), "normalised"),
     ],
 )
 def test_too_little_is_refused(tmp_path, change, said):

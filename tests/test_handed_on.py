@@ -99,6 +99,8 @@ def test_what_a_busy_machine_timed_is_never_the_best():
     assert len(metrics) == 1, "a column that is named twice stands once"
     assert chosen.best(found, metrics) == {(small.NETWORK, "speed-up (x)")}
     assert "~2.00" in chosen.as_markdown(found, metrics).replace("\\", "")
+    told = chosen.in_units(found, metrics)["doubt"]
+    assert not told[0] and "of the CPU that it could use" in told[1]
 
 
 def test_small_numbers_keep_their_digits_and_captions_are_escaped(call):

@@ -173,8 +173,8 @@ def test_wrong_files(tmp_path, name, content, said):
 @pytest.mark.parametrize(
     ("held", "asked", "said"),
     [
-        ({}, {}, "say it behind the path: ,size=1920x1080 (or --size 1920x1080)"),
-        ({}, {"size": "640x480"}, "say it behind the path: ,fps=25 (or --fps 25)"),
+        ({}, {}, "say it behind the path: ,size=1920x1080 (lift: --size 1920x1080)"),
+        ({}, {"size": "640x480"}, "say it behind the path: ,fps=25 (lift: --fps 25)"),
         ({"size": [1000, 1002]}, {"size": "640x480"}, "images are 1000x1002, and you say 640x480"),
         ({"fps": 25.0}, SIZE, "the file says 25 frames a second, and you say 50"),
         ({}, {"size": "1920*1080"}, "expected width x height in px, as 1920x1080"),
@@ -189,6 +189,8 @@ def test_wrong_files(tmp_path, name, content, said):
         ({"layout": "coco"}, SIZE | {"order": "h36m"}, "order=h36m contradicts it"),
         ({"size": [1000]}, SIZE, "size has 1 numbers"),
         ({"scores": np.ones((6, 16))}, SIZE, "scores are (6, 1, 16)"),
+        ({}, SIZE | {"images": "gone.json"}, "images= goes with COCO results"),
+        ({}, SIZE | {"video": "b"}, "video= goes with VideoPose3D, custom"),
     ],
 )
 def test_what_the_user_says_wrong(tmp_path, held, asked, said):

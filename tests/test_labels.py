@@ -197,6 +197,9 @@ def test_a_map_of_the_user_gives_what_the_figure_gives(tmp_path):
         ("[joints]", "unit_mm = 0\n[joints]", "unit_mm"),
         ("[joints]", "[joints", "not valid TOML"),
         ('"rHand"', '"hand"', "needs also hand; give a map"),
+        ('"rHand"', '""', "RWrist = '': expected the name of a node"),
+        ('"rHand"', '"+hand"', "RWrist = '.hand': expected the name of a node"),
+        ('"rHand"', "[]", r"RWrist = \[\]: expected the name of a node"),
     ],
 )
 def test_wrong_maps_are_named(tmp_path, old, new, said):

@@ -188,6 +188,8 @@ def test_a_diffusion_lifter_lifts_a_video(call, tmp_path):
         ([NETWORK, "--keypoints", "walk.npz", "--out", "a.mp4"], "ends in"),
         ([NETWORK, "--keypoints", "bare.npz"], "--size"),
         ([NETWORK, "--keypoints", "sized.npz"], "--fps"),
+        ([NETWORK, "--keypoints", "walk.npz", "--fps", 0], "--fps 0"),
+        ([NETWORK, "--keypoints", "walk.npz,joints=middle"], "unknown map of joints 'middle'"),
         ([NETWORK, "--keypoints", "walk.mp4"], "detector"),
         ([NETWORK, "--data", "synthetic", "--out", "a.bvh"], "32 tracks"),
     ],

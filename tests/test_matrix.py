@@ -197,6 +197,20 @@ def test_the_whole_grid_is_told(monkeypatch, capsys):
     assert counted(list(cells.values())) in lines
 
 
+def test_under_an_engine_no_pass_is_replayed(monkeypatch, capsys):
+    usual, engine = grid(), grid("onnxruntime")
+    for names, one in engine.items():
+        more = {*one.refusals} - {*usual[names].refusals}
+        refused = usual[names].state == "refused" or names[0] == "d3dp"
+        assert more == (set() if refused else {"seq2frame, flip"}), names
+        assert one.state == usual[names].state
+    assert small.call(monkeypatch, "ls", "--matrix", "--engine", "onnxruntime") == 0
+    assert "seq2frame, flip: onnxruntime replays no frames" in capsys.readouterr().out
+    assert small.call(monkeypatch, "ls", "--matrix", "--engine", "onxruntime") == 2
+    assert "did you mean onnxruntime" in capsys.readouterr().err
+    assert small.call(monkeypatch, "ls", "--engine", "onnxruntime") == 2
+
+
 def test_states_are_counted():
     part = Cell({"seq2seq": "it needs a recoverer"})
     cells = [Cell({}), Cell({}), part, Cell({"any use": "x"})]

@@ -16,7 +16,7 @@ from htpbench.motion.skeleton import PARENTS
 
 
 def small():
-    """The arrays of a tiny file laid out as cmu17.npz: 30 frames, 2 clips."""
+    """The arrays of a tiny file of motion: 30 frames, 2 clips."""
     first, second = Synthetic().clips[:2]
     return {
         "positions": np.concatenate([first.positions[100:120], second.positions[100:110]]),

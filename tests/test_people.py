@@ -50,6 +50,22 @@ def test_a_box_too_many_of_an_id_is_the_one_that_is_farther(tmp_path):
     assert data.card["person"] == "3" and (data.video.keypoints[..., 1] < 600).all()
 
 
+def test_frames_before_and_behind_the_person_are_left_out_with_a_word(tmp_path, caplog):
+    points = body(9)
+    points[:1] = points[7:] = 0  # not there yet, and gone
+    data = Keypoints(str(arrays(tmp_path / "short.npz", keypoints=points)), **SIZE)
+    assert data.video.keypoints.shape == (6, 17, 3) and data.card["frames"] == "1 to 6"
+    assert "in 3 of 9 frames the person is not there yet, or gone" in caplog.text
+
+
+def test_who_is_nowhere_is_told_whatever_the_order(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for number in range(3):
+        saved(tmp_path / "empty" / f"{number:012}_keypoints.json", {"version": 1.3, "people": []})
+    with pytest.raises(BenchError, match="nobody is seen in any of 3 frames"):
+        Keypoints(str(tmp_path / "empty"), order="coco18", **SIZE)
+
+
 def test_frames_numbered_by_the_clock_are_counted_from_0(tmp_path, caplog):
     rows = alphapose(body(9), range(20250101120000, 20250101120009))
     assert Keypoints(str(saved(tmp_path / "clock.json", rows)), **SIZE).video.first == 0

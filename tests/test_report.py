@@ -168,7 +168,7 @@ def test_small_models_keep_their_digits():
 
 def drawn(table, folder, allowed=None):
     allowed = list(table["combination"]) if allowed is None else allowed
-    return pareto(table, allowed, folder, "p", "title", "subtitle")
+    return pareto(table, allowed, (), folder, "p", "title", "subtitle")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import small
 
 from htpbench.measuring import prediction
 from htpbench.records.results import Results
-from htpbench.records.rows import Store, Sweep
+from htpbench.records.rows import Row, Store, Sweep
 from htpbench.report.current import current
 from htpbench.report.figures import pareto
 from htpbench.report.standing import standing
@@ -89,7 +89,7 @@ def test_violators_are_hollow_and_off_the_line_of_the_figure(tmp_path, monkeypat
     found, table = standing(study, rows), sweep_table(rows)
     drawn = []
     monkeypatch.setattr(pareto, "save", lambda draw, *_: drawn.append(draw()) or ())
-    pareto.pareto(table, found.allowed, tmp_path, "f", "", "")
+    pareto.pareto(table, found.allowed, (), tmp_path, "f", "", "")
     axes = drawn[0].axes[0]
     line, *points = (
         one for one in axes.get_lines() if one.get_transform().contains_branch(axes.transData)
@@ -211,6 +211,42 @@ def test_what_was_measured_since_the_last_sweep_counts(report, tmp_path):
     fewer = study.model_copy(update={"combinations": [small.NETWORK]})
     kept = current(fewer, Results(rows, sweeps=last))
     assert small.PRUNED not in {one.combination for one in kept}
+
+
+def told(name, study, at, metric="sampling.flops", **conditions):
+    conditions = {"pipeline": "seq2seq", **conditions}
+    key = f"{name} {study} {conditions}"
+    return Row(key=key, study=study, combination=name, metric=metric, value=1.0, unit="FLOP",
+               environment="e", at=at, conditions=conditions)  # fmt: skip
+
+
+def test_predictions_that_were_drawn_otherwise_do_not_stand_in_one_table(tmp_path):
+    names = "d3dp.tiny-9", "d3dp.tiny-9+tps:5@1+tri"
+    study = load(str(small.study(tmp_path, combinations=names, meters=["cost", "sampling"])))
+    five, one = ({"hypotheses": count, "iterations": 1} for count in (5, 1))
+    swept = [told(name, "small", "2026-01-01T00:00:00Z", sampling=five) for name in names]
+    newer = told(names[0], "run", "2026-01-02T00:00:00Z", sampling=one)
+    assert current(study, [*swept, newer]) == swept
+    again = told(names[0], "small", "2026-01-03T00:00:00Z", sampling=one)
+    assert current(study, [*swept, again]) == [again]
+
+
+def test_a_table_refers_to_what_its_own_rows_do_and_to_nobody_elses():
+    study = load("table8").model_copy(update={"meters": ["sampling"]})
+    names = [str(one) for one in study.parsed()]
+    five = {"sampling": {"hypotheses": 5, "iterations": 5}}
+    own = [
+        told(
+            name,
+            "table8",
+            "2026-01-01T00:00:00Z",
+            reference=name.partition("+")[0],
+            **({"refined": {}} if "diffpose" in name else five),
+        )
+        for name in names
+    ]
+    other = told(names[2], "run", "2026-01-02T00:00:00Z", reference=names[3], refined={})
+    assert current(study, [*own, other]) == own
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def test_a_strip_shows_the_window_that_is_asked_for():
     assert middles(2, 5, 10**12).tolist() == [2, 3, 4], "as many as there are, in no more memory"
 
 
+def test_a_faster_video_shows_the_whole_window_and_no_more():
+    faster = replace(pair()[1], rate=60.0)
+    frames = stretch([faster], 3, 2).frames
+    place = np.rint(np.arange(60) / 1.2 - 18)  # in the window, at its 50 frames a second
+    assert frames.tolist() == np.flatnonzero((place >= 0) & (place < 9)).tolist()
+
+
 @pytest.mark.parametrize(
     ("count", "window", "message"),
     [(0, None, "--frames 0"), (9, 7, r"expected 0 \.\.\. 6"), (9, -1, "--window -1")],

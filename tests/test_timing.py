@@ -1,6 +1,7 @@
 """Timing on fake lifters whose cost is known."""
 
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -143,6 +144,29 @@ def test_a_network_that_fails_takes_no_other_with_it(after):
     assert begun.count("other") == 4, "loaded, and visited in each round"
     found = told({"reference": lambda: Broken(after), "other": lambda: Sleeper(0.001)})
     assert isinstance(found["other"], Faulty) and "on purpose" in str(found["other"])
+
+
+def test_frames_are_those_that_come_out():
+    lifter = build("mixste.tiny-9+tps:5@1+tri:3", "seq2seq")
+    ((_, told),) = timing.measure({"a": lambda: lifter}, rounds=1, round_s=0.001)
+    (clip,) = (one.value for one in told if one.metric == "clip")
+    assert clip == [1, 3]
+
+
+def test_a_failure_holds_nothing():
+    held = []
+
+    def fail():
+        filled = torch.zeros(3)
+        held.append(weakref.ref(filled))
+        raise MemoryError("out of memory")
+
+    try:
+        fail()
+    except MemoryError as error:
+        timing.let_go(error)
+        kept = error
+    assert held[0]() is None and kept.__traceback__ is not None
 
 
 def test_a_real_lifter_is_left_as_it_was():

@@ -266,6 +266,8 @@ def test_view_writes_the_strip_alone_unless_a_page_is_named(call, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["s.svg"]
     code, err = call("late.json", "--strip", "s.svg", "--out", "p.html", "--turn", 20)
     assert code == 0 and err.endswith("written: s.svg\nwritten: p.html\n")
+    code, err = call("late.json", "--strip", "t.svg", "--out", "p.txt")
+    assert code == 2 and "ends in .html" in err and not (tmp_path / "t.svg").exists()
 
 
 @pytest.mark.parametrize(

@@ -33,13 +33,14 @@ def turns(
 ) -> list[Turn]:
     """All that there is to choose from; see `networks` and `runs`."""
     trained, each = networks(names), runs(engines, precisions, device)
-    used = {one.unpruned.pipeline(): name for name, one in trained.items()}
+    listed = {name: schedules(one) for name, one in trained.items()}
+    used = {one.pipeline(): name for name, some in listed.items() for one in some}
     if len(used) > 1:
         raise BenchError(
             "a pass gives all poses of a clip in seq2seq and one in seq2frame, so that no budget is"
             f" the same for both: leave out {' or '.join(used.values())} and those of its kind"
         )
-    return [Turn(a, *b, schedules(trained[a])) for a, b in product(trained, each)]
+    return [Turn(a, *b, listed[a]) for a, b in product(listed, each)]
 
 
 def networks(names: Sequence[str]) -> dict[str, Combination]:
@@ -65,15 +66,17 @@ def networks(names: Sequence[str]) -> dict[str, Combination]:
 def schedules(trained: Combination) -> list[Combination]:
     """A network whole, as it was trained, and what the ladder makes of it, each once.
 
-    Where weights serve the lengths alone that they were trained for, as it was trained.
+    Where weights serve the lengths alone that they were trained for, as it was trained; not so
+    where a pass then gives one pose and of the whole network all.
     """
     whole = trained.unpruned
+    alike = [whole, *([trained] if trained.pipeline() == whole.pipeline() else [])]
     recoverer = RECOVERER if whole.pipeline() == "seq2seq" else None  # a pass gives as many poses
     refused = refusals(whole.backbone, PRUNER, recoverer)
     if "any schedule" in refused:
         return [trained]
     if WHOLLY in refused:
-        return list(dict.fromkeys([whole, trained]))
+        return list(dict.fromkeys(alike))
     first, blocks = whole.card.first, whole.card.variants[whole.variant].blocks
     before = first, first + (blocks - first) // 2
     pruned = replace(whole, pruner=Part(PRUNER), recoverer=recoverer and Part(recoverer))
@@ -81,9 +84,7 @@ def schedules(trained: Combination) -> list[Combination]:
         tuple((whole.frames // share | 1, before[at]) for share, at in stages) for stages in LADDER
     ]
     possible = (one for one in ladder if falls(whole.frames, one))
-    return list(
-        dict.fromkeys([whole, trained, *(replace(pruned, schedule=one) for one in possible)])
-    )
+    return list(dict.fromkeys([*alike, *(replace(pruned, schedule=one) for one in possible)]))
 
 
 def falls(frames: int, schedule: Sequence[tuple[int, int]]) -> bool:

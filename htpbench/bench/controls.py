@@ -27,14 +27,17 @@ Ask = Callable[[], list[Measurement]]
 def controls(context: Context) -> list[tuple[Job, Ask]]:
     """The mean pose, the unpruned network, it on every third frame, and its output smoothed.
 
-    On the windows of the study's reference; [] in a study without accuracy. A network that was
-    trained at a third of the frame rate is a control at that rate alone.
+    On the windows of the study's reference; [] in a study without accuracy, or without weights of
+    the unpruned network. A network that was trained at a third of the frame rate is a control at
+    that rate alone.
     """
     if METER not in context.study.meters:
         return []
     reference = context.study.reference_combination()
     here = context.under(pipeline=context.pipeline(reference))
     base = reference.unpruned
+    if not context.study.has_weights(base):
+        return []
     evaluation, network = here.evaluation(base), job(here, base, METER)
     metrics = [name for name in network.keys if name not in names_of(RULED)]
     blind = {**evaluation.card, "control": "mean pose"}

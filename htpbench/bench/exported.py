@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -14,9 +15,11 @@ from htpbench.exporting.agreement import Agreement, Inputs, compare
 from htpbench.exporting.told import told
 from htpbench.measuring.context import Context
 from htpbench.network import weights
+from htpbench.outside.drafts import write_file
 from htpbench.systems.combination import Combination
 
 CLIPS, BATCH = 16, 4  # compared: so many of noise, and at most so many real ones
+METRE = {"m": 1.0, "mm": 1000.0}  # of what networks say; else as good as one
 FORMATS = {".onnx": (onnx.write, onnxruntime.opened), ".pt2": (pt2.write, pt2.opened)}
 
 
@@ -29,24 +32,38 @@ def check(path: Path) -> None:
 
 
 def export(context: Context, combination: Combination, path: Path) -> Agreement:
-    """Write a combination with the study's weights, and compare the file with the network."""
+    """Write a combination with the study's weights, and compare the file with the network.
+
+    A file that says something else takes no other one's place.
+    """
     check(path)
     lifter, held = context.lifter(combination), context.weights(combination)
     name, pipeline = context.study.weights_of(combination), context.pipeline(combination)
     source = None if name == "random" else weights.find(name)
     says = told(combination, pipeline, lifter, held.card, source)
     write, opened = FORMATS[path.suffix]
-    try:
-        write(lifter, path, says)
-    except BenchError:
-        raise
-    except Exception as error:  # whatever in an exporter trips over a part
-        said = str(error).strip().partition("\n")[0]
-        raise BenchError(
-            f"{combination} cannot be exported: {said}; a part of it may read values of tensors, "
-            "as .item(), .tolist() and `if` do"
-        ) from error
-    return compare(lifter, opened(path), inputs(context, combination, lifter.example))
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / path.name
+        try:
+            write(lifter, made, says)
+        except BenchError:
+            raise
+        except Exception as error:  # whatever in an exporter trips over a part
+            said = str(error).strip().partition("\n")[0]
+            raise BenchError(
+                f"{combination} cannot be exported: {said}; a part of it may read values of "
+                "tensors, as .item(), .tolist() and `if` do"
+            ) from error
+        try:
+            call = opened(made)
+        except Exception as error:  # an engine that cannot read what was written
+            said = str(error).strip().partition("\n")[0]
+            raise BenchError(f"{combination} is exported and cannot be opened: {said}") from error
+        every = inputs(context, combination, lifter.example)
+        found = compare(lifter, call, every, METRE.get(held.card.get("unit", "m"), 1.0))
+        if found.holds:
+            write_file(path, made.read_bytes(), "choose another --out")
+    return found
 
 
 def inputs(

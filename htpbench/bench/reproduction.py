@@ -45,8 +45,23 @@ def parts(
             if asked and kind == "accuracy":
                 used = uses(cells.to_dict("records"))  # type: ignore[arg-type]
                 yield from scored(changed, used, weights)
+            elif "sampling" in asked:
+                yield from (Part(kind, one) for one in by_backbone(changed))
             elif asked:
                 yield Part(kind, changed)
+
+
+def by_backbone(study: Study) -> Iterator[Study]:
+    """A study for each backbone, which refers to its own unpruned network.
+
+    A prediction of one may take forty times as long as of another, and the reference makes one in
+    every round.
+    """
+    every = study.parsed()
+    for backbone in dict.fromkeys(one.backbone for one in every):
+        some = [one for one in every if one.backbone == backbone]
+        own = {"combinations": [*map(str, some)], "reference": str(some[0].unpruned)}
+        yield study.model_copy(update=own)
 
 
 def scored(

@@ -29,6 +29,7 @@ import torch
 from htpbench.bench.job import Job, job
 from htpbench.bench.outcome import Outcome, checked, failure
 from htpbench.errors import BenchError
+from htpbench.measuring.environment import code_digest, gpu_id
 from htpbench.outside import files
 from htpbench.outside.drafts import append_line, write_file
 from htpbench.records.measurement import Measurement
@@ -67,7 +68,7 @@ def measure_together(
     Only one process does this at a time for a device and a meter. A combination at which a child
     dies or stays longer than the runner's time limit gets no number, and the others go on.
     """
-    with runner.claims_of(name).hold(f"{name} together on {runner.context.device}"):
+    with runner.claims_of(name).hold(f"{name} together on {called(runner.context.device)}"):
         runner.index.refresh()  # whoever held the claim before may have measured them
         wanted = {str(one): job(runner.context, one, name) for one in combinations}
         left = {one: each for one, each in wanted.items() if not runner.settled(each.keys)}
@@ -85,7 +86,12 @@ def measure_together(
 
 def lines_of(runner: Runner, name: str) -> Path:
     """Where the lines of a meter's processes on a device are kept until they are rows."""
-    return runner.folder / "together" / f"{name}.{runner.context.device.replace(':', '-')}.lines"
+    return runner.folder / "together" / f"{name}.{called(runner.context.device)}.lines"
+
+
+def called(device: str) -> str:
+    """One name of a device, however it is spelt."""
+    return device if device == "cpu" else gpu_id(device)
 
 
 def lines_in(path: Path) -> list[dict[str, Any]]:
@@ -101,7 +107,8 @@ def forget(path: Path, jobs: Iterable[Job], commit: str | None) -> None:
     """Drop the lines of what is rows now, and of other code; other runs may go on with theirs."""
     done = {claim_of(one) for one in jobs}
     every = lines_in(path)
-    left = [x for x in every if x.get("commit") == commit and x.get("claim") not in done]
+    own = {"commit": commit, "code": code_digest()}
+    left = [x for x in every if own.items() <= x.items() and x.get("claim") not in done]
     if left:
         write_file(path, b"".join(json.dumps(line).encode() + b"\n" for line in left))
     else:
@@ -164,6 +171,7 @@ class Run:
             "process": number,
             "environment": self.runner.context.environment["id"],
             "commit": self.runner.commit,
+            "code": code_digest(),
         }
 
     def known(self, number: int) -> dict[str, dict[str, Any]]:

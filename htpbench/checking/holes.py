@@ -22,8 +22,10 @@ def holes(shot: Shot) -> Iterator[Finding]:
     """What a shot lacks in 2D and in 3D."""
     for name, poses in (("3D", shot.poses3d), ("2D", shot.poses2d[: len(shot.poses3d)])):
         finite = np.asarray(np.isfinite(poses).all(axis=2))  # (N, J)
-        if shot.valid is not None:
-            finite[~shot.valid[: len(finite)]] = True
+        if shot.valid is not None:  # what does not count may hold anything
+            counts = shot.valid[: len(finite)]
+            finite[~counts] = True
+            poses = np.where(counts[:, None, None], poses, np.nan)
         if not finite.all():
             yield missing(shot, name, finite)
         yield from still(shot, name, poses)
@@ -82,6 +84,8 @@ def longest(poses: np.ndarray) -> tuple[int, int]:
 def unseen(shot: Shot) -> Iterator[Finding]:
     """Joints of confidence 0, or at the very corner of the image."""
     flat = shot.poses2d[: len(shot.poses3d)]
+    if shot.valid is not None:
+        flat = flat[shot.valid[: len(flat)]]
     nothing = (flat[..., :2] == 0).all(axis=-1)  # (N, J)
     if flat.shape[-1] > 2:
         nothing |= flat[..., 2] <= 0

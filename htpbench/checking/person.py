@@ -22,6 +22,8 @@ def jumps(shot: Shot) -> Finding | None:
     moved = np.median(np.abs(np.diff(flat[:, ::2], axis=0)).max(axis=-1), axis=1)  # (N - 1,)
     tall = median(np.ptp(flat[:: max(len(flat) // 200, 1)], axis=1).max(axis=1))
     at = np.flatnonzero(moved > JUMP * tall / 1.5)  # few, which are looked at closely
+    if shot.valid is not None:
+        at = at[shot.valid[at] & shot.valid[at + 1]]
     if not len(at) or not 0 < tall < np.inf:
         return None
     before, after = box(flat[at]), box(flat[at + 1])

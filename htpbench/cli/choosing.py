@@ -94,6 +94,9 @@ def choose(
     if choice.taken is None:
         sys.exit(1)
     out.print(export(choice.taken), highlight=False, markup=False, soft_wrap=True)
+    if choice.taken.precision != "float32":  # which the file does not say
+        how = f"run it by {choice.taken.engine} in {choice.taken.precision}"
+        out.print(how, highlight=False, markup=False, soft_wrap=True)
 
 
 def export(taken: Candidate) -> str:

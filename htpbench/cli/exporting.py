@@ -41,10 +41,10 @@ def export(
     )
     with err.status("exporting"):
         found = write(Context(study), parsed, out)
+    if not found.holds:
+        warn(f"not written: the file does not say what {parsed} says; {found}")
+        sys.exit(1)
     size = out.stat().st_size / 1e6
     err.print(
         f"written: {out} ({size:.1f} MB); {found}", highlight=False, markup=False, soft_wrap=True
     )
-    if not found.holds:
-        warn(f"{out} does not say what {parsed} says: do not use it")
-        sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -94,7 +95,10 @@ def direction(text: str) -> tuple[float, float, float]:
 
 def spec(path: str, told: FileOptions, joints: str) -> str:
     """The data set that a file of keypoints and what is told of it are; `joints`: the usual map."""
+    if told.fps == 0:  # which a file's option has where nothing is said
+        raise BenchError("--fps 0: expected frames a second, as 25")
     given = {one.name: getattr(told, one.name) for one in fields(told)}
-    given["joints"] = given["joints"] or joints
+    if not re.search(r",joints=[^,]*(,|$)", path):
+        given["joints"] = given["joints"] or joints
     written = {name: "true" if value is True else value for name, value in given.items() if value}
     return f"keypoints:{path}" + "".join(f",{name}={value}" for name, value in written.items())

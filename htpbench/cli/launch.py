@@ -36,7 +36,7 @@ from htpbench.cli.output import Standard
 from htpbench.cli.shared import app, err
 from htpbench.errors import BenchError, interruption
 
-RESUMING = {"sweep", "run", "reproduce", "choose", "train", "cost"}  # others keep nothing
+RESUMING = {"sweep", "run", "reproduce", "choose", "train"}  # others keep nothing
 
 
 @app.meta.default
@@ -78,9 +78,14 @@ def launched() -> None:
             stopped = interruption(error)
             if stopped is None:
                 raise
-            resumes = "; the same command resumes" if RESUMING & {*sys.argv} else ""
-            err.print(f"stopped{resumes}", highlight=False)
+            err.print(f"stopped{'; the same command resumes' * keeps(sys.argv)}", highlight=False)
             sys.exit(code(stopped))
+
+
+def keeps(words: list[str]) -> bool:
+    """Whether what a command has measured is kept when it is stopped."""
+    of_study = any(word.partition("=")[0] == "--study" for word in words)
+    return bool(RESUMING & {*words}) or ("cost" in words and of_study)
 
 
 @contextmanager

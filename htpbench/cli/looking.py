@@ -18,12 +18,19 @@ def ls(
     matrix: Annotated[
         bool, Parameter(help="The grid of what goes with what, and why not.", negative="")
     ] = False,
+    engine: Annotated[
+        str | None, Parameter(help="Of the grid: what runs the networks; default: eager.")
+    ] = None,
 ) -> None:
     """List backbones, pruners, recoverers, studies and weights."""
+    if engine is not None and not matrix:
+        raise BenchError("--engine is of the grid; add --matrix")
     if matrix:
         from htpbench.network.matrix import matrix as whole
+        from htpbench.systems.registry import ENGINES
 
-        out.print(whole(), highlight=False)
+        ENGINES.load(engine or "eager")  # an unknown one is refused
+        out.print(whole(engine or "eager"), highlight=False)
         return
     from htpbench.cli.listing import listing
 

@@ -57,6 +57,7 @@ from htpbench.cli.timing import (
     quiet,
     running,
     threaded,
+    unheeded,
 )
 from htpbench.cli.workers import STORAGE
 from htpbench.errors import BenchError
@@ -148,6 +149,8 @@ def run(
     how |= running(engine, precision)
     study = by_hand(parsed, meters, data, sampling, timing, **how)
     threaded(study)
+    if line := unheeded(study):
+        warn(line)
     context, quiet_s = Context(study, device, natural(seed)), quiet(wait_quiet)
     runner = opened(Runner(context, results, retry=retry, quiet_s=quiet_s), data, weights)
     with bar(err) as tick:
@@ -254,6 +257,8 @@ def sweep(
         rows = current(chosen_study, everything)
     else:
         mine = runner()
+        if line := unheeded(chosen_study):
+            warn(line)
         err.print(announced(mine), highlight=False, markup=False, soft_wrap=True)
         with bar(err) as tick:
             rows = measured(mine, runs, storage, tick, places[1:])

@@ -102,7 +102,7 @@ def compare(
         raise BenchError("--history is of two folders of results; name them as A and B")
     a, b = (text if text.startswith("control: ") else str(parse(text)) for text in (a, b))
     rows = reread(results)
-    found, refused = judge(a, b, current(report, rows) if report else rows, metric or ())
+    found, refused = judge(a, b, current(report, rows) if report else rows, metric or (), report)
     if found:
         text = render(found, a, b, format)
         out.print(text) if format == "table" else print(shown(text))

@@ -94,8 +94,10 @@ def reproduce(
         work.write_scaled(asked, done, reports)
     else:
         everything = work.seen(asked, done)
-        work.write(asked, everything, reports, print_line(format))
+        refused = work.write(asked, everything, reports, print_line(format))
         work.tell(asked, everything, format)
+        if refused:
+            raise refused[0]
     done.end()
 
 

@@ -20,10 +20,12 @@ def status(
     from htpbench.report.console import plain_lines
     from htpbench.report.current import current
     from htpbench.report.index import where_from
+    from htpbench.report.printed import printing
     from htpbench.report.progress import progress_table, said
     from htpbench.study.loading import load
 
     asked, everything = load(study), reread(results)
+    asked = asked if asked.table is None else printing(asked)
     rows = everything.only(current(asked, everything))
     table = progress_table(asked, rows)
     out.print(plain_lines(table))

@@ -158,16 +158,21 @@ def seen(asked: Asked, done: Done) -> Results:
     )
 
 
-def write(asked: Asked, everything: Results, reports: Path, say: Callable[[str], None]) -> None:
-    """Write the reports of the tables."""
+def write(
+    asked: Asked, everything: Results, reports: Path, say: Callable[[str], None]
+) -> list[BenchError]:
+    """Write the reports of the tables; returns what of them could not be written."""
     from htpbench.report.build import report_study
 
+    refused = []
     for study in asked.tables:
         report = report_study(study, everything, reports)
         page = next(path for path in report.files if path.suffix == ".md")
         say(f"{study.name}: {'; '.join(map(str, report.shown))}; written: {page}")
         for problem in report.problems:
             warn(f"warning: {problem}")
+        refused += report.refused
+    return refused
 
 
 def write_scaled(asked: Asked, done: Done, reports: Path) -> None:

@@ -58,6 +58,14 @@ def running(engine: str | None, precision: str | None) -> dict[str, str]:
     return {name: one for name, one in asked.items() if one is not None}
 
 
+def unheeded(study: Study) -> str:
+    """Which of a study's meters run torch in float32 whatever engine it names; "" for none."""
+    asked = [name for name in study.meters if name in ("sampling", "training", "selection")]
+    if not asked or (study.engine, study.precision) == ("eager", "float32"):
+        return ""
+    return f"of {' and '.join(asked)} torch runs networks in float32, whatever the engine"
+
+
 def threaded(study: Study) -> None:
     """Let torch use as many threads as the study's [timing] says."""
     if study.timing.threads:

@@ -36,7 +36,9 @@ def train(
         Literal["float32", "bfloat16"] | None,
         Parameter(help="Of the forward pass; default: bfloat16 on CUDA that has it, else float32."),
     ] = None,
-    any_schedule: Annotated[bool, Parameter(negative="")] = False,
+    any_schedule: Annotated[
+        bool, Parameter(negative="", help="One network for all schedules: each step draws one.")
+    ] = False,
     best_on: Annotated[
         Literal["held-out", "test"],
         Parameter(

@@ -37,6 +37,7 @@ def view(
     ] = None,
 ) -> None:
     """Show poses in 3D beside their 2D, with kept frames and errors: one HTML file, or a strip."""
+    from htpbench.poses.page.write import check, write_page
     from htpbench.poses.source import choose, tracks_of
     from htpbench.poses.together import curves, together
 
@@ -54,16 +55,17 @@ def view(
             warn(f"{source}: has no clip {shown[0].name}; {track.name} stands beside it")
         shown.append(track)
     shown = together(shown)
+    page = out or beside(poses) if strip is None or out is not None else None
+    if page is not None:
+        check(page)  # before a strip is written
     written = []
     if strip is not None:
         from htpbench.poses.strip.draw import write_strip
 
         count = SKELETONS if frames is None else frames
         written.append(write_strip(strip, shown, count, window, turn))
-    if strip is None or out is not None:
-        from htpbench.poses.page.write import write_page
-
-        written.append(write_page(out or beside(poses), shown, turn))
+    if page is not None:
+        written.append(write_page(page, shown, turn))
     for curve in curves(shown):
         what = curve.label if curve.of is None else f"MPJPE of {curve.label}"
         said = f"{what}: {curve.values.mean():.1f} mm over {len(curve.values)} frames"

@@ -7,6 +7,7 @@ its size before memory is taken.
 from __future__ import annotations
 
 import re
+import shlex
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,9 +57,14 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, str]]:
     try:
         with path.open("rb") as file:
             if file.read(len(OLD)) == OLD:
+                anew = (
+                    f"import torch; torch.save(torch.load({str(path)!r}, map_location='cpu', "
+                    "weights_only=True), 'new.pth')"
+                )
                 raise BenchError(
-                    "is in the format of torch before 1.6; write it anew: python -c 'import torch; "
-                    f'torch.save(torch.load("{path}", weights_only=True), "new.pth")\''
+                    "is in the format of torch before 1.6; write it anew: python -c "
+                    f"{shlex.quote(anew)} (weights_only=False runs what is in it: only if you "
+                    "trust whoever made it)"
                 )
         with zipfile.ZipFile(path) as archive:
             roots = re.findall(r"^([^/\n]+/)data\.pkl$", "\n".join(archive.namelist()), re.M)

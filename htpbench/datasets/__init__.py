@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
 import re
@@ -11,9 +12,9 @@ from typing import Any
 
 from htpbench.errors import BenchError, TimedOut, unknown
 from htpbench.motion.dataset import Dataset
-from htpbench.systems.registry import DATASETS, imported_line
+from htpbench.systems.registry import DATASETS, digest, imported_line
 
-ACCEPTED = 'expected "synthetic" or the path of an .npz laid out as cmu17.npz, or "SCHEME:PATH"'
+ACCEPTED = 'expected "synthetic" or the path of an .npz (docs/data.md), or "SCHEME:PATH"'
 SWITCH = {"true": True, "false": False}
 
 
@@ -57,6 +58,15 @@ def open_data(spec: str) -> Dataset:
                 f"the data set {scheme!r} of {DATASETS.owner(scheme)}: its {name} is {found!r:.60} "
                 f"once {path!r} is read; expected a {kind.__name__}; mend it"
             )
+    # The class may know nothing of keys: rows are of these options, and of this code.
+    whole = f"{made.fingerprint} {digest(cls)} {sorted(given.items())}"
+    try:
+        made.fingerprint = hashlib.sha256(whole.encode()).hexdigest()[:12]
+    except AttributeError as error:
+        raise BenchError(
+            f"the data set {scheme!r} of {DATASETS.owner(scheme)}: its fingerprint cannot be set; "
+            "make it a plain attribute"
+        ) from error
     for name in ("takes", "views", "motion", "mean_pose"):
         told = f"the data set {scheme!r} fails in {name}"
         setattr(made, name, blamed(getattr(made, name), told, cls))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class H36mRaw(Recordings):
         self, path: str, detections: str = EXACT, blocked: str = "keep", joints: str = ""
     ) -> None:
         folder = Path(path)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise BenchError(f"{path}: expected a folder; {handed_out.EXPECTED}")
         found = handed_out.files(folder)
         positions: ByClip = {

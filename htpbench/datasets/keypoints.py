@@ -11,7 +11,7 @@ from htpbench.errors import BenchError, unknown
 from htpbench.keypoints import filling, mapping, scale
 from htpbench.keypoints.found import Asked, Found
 from htpbench.keypoints.people import Followed, choose
-from htpbench.keypoints.recognise import read
+from htpbench.keypoints.recognise import check_heeded, read
 from htpbench.motion.cameras import screen
 from htpbench.motion.clip import FRAME_RATE, SPLITS
 from htpbench.motion.dataset import Dataset
@@ -52,7 +52,9 @@ class Keypoints(Dataset):
     ) -> None:
         place, self.card = Path(path), {}
         with faults_named(path, place):
-            found = read(place, Asked(images, video, order))
+            asked = Asked(images, video, order)
+            found = read(place, asked)
+            check_heeded(found.layout, asked)
             self.name = place.resolve().stem
             wide_high = scale.size_of(found.size, size)
             rate = scale.rate_of(found.rate, fps)
@@ -106,7 +108,7 @@ class Keypoints(Dataset):
         count, whole = int(missing[there].sum()), int(there.sum() * made.needed.sum())
         more = "" if found.order.title in found.layout else f", {found.order.title}"
         self.card |= {"layout": f"{found.layout}{more}", "joints": made.name}
-        if track.first or track.lost:
+        if track.first or track.left:
             self.card["frames"] = f"{track.first} to {track.first + len(points) - 1}"
         if track.absent:
             self.card["frames_filled"] = f"{track.absent} of {len(points)}, {fill}"
@@ -125,8 +127,8 @@ class Keypoints(Dataset):
             self.card["sides_mended"] = count
         elif wrong.any():
             log.warning(
-                "%s: left and right seem exchanged in %s frames, or in all others; --mend-sides "
-                "turns the fewer back",
+                "%s: left and right seem exchanged in %s frames, or in all others; "
+                ",mend_sides=true (lift: --mend-sides) turns the fewer back",
                 self.name,
                 count,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Motionbert(Filmed):
         self.slices: Slices | None = None
         self.held: dict[str, Stacked] = {}
         self.parts: dict[str, list[Part]] = {}
-        if place.is_dir():
+        if os.path.isdir(place):
             self.slices = Slices(place)
             self.card = {"slices": f"{len(self.slices.paths)} of {self.slices.frames} frames"}
             self.fingerprint = fingerprint(self.slices.paths)

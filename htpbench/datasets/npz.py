@@ -1,4 +1,4 @@
-"""Motion from an npz laid out as `cmu17.npz`: 17 joints, millimetres, z up.
+"""Motion of one's own from an npz: 17 joints, millimetres, z up.
 
 The file comes from elsewhere, so nothing in it is trusted: no pickles, and what an array claims to
 be is held against the size of the file before memory is taken for it.
@@ -46,7 +46,7 @@ DESCRIBED = "docs/data.md says what each array holds"
 
 
 class Npz(Motion):
-    """An npz of motion in the world, laid out as cmu17.npz.
+    """An npz of motion in the world, as docs/data.md lays it out.
 
     BenchError for a file that is not sound. Motion of another rate than 50 Hz is resampled.
     floor: "auto" puts the floor below the lowest joint, wherever it is.

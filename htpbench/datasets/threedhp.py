@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from htpbench.datasets.mpi3dhp.sequences import Seen, Split
 from htpbench.errors import BenchError, unknown
 from htpbench.motion.clip import FRAME_RATE, SPLITS, Take
 from htpbench.motion.filmed import Filmed, Shot
-from htpbench.outside.files import fingerprint
+from htpbench.outside.files import fingerprint, listed
 
 CITATION = (
     "Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D Human Pose Estimation In "
@@ -82,13 +83,13 @@ class Threedhp(Filmed):
 
 def found(place: Path) -> list[Path]:
     """The file, or those of a folder: P-STMO's names, else D3DP's, which end in _ori."""
-    if not place.is_dir():
+    if not os.path.isdir(place):
         return [place]
     for suffix in ("", "_ori"):
         paths = [place / f"data_{split}_3dhp{suffix}.npz" for split in SPLITS]
-        if there := [path for path in paths if path.exists()]:
+        if there := [path for path in paths if os.path.exists(path)]:
             return there
-    held = ", ".join(sorted(path.name for path in place.iterdir()))[:200] or "nothing"
+    held = ", ".join(path.name for path in listed(place))[:200] or "nothing"
     raw = any(next(place.glob(pattern), None) for pattern in RAW)
     why = "; the files of MPI-INF-3DHP itself must be converted first" if raw else ""
     raise BenchError(f"{place}: found {held}; expected {sequences.LAYOUT}{why}")

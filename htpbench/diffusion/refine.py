@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from htpbench.diffusion.schedule import linear, step_back
+from htpbench.diffusion.schedule import linear_on, step_back
 
 
 def refine(refiner: nn.Module, frames: Tensor, steps: int = 6, calls: int = 1) -> Tensor:
@@ -14,7 +14,7 @@ def refine(refiner: nn.Module, frames: Tensor, steps: int = 6, calls: int = 1) -
     The video version takes 6 and 1, the frame version 24 and 2. Nothing is random: the official
     code starts from the lifted pose itself and adds no noise to it.
     """
-    shares = torch.cat((linear(), linear().new_ones(1))).to(frames.device)  # [-1]: no noise at all
+    shares = linear_on(frames.device)
     schedule = list(range(0, steps, steps // calls))
     for now, then in zip(schedule[::-1], [*schedule[-2::-1], -1], strict=True):
         when = torch.full((len(frames),), now, device=frames.device)  # (N,)

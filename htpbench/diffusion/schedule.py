@@ -36,6 +36,13 @@ def linear(first: float = 1e-4, last: float = 1e-3, steps: int = 51) -> Tensor:
     return (1 - torch.linspace(first, last, steps, dtype=torch.float64).float()).cumprod(dim=0)
 
 
+@cache
+def linear_on(device: torch.device) -> Tensor:
+    """`linear` on a device, copied there once; the share at -1 is 1: no noise at all."""
+    with lasting():
+        return torch.cat((linear(), torch.ones(1))).to(device)
+
+
 def times(steps: int, iterations: int) -> list[int]:
     """The K times at which D3DP calls its denoiser, falling from T - 1, and -1 at the end."""
     return [int(t) for t in torch.linspace(-1, steps - 1, iterations + 1).flip(0).tolist()]

@@ -55,7 +55,14 @@ class Engine(ABC):
     @classmethod
     def version(cls) -> str:
         """What decides its numbers beside torch: the release of its last package, or ""."""
-        return importlib.metadata.version(cls.packages[-1]) if cls.packages else ""
+        if not cls.packages:
+            return ""
+        name = cls.packages[-1]
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # as onnxruntime-gpu brings onnxruntime
+            brought = importlib.metadata.packages_distributions().get(name, [])
+            return importlib.metadata.version(brought[0]) if brought else ""
 
     @abstractmethod
     def prepare(self, lifter: Lifter, precision: str) -> Call:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from htpbench.network.lifter import Lifter
 
 
+MANY = 10_000  # networks of a process
+
+
 class Compile(Eager):
     """torch.compile; the first call compiles, which needs a C++ compiler."""
 
@@ -31,4 +34,8 @@ class Compile(Eager):
 
         from htpbench.exporting.plain import Plain
 
+        # Beyond the limit, of networks that share a forward pass, torch would go on uncompiled.
+        limits = torch._dynamo.config
+        limits.recompile_limit = limits.accumulated_recompile_limit = MANY  # type: ignore
+        limits.fail_on_recompile_limit_hit = True  # type: ignore
         return partial(cast, torch.compile(Plain(lifter), dynamic=False), precision)  # type: ignore

@@ -36,8 +36,10 @@ class Agreement(NamedTuple):
         )
 
 
-def compare(lifter: Lifter, call: Callable[..., Inputs], every: Iterable[Inputs]) -> Agreement:
-    """Ask both for each of some batches of inputs."""
+def compare(
+    lifter: Lifter, call: Callable[..., Inputs], every: Iterable[Inputs], metre: float = 1.0
+) -> Agreement:
+    """Ask both for each of some batches of inputs; `metre`: how many of their units make one."""
     plain, clips, same, apart = Plain(lifter), 0, 0, torch.tensor(-math.inf)
     for inputs in every:
         with torch.inference_mode():
@@ -50,4 +52,4 @@ def compare(lifter: Lifter, call: Callable[..., Inputs], every: Iterable[Inputs]
         if kept.any():
             found = (mine[0] - theirs[0])[kept].abs().max()
             apart = torch.maximum(apart, found)  # what is not a number stays
-    return Agreement(clips, same, apart.item() if same else math.nan)
+    return Agreement(clips, same, apart.item() / metre if same else math.nan)

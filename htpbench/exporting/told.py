@@ -22,6 +22,7 @@ UNITS = {  # of what networks say
     "half-width": "millimetres in the camera's axes, over half the image's width in pixels",
     "2.5D": "screen units, depth in them as well",
 }
+AS_CONVERTED = "in the unit that the original was trained for, in the camera's axes"
 
 
 def told(
@@ -39,6 +40,7 @@ def told(
     recipe, converted = card.get("recipe", {}), "source" in card
     seen = SCREEN + CONFIDENCE * (lifter.backbone.channels == 3) + PERSON * alone
     ours = lifter.backbone.joints == len(JOINTS)
+    unit = UNITS[card["unit"]] if "unit" in card else AS_CONVERTED if converted else UNITS["m"]
     found = {
         "combination": str(combination),
         "pipeline": pipeline,
@@ -46,7 +48,7 @@ def told(
         "centre": lifter.centre if pipeline == "seq2frame" else None,
         "joints": JOINTS if ours else None,
         "poses2d": seen,
-        "poses3d": f"{UNITS[card.get('unit', 'm')]}; subtract the pelvis",
+        "poses3d": f"{unit}; subtract the pelvis",
         "frame_rate": FRAME_RATE / recipe.get("every", 1) if recipe and not converted else None,
         "trained_on": recipe.get("data"),
         "detections": recipe.get("detectors") or recipe.get("detections"),

@@ -26,6 +26,7 @@ def check(
     weights: str | None = None,
     fail: Sequence[str] = (),
     require: Sequence[str] = (),
+    wait_quiet: float = 0.0,
 ) -> None:
     """The options are those of the verb; what fails is told as the verb tells it."""
     from htpbench.errors import BenchError
@@ -37,7 +38,7 @@ def check(
     path = pinned.pinned_file(study) if against is None else Path(against)
     try:
         gated = load(study).with_overrides([data] if isinstance(data, str) else data, weights)
-        judged = gate.check(gated, path, fail, require)
+        judged = gate.check(gated, path, fail, require, quiet_s=60 * wait_quiet)
     except BenchError as error:
         pytest.fail(shown(str(error)), pytrace=False)
     if judged.code:

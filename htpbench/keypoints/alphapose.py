@@ -8,7 +8,7 @@ from typing import Any
 from htpbench.errors import BenchError
 from htpbench.keypoints.found import Asked, Found, Person, identity, person, score_of, triples
 from htpbench.keypoints.numbering import numbered, stem
-from htpbench.keypoints.orders import chosen
+from htpbench.keypoints.orders import chosen, empty
 
 LIST, BY_PICTURE = "AlphaPose", "AlphaPose, format open or cmu"
 GROUPS = {"people": "pose_keypoints_2d", "bodies": "joints"}  # of format open, of cmu
@@ -42,7 +42,7 @@ def read(data: Any, _path: Path, asked: Asked) -> Found:
             raise BenchError(f"{where} has {len(points)} points; expected {order.counts[0]}")
         found = person(points, order, score_of(one.get("score")), identity(one.get("idx")))
         frames[pictures[name]].append(found)
-    return Found(layout, order or chosen(17, asked.order), frames)
+    return Found(layout, order or empty(17, asked.order), frames)
 
 
 def listed(data: list[Any]) -> list[tuple[str, dict[str, Any] | None]]:

@@ -61,7 +61,8 @@ def custom(members: Members, asked: Asked) -> Found:
             "2D keypoints of Human3.6M or HumanEva in VideoPose3D's layout, by subject and action: "
             "a data set, no user's video; expected {video: {'custom': [keypoints]}} here"
         )
-    names = ", ".join(map(str, list(videos)[:10]))
+    videos = {str(name): one for name, one in videos.items()}
+    names = ", ".join(list(videos)[:10])
     if asked.video and asked.video not in videos:
         raise BenchError(f"there is no video {asked.video!r:.60}; there are {names}: ,video=NAME")
     if len(videos) > 1 and not asked.video:

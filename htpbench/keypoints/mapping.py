@@ -70,7 +70,7 @@ def mapping(order: Order, name: str) -> Mapping:
     if missing := [point for point in FACE if point not in unit]:
         raise BenchError(
             f"the map demo needs eyes, ears and nose; {order.title} has no {', '.join(missing)}; "
-            "choose ,joints=midpoint"
+            "choose ,joints=midpoint (lift: --joints midpoint)"
         )
     x, y = demo(unit)
     return Mapping(name, x, y, lowest=False)

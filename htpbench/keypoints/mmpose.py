@@ -18,7 +18,7 @@ from htpbench.keypoints.found import (
     score_of,
     whole,
 )
-from htpbench.keypoints.orders import Order, chosen, named
+from htpbench.keypoints.orders import Order, chosen, empty, named
 
 INFERENCER, DEMO = "MMPose inferencer", "MMPose demo"
 
@@ -78,9 +78,9 @@ def of(rows: Any, layout: str, first: int, order: Order | None, asked: Asked) ->
                 raise BenchError(f"{where} has {len(points)} points; expected {order.counts[0]}")
             score, who = score_of(one.get("bbox_score")), identity(one.get("track_id"))
             frames[frame].append(person(points, order, score, who))
-    if asked.order and told:
-        chosen(order.counts[0] if order else 0, asked.order, told)
-    return Found(layout, order or chosen(17, asked.order), frames)
+    if asked.order and told and order:
+        chosen(order.counts[0], asked.order, told)
+    return Found(layout, order or empty(17, asked.order), frames)
 
 
 def with_scores(one: dict[str, Any], where: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 from htpbench.errors import BenchError
 from htpbench.keypoints.found import MOST_JSON, Asked, Found, Person, identity, person, triples
 from htpbench.keypoints.numbering import numbered
-from htpbench.keypoints.orders import Order, chosen
+from htpbench.keypoints.orders import Order, chosen, empty
 from htpbench.outside import files
 
 LAYOUT, ENDING = "OpenPose", "_keypoints.json"
@@ -63,4 +63,4 @@ def joined(data: Iterable[tuple[Path, Any]], numbers: dict[Path, int], asked: As
             if len(points) not in order.counts:
                 raise BenchError(f"{where} has {len(points)} points; expected {order.counts[0]}")
             seen.append(person(points, order, who=identity(one.get("person_id"))))
-    return Found(LAYOUT, order or chosen(25, asked.order), frames)
+    return Found(LAYOUT, order or empty(25, asked.order), frames)

@@ -121,6 +121,11 @@ def chosen(count: int, asked: str, told: str = "") -> Order:
     return found
 
 
+def empty(count: int, asked: str) -> Order:
+    """The order of a file in which nobody is seen: as is asked, else by the usual count."""
+    return called(asked) if asked else counted(count)
+
+
 def counted(count: int) -> Order:
     """The order that has so many points; COCO's where 17 are, which may also be H36M's."""
     fits = [one for one in ORDERS.values() if count in one.counts]

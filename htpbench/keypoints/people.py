@@ -23,13 +23,13 @@ LISTED = 10  # people that a message names
 class Followed:
     """One person: `points` (T, K, 3) of the frames `first`, `first` + 1, ...; NaN where absent.
 
-    `absent`: how many these are. `lost`: frames with other people behind the last.
+    `absent`: how many these are. `left`: frames of the file before the first and behind the last.
     """
 
     points: np.ndarray
     first: int
     absent: int
-    lost: int
+    left: int
     told: str
 
 
@@ -52,7 +52,8 @@ def choose(found: Found, asked: str) -> Followed:
     else:
         track, told = follow(frames)
         spanned = list(frames)
-    return laid_out(track, max(spanned) - min(track) + 1, told)
+    every = max(found.frames) - min(found.frames) + 1
+    return laid_out(track, max(spanned) - min(track) + 1, every, told)
 
 
 def there(found: Found, number: int) -> list[Person]:
@@ -176,8 +177,8 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return common / (areas - common)
 
 
-def laid_out(track: dict[int, Person], length: int, told: str) -> Followed:
-    """Frames in a row; BenchError where the person is missing in more than half of `length`."""
+def laid_out(track: dict[int, Person], length: int, every: int, told: str) -> Followed:
+    """Frames in a row, of `every`; BenchError where more than half of `length` lack the person."""
     first, last = min(track), max(track)
     if 2 * len(track) < length:
         raise BenchError(
@@ -189,9 +190,11 @@ def laid_out(track: dict[int, Person], length: int, told: str) -> Followed:
     points[..., 2] = 0
     for number, one in track.items():
         points[number - first] = one.points
-    if (lost := length - len(points)) > 0:
+    if left := every - len(points):
         log.warning(
-            "the person is lost in the last %d of %d frames, which are left out", lost, length
+            "in %d of %d frames the person is not there yet, or gone: they are left out",
+            left,
+            every,
         )
     absent = len(points) - len(track)
     if absent:
@@ -203,4 +206,4 @@ def laid_out(track: dict[int, Person], length: int, told: str) -> Followed:
     if abs(last) > FARTHEST or abs(first) > FARTHEST:
         log.warning("frames are numbered from %d on; they are counted from 0", first)
         first = 0
-    return Followed(points, first, absent, lost, told)
+    return Followed(points, first, absent, left, told)

@@ -50,6 +50,13 @@ def read(path: Path, asked: Asked) -> Found:
     raise wrong.of_json(data)
 
 
+def check_heeded(layout: str, asked: Asked) -> None:
+    """BenchError where the user says something of which files of this layout take no notice."""
+    for option, only in (("images", coco.LAYOUT), ("video", detectron.CUSTOM)):
+        if getattr(asked, option) and layout != only:
+            raise BenchError(f"{option}= goes with {only}, and this is {layout}; leave it out")
+
+
 def of_npz(members: Members, asked: Asked) -> Found:
     """The people in the arrays of an npz."""
     names = members.names

@@ -68,7 +68,7 @@ def of_members(members: Members) -> str | None:
     if any(name.endswith("data.pkl") for name in names):
         return WEIGHTS[0]
     if {"positions", "clip_start"} <= names:
-        return "motion in the world, laid out as cmu17.npz; use --data FILE"
+        return "motion in the world (docs/data.md); use --data FILE"
     if {"poses", "conditions"} <= names:
         return POSES[0]
     if "positions_3d" in names:

@@ -139,7 +139,8 @@ class Context:
         """The combination with the study's weights."""
         tensors, card, _ = self.weights(combination)
         told, said = card.get("unit", "m"), self.unit(combination)
-        if "recipe" in card and told != said:  # whoever trained elsewhere did as the official code
+        own = "recipe" in card and "source" not in card
+        if own and told != said:  # whoever trained elsewhere did as the official code
             raise BenchError(
                 f"the weights of {combination} say poses in {told}, and this data is scored in "
                 f"{said}; take weights that were trained on data of its kind"
@@ -199,14 +200,15 @@ class Context:
         del sampling["rows"]  # no number depends on them
         return {"sampling": sampling} if drawn else {}
 
+    def code(self, combination: Combination) -> dict[str, str]:
+        """What tells the code of a combination's imported parts apart."""
+        return foreign_code(combination.systems())
+
     def conditions(self, combination: Combination) -> dict[str, Any]:
         """What holds whatever is measured of a combination."""
         return {
             "pipeline": self.pipeline(combination),
-            **beyond(
-                masked=(self.masked(combination), False),
-                code=(foreign_code(combination.systems()), {}),
-            ),
+            **beyond(masked=(self.masked(combination), False), code=(self.code(combination), {})),
         }
 
     def scored(self, combination: Combination) -> dict[str, Any]:

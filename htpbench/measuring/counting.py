@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,7 @@ from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
 
 HOOKED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LeakyReLU)
+Network = TypeVar("Network", bound=nn.Module)
 TOLERANCE = 0.01  # counters that should agree: flops / 2, fvcore and ptflops
 
 
@@ -62,9 +63,9 @@ def measure(lifter: Lifter) -> list[Measurement]:
     ]
 
 
-def freeze(lifter: Lifter) -> Lifter:
+def freeze(network: Network) -> Network:
     """A copy on meta in eval mode whose parameters need no gradient (counters trip over them)."""
-    return copy.deepcopy(lifter).to("meta").eval().requires_grad_(False)
+    return copy.deepcopy(network).to("meta").eval().requires_grad_(False)
 
 
 @contextmanager

@@ -40,8 +40,8 @@ class Engined(Lifter):
         """See Lifter."""
         if replay:
             raise BenchError(
-                "seq2frame with flip replays the frames of the first pass, which an engine cannot: "
-                "leave out the engine and the precision, or set flip = false in [evaluation]"
+                "an engine cannot be told which frames to keep, as another pass kept them: leave "
+                "out the engine and the precision"
             )
         (call,) = self.calls
         poses, frames, *kept = call(*inputs)

@@ -61,6 +61,8 @@ def measure(lifter: Lifter, batch: int = 1, device: str = "cpu") -> list[Measure
     inputs = lifter.example(batch, device)
     weights = sum({one.untyped_storage().data_ptr(): nbytes(one) for one in parameters}.values())
     if torch.device(device).type == "cuda":
+        with torch.inference_mode():
+            lifter(*inputs)  # what cuBLAS takes at the first product of a process is no network's
         before = torch.cuda.memory_allocated(device) - weights - sum(map(nbytes, inputs))
         torch.cuda.reset_peak_memory_stats(device)
         with torch.inference_mode():  # not around `to`, which would end the lifter's training

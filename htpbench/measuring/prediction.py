@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ from htpbench.systems.combination import Combination
 
 Tell = Callable[[int, int], None]
 Watch = Callable[[Evaluation, np.ndarray, np.ndarray], None]  # rows (n,), poses (n, J, 3)
-BATCH = 16  # windows a forward pass; does not change any number
+BATCH = 16  # windows a forward pass, which changes no number
+ALONE = {"int8": 1}  # but here, where all of a pass is scaled by its largest: as it is timed
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,7 @@ def predict(
     sampling: Sampling | None = None,
     tell: Tell = lambda done, total: None,
     protocol: Protocol = ONCE,
+    batch: int | None = None,
 ) -> Prediction:
     """Poses of the frames that the windows score, as far as the lifter returns them.
 
@@ -123,8 +126,9 @@ def predict(
     final = protocol.counts == "windows" or not (mixes or windows.overlap)
     ruled = Ruled.of(views, sampling.rule) if whole else None
     rows, poses, weights, trails = [], [], [], []
-    for first in range(0, len(windows), BATCH):
-        shown = windows[first : first + BATCH]
+    batch = batch or BATCH
+    for first in range(0, len(windows), batch):
+        shown = windows[first : first + batch]
         index = shown.index  # (B, F)
         poses2d = views.poses2d.take(index, axis=0)[..., : lifter.backbone.channels]
         clips = torch.from_numpy(poses2d).to(device)
@@ -144,7 +148,7 @@ def predict(
         if watch and final:
             valid = views.valid[rows[-1]]
             watch(rows[-1][valid], poses[-1][valid])
-        tell(min(first + BATCH, len(windows)), len(windows))
+        tell(min(first + batch, len(windows)), len(windows))
     stages = tuple(np.concatenate(stage) for stage in zip(*trails, strict=True))
     given = [np.concatenate(each) for each in (rows, poses, weights)]
     errors = ruled.errors(given[0]) if ruled and not mixes else {}
@@ -189,5 +193,5 @@ def predicted(context: Context, combination: Combination, watch: Watch | None = 
     evaluation = context.evaluation(combination)
     clips = evaluation.views, evaluation.windows, context.study.evaluation.flip, context.device
     watching = partial(watch, evaluation) if watch else None
-    how = evaluation.protocol
-    return predict(lifter, *clips, watching, context.sampling, protocol=how)
+    how: Any = {"protocol": evaluation.protocol, "batch": ALONE.get(context.study.precision)}
+    return predict(lifter, *clips, watching, context.sampling, **how)

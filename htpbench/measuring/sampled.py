@@ -1,6 +1,7 @@
-"""Sampling: what a whole prediction of a denoising lifter costs, which is many calls of it.
+"""Sampling: what a whole prediction of a diffusion lifter costs, which is more than one call.
 
-H hypotheses, K calls each, twice with flip augmentation. Published figures are those of one call.
+H hypotheses, K calls each, twice with flip augmentation; or one pass, twice with it, and what
+refines its poses. Published figures are those of one call.
 """
 
 from __future__ import annotations
@@ -9,26 +10,41 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from htpbench.diffusion.sampler import Sampling
+from htpbench.diffusion.refined import Refined
+from htpbench.diffusion.sampler import HypothesisSampler
 from htpbench.measuring.counting import everything_counter, freeze, published_counter
 from htpbench.network.lifter import Lifter
 
 
-def counts(lifter: Lifter, sampling: Sampling, augment: bool) -> list[int]:
+def counts(whole: HypothesisSampler | Refined) -> list[int]:
     """Calls of a whole prediction, their operations as the papers count and all, a training step's.
 
     Operations are those of one call, times the calls: a call costs the same for each hypothesis.
+    What refines poses is in all operations and not among those that the papers count; its training
+    is not built, so that there is no step's.
     """
-    calls, (published, flops) = sampling.calls(augment), call(lifter)
-    return [calls, calls * published, calls * flops, training(lifter)]
+    published, flops = call(whole.lifter)
+    if isinstance(whole, Refined):
+        calls = 1 + whole.augment
+        return [calls, calls * published, everything(whole)]
+    calls = whole.sampling.calls(whole.augment)
+    return [calls, calls * published, calls * flops, training(whole.lifter)]
+
+
+def everything(whole: Refined) -> int:
+    """All operations of a whole prediction of one clip."""
+    frozen = freeze(whole)
+    with everything_counter() as counter:
+        frozen(*frozen.example(device="meta"))
+    return int(counter.get_total_flops())
 
 
 def call(lifter: Lifter) -> tuple[int, int]:
     """Operations of one call on one clip: as the papers count them, and all."""
     frozen = freeze(lifter)
-    with published_counter(frozen) as macs, everything_counter() as everything:
+    with published_counter(frozen) as macs, everything_counter() as counter:
         frozen(*frozen.example(device="meta"))
-    return 2 * sum(macs), int(everything.get_total_flops())
+    return 2 * sum(macs), int(counter.get_total_flops())
 
 
 class Operations(TorchDispatchMode):

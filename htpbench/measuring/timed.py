@@ -40,6 +40,7 @@ class Timed:
         self.lifter = lifter.eval().to(how.device)  # outside inference mode: it may be trained yet
         self.inputs = self.lifter.example(how.batch, how.device)
         self.spans = getattr(lifter, "spans", SPANS)
+        self.grows: bool = getattr(lifter, "grows", False)
         self.load_s: float | None = getattr(lifter, "load_s", None)  # of an engine
         self.call: Callable[[], object] = self.eager
         self.graph: Graph | None = None
@@ -84,11 +85,12 @@ class Timed:
     def visit(self) -> None:
         """One round: calls that are timed, and some whose parts are marked.
 
-        Where calls are short one is let pass, for others left the caches cold.
+        Where calls are short one is let pass, for others left the caches cold; and where a call
+        takes memory anew that the others gave back (`grows`), however long it is.
         """
         with torch.inference_mode():
             start, cpu = self.clock.now(), time.process_time()
-            if self.calls > 1:
+            if self.calls > 1 or self.grows:
                 self.call()
             took = [self.clock.wall(self.call) for _ in range(self.calls)]
             if self.spans:
@@ -140,7 +142,8 @@ class Timed:
 
     def found(self, reference: Timed, share: float) -> list[Measurement]:
         """What this process tells, for `records.clocks.joined`."""
-        frames = 1 if self.lifter.centred else self.lifter.frames
+        out = getattr(self.lifter, "recovered", self.lifter.frames)  # of a sampler all
+        frames = 1 if self.lifter.centred else out
         told = {
             "rounds": self.rounds,
             "reference": reference.rounds,

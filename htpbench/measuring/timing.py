@@ -7,6 +7,7 @@ processes differ more than rounds do. Drift of the machine hits every network of
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
 from typing import TypeVar
@@ -54,6 +55,7 @@ def measure(
         try:
             work()
         except Exception as error:  # one network must not cost the others
+            let_go(error)
             check_usable(device, error)
             failed[one] = error
 
@@ -77,6 +79,18 @@ def measure(
             yield one, failed.get(one, lost)
         else:
             yield one, timed[one].found(timed[reference], float(np.mean(shares)))
+
+
+def let_go(error: BaseException) -> None:
+    """What frames of an error hold: it is kept, and they would keep all that filled the memory."""
+    left, seen = [error], set()
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            left += [one.__cause__, one.__context__]
+    torch.cuda.empty_cache()  # nothing where CUDA was not used
 
 
 def sharing(lifter: Lifter, held: dict[tuple, nn.Parameter]) -> Lifter:

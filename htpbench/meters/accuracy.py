@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from htpbench.errors import BenchError
 from htpbench.meters import Meter, Watch
+from htpbench.records.conditions import beyond
 from htpbench.records.measurement import Measurement
 from htpbench.systems.combination import Combination
 from htpbench.systems.metric import Metric, by_clip, of_clips
@@ -124,6 +125,13 @@ class Accuracy(Meter):
         """See Meter; what needs hypotheses, or three frames that follow each other, may not."""
         evaluation = context.evaluation(combination)
         seq2frame = context.pipeline(combination) == "seq2frame"
+        mirrored = seq2frame and combination.schedule and context.study.evaluation.flip
+        if mirrored and context.ran_by and not context.sampled(combination):
+            raise BenchError(
+                f"{combination} in seq2frame keeps the same frames of a clip and of its mirror "
+                "image, which an engine cannot be told: leave out the engine and the precision, or "
+                "set flip = false below [evaluation] of a study"
+            )
         every = seq2frame or combination.recovered is None
         _ = evaluation.views.truth  # BenchError without, before anything is lifted
         mixed = evaluation.protocol.mixes(evaluation.windows)
@@ -137,6 +145,8 @@ class Accuracy(Meter):
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
+        from htpbench.measuring.prediction import ALONE
+
         drawn = context.sampled(combination)
         one_frame = context.pipeline(combination) == "seq2frame"
         replayed = context.sampling.replay if drawn else one_frame
@@ -146,6 +156,7 @@ class Accuracy(Meter):
             **drawn,
             "flip": context.study.evaluation.flip,
             "flip_selection": "reused" if replayed else "own",
+            **beyond(alone=(context.study.precision in ALONE, False)),
         }
 
     def measure(

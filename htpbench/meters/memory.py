@@ -56,8 +56,9 @@ class Memory(Meter):
         told = {"batch": batch, "dtype": "float32", "allocator": allocator(context)}
         if not isinstance(context.engine, OnnxEngine):
             return {**told, **context.ran_by}
-        threads = context.environment["threads"]  # each has memory of its own
-        return {**told, "allocator": "a process", "threads": threads, **context.ran_by}
+        # Each thread has memory of its own, and weights are laid out as the CPU likes them.
+        here = {name: context.environment[name] for name in ("threads", "device")}
+        return {**told, "allocator": "a process", **here, **context.ran_by}
 
     def measure(
         self, context: Context, combination: Combination, watch: Watch | None = None

@@ -1,4 +1,4 @@
-"""Sampling: what a whole prediction of a diffusion lifter costs, which is many calls of it."""
+"""Sampling: what a whole prediction of a diffusion lifter costs, which is more than one call."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ from htpbench.systems.combination import Combination
 from htpbench.systems.metric import Metric
 
 if TYPE_CHECKING:
+    from htpbench.diffusion.refined import Refined
     from htpbench.diffusion.sampler import HypothesisSampler
     from htpbench.measuring.context import Context
 
 KEPT = ("hypotheses", "iterations", "replay")  # neither the rule nor the noise takes time
+REFINED = {"steps": 6, "calls": 1}  # of DiffPose's video version
 COUNTED = ("calls", "flops_published", "flops", "training_flops")
 billions = partial(Metric, unit="FLOP", exact=True, read="G", scale=1e9, decimals=2)
 
 
 class Sampling(Clocked):
-    """H hypotheses, K calls each, twice with flip augmentation."""
+    """H hypotheses, K calls each, twice with flip augmentation; or a pass and its refinement."""
 
     turn = 30
     version = 2
@@ -85,15 +87,21 @@ class Sampling(Clocked):
 
     def applies(self, context: Context, combination: Combination) -> tuple[Metric, ...]:
         """See Meter; a lifter of one pass has nothing to sample."""
-        return super().applies(context, combination) if context.sampled(combination) else ()
+        every = super().applies(context, combination)
+        if combination.card.refined:  # its two networks are trained one after the other
+            return tuple(one for one in every if one.name != "sampling.training_flops")
+        return every if context.sampled(combination) else ()
 
     def conditions(self, context: Context, combination: Combination) -> dict[str, Any]:
         """See Meter."""
+        how = {"flip": context.study.evaluation.flip, **timed(context)}
         drawn = asdict(context.sampling)
         sampling = {name: drawn[name] for name in KEPT}
         sampling |= beyond(rows=(drawn["rows"], SamplingSettings().rows))
-        flip = context.study.evaluation.flip
-        return {"sampling": sampling, "flip": flip, **timed(context)}
+        if not combination.card.refined:
+            return {"sampling": sampling, **how}
+        base = {} if context.study.reference_combination().card.refined else sampling
+        return {"refined": REFINED, **how, **beyond(reference_sampling=(base, {}))}
 
     def together(
         self, context: Context, combinations: Sequence[Combination], begin: Callable[..., None]
@@ -102,7 +110,7 @@ class Sampling(Clocked):
         from htpbench.measuring import sampled
 
         reference = context.study.reference_combination()
-        if not context.sampled(reference):
+        if not self.applies(context, reference):
             raise BenchError(
                 f"the speed-up of {combinations[0]} refers to {reference}, which is no diffusion "
                 "lifter; name one as the study's `reference`"
@@ -110,8 +118,7 @@ class Sampling(Clocked):
         for one, found in rounds(context, combinations, begin, whole):
             if context.process == 0 and not isinstance(found, Exception):
                 begin(one)
-                augment = context.study.evaluation.flip
-                counts = sampled.counts(context.built(one), context.sampling, augment)
+                counts = sampled.counts(whole(context, one))
                 found.append(Measurement("counted", [*map(float, counts)]))
             yield one, found
 
@@ -121,15 +128,18 @@ class Sampling(Clocked):
         (counts,) = (one.value for one in found[0] if one.metric == "counted")
         counted = [
             Measurement(f"sampling.{name}", int(count))
-            for name, count in zip(COUNTED, counts, strict=True)  # type: ignore[arg-type]
+            for name, count in zip(COUNTED, counts, strict=False)  # type: ignore[arg-type]
         ]
         timed = of_processes("sampling", found)
         return counted + [one for one in timed if one.metric in known]
 
 
-def whole(context: Context, combination: Combination) -> HypothesisSampler:
+def whole(context: Context, combination: Combination) -> HypothesisSampler | Refined:
     """All calls of a prediction."""
+    from htpbench.diffusion.refined import Refined
     from htpbench.diffusion.sampler import HypothesisSampler
 
-    augment = context.study.evaluation.flip
-    return HypothesisSampler(context.built(combination), context.sampling, augment)
+    lifter, augment = context.built(combination), context.study.evaluation.flip
+    if combination.card.refined:
+        return Refined(lifter, augment, **REFINED)
+    return HypothesisSampler(lifter, context.sampling, augment)

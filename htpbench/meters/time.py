@@ -170,6 +170,7 @@ def conditions(context: Context) -> dict[str, Any]:
         "reference": str(reference),
         **beyond(
             reference_masked=(context.masked(reference), False),
+            reference_code=(context.code(reference), {}),
             graph=(asked.graph, False),
         ),
         "batch": asked.size,

@@ -185,7 +185,7 @@ def load(program: bytes | mmap.mmap, size: int) -> Any:
 
 def load_file(path: Path) -> Any:
     """What a file that is one pickle describes: see `load`."""
-    with files.checked(path).open("rb") as file:
+    with files.opened(path) as file:
         size = path.stat().st_size
         if not size:
             raise BenchError(f"{path}: is empty; expected a pickle")

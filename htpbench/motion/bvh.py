@@ -207,8 +207,8 @@ def _motion(statements: Statements, most: int, width: int) -> tuple[np.ndarray, 
             f"1 to {most} frames, by the nodes and the size of the file",
         )
     number, frame_time = _labelled(statements, "Frame Time", float)
-    if not 0.001 <= frame_time <= 0.05:
-        raise _fault(number, ["Frame Time:", str(frame_time)], "0.001 to 0.05 s")
+    if not 0.001 <= frame_time <= 0.2:
+        raise _fault(number, ["Frame Time:", str(frame_time)], "0.001 to 0.2 s")
     rows = []
     for _ in range(frames):
         number, words = next(statements)

@@ -155,11 +155,15 @@ class SkeletonMap(Strict):
     @field_validator("joints")
     @classmethod
     def whole(cls, joints: dict[str, Any]) -> dict[str, Any]:
-        """All 17, and no others."""
+        """All 17, and no others, each by names of nodes; + begins those that are put in."""
         if missing := [name for name in JOINTS if name not in joints]:
             raise BenchError(f"lacks {', '.join(missing)}")
         if foreign := [name for name in joints if name not in JOINTS]:
             raise unknown("joint", foreign[0], JOINTS)
+        for joint, told in joints.items():
+            nodes = place(told).nodes
+            if not nodes or any(node[:1] in ("", "+") for node in nodes):
+                raise BenchError(f"{joint} = {told!r:.60}: expected the name of a node, or some")
         return joints
 
     def figure(self) -> Figure:

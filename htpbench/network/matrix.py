@@ -36,13 +36,19 @@ class Cell(NamedTuple):
         return "refused" if WHOLLY in self.refusals else "works"
 
 
-def grid() -> dict[tuple[str, str, str | None], Cell]:
-    """(backbone, pruner, recoverer) -> its cell, of all that is known."""
+def grid(engine: str = "eager") -> dict[tuple[str, str, str | None], Cell]:
+    """(backbone, pruner, recoverer) -> its cell, of all that is known, as an engine runs it."""
     columns = [(p, r) for p in PRUNERS.names() for r in (None, *RECOVERERS.names())]
-    return {(b, p, r): cell(b, p, r) for b in BACKBONES.names() for p, r in columns}
+    return {(b, p, r): cell(b, p, r, engine=engine) for b in BACKBONES.names() for p, r in columns}
 
 
-def cell(backbone: str, pruner: str, recoverer: str | None, variant: str | None = None) -> Cell:
+def cell(
+    backbone: str,
+    pruner: str,
+    recoverer: str | None,
+    variant: str | None = None,
+    engine: str = "eager",
+) -> Cell:
     """One cell, for the default variant unless another is named."""
     card = BACKBONES.card(backbone)
     if not isinstance(card, BackboneCard):
@@ -56,6 +62,8 @@ def cell(backbone: str, pruner: str, recoverer: str | None, variant: str | None 
             found[WHOLLY] = f"{pruner} reads attention, which {backbone} lacks"
     for b in range(card.first):
         found[f"b = {b}"] = f"{backbone} can be pruned from b = {card.first} on"
+    if engine != "eager" and "noisy3d" not in BACKBONES.load(backbone).inputs:
+        found["seq2frame, flip"] = f"{engine} replays no frames of another pass: set flip = false"
     return Cell({WHOLLY: found[WHOLLY]} if WHOLLY in found else found)
 
 
@@ -73,9 +81,9 @@ def blind(backbone: str, variant: str) -> list[int]:
     return [b for b in range(card.first, size.blocks) if b not in readable(built)]
 
 
-def matrix() -> Group:
+def matrix(engine: str = "eager") -> Group:
     """The grid as a table, a count of its cells, and the reason of every refusal below it."""
-    cells = grid()
+    cells = grid(engine)
     notes = list(dict.fromkeys(note for cell in cells.values() for note in cell.refusals.items()))
     brief = Group(drawn(cells, notes, brief=True), ", ".join(f"{b} {a}" for a, b in BRIEF.items()))
     said = [f"({i}) {use}: {reason}" for i, (use, reason) in enumerate(notes, 1)]

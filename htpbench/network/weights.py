@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -40,6 +40,7 @@ class Trained(BaseModel):
     minutes: float | None = None
     batch: Count | None = None
     rate: float | None = None
+    every: Count = 1
 
 
 class WeightsCard(BaseModel):
@@ -49,6 +50,7 @@ class WeightsCard(BaseModel):
 
     schedule: str = ""
     recipe: Trained = Trained()
+    unit: Literal["m", "mm", "half-width", "2.5D"] = "m"
     fingerprints: dict[str, str] = {}
 
 
@@ -126,6 +128,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: dict) -> None:
     with draft(path) as file, draft(path.with_suffix(".json")) as beside:
         # Not `save_file`: a draft of its own stays where it is killed, readable by one user alone.
         file.write(save(whole))
+        file.flush()  # a disk that is full says so before the card takes its place
         beside.write(json.dumps(card, indent=1).encode() + b"\n")
 
 

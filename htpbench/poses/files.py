@@ -33,7 +33,7 @@ def check(path: Path, count: int) -> None:
     if count > 1 and path.suffix.lower() in SINGLE:
         raise BenchError(
             f"--out {path}: {count} tracks; expected one in a {path.suffix} file; write all of "
-            "them to .npz, .json or .csv, or choose one"
+            "them to .npz, .json or .csv, or name data of one clip"
         )
     if foreign(path, found.ours):
         raise BenchError(f"--out {path} is there and holds no lifted poses; {REMEDY}")

@@ -28,8 +28,8 @@ CONDITIONS: dict[type | tuple[type, ...], str] = {
     "processes",
     (int, float): "round_s",
     (int, float, list): "frame_rate",  # several where data were filmed so
-    bool: "flip masked reference_masked graph",
-    dict: "training sampling code",
+    bool: "flip masked reference_masked graph alone",
+    dict: "training sampling reference_sampling refined code reference_code",
 }
 KINDS = {name: kind for kind, names in CONDITIONS.items() for name in names.split()}
 PIPELINES = ("seq2seq", "seq2frame")

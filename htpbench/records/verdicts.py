@@ -12,17 +12,19 @@ from htpbench.records.judging import Verdict, judge, seeds
 from htpbench.records.pairing import BY_CLIP, FRAMES, SYSTEM, WEIGHTS, Card, apart, unlike
 from htpbench.records.rows import Row, latest
 from htpbench.records.sessions import FEWEST_PROCESSES, noise, timed
+from htpbench.study.study import Study
 from htpbench.systems import catalogue
 from htpbench.systems.combination import parse
 from htpbench.systems.shipped import data_folder
 
 
 def compare(
-    a: str, b: str, rows: Iterable[Row], metrics: Collection[str] = ()
+    a: str, b: str, rows: Iterable[Row], metrics: Collection[str] = (), study: Study | None = None
 ) -> tuple[list[Verdict], list[str]]:
     """Verdicts on B against A, and what was refused: a sentence each, the last with the remedy.
 
-    Without `metrics`: all that are exact or have an interval. BenchError for an unknown metric.
+    Without `metrics`: all that are exact or have an interval. `study`: whose rows they are, where
+    they are one's. BenchError for an unknown metric.
     """
     if a == b:
         raise BenchError(f"A and B are both {a}; expected two combinations")
@@ -41,8 +43,10 @@ def compare(
         refused = {f"no rows of {none or 'what both have'}": ["cost"]}
     said = [f"{first_of(names)}: {why}" for why, names in refused.items()]
     needed = {name.partition(".")[0]: None for names in refused.values() for name in names}
-    again = " --retry" if busily else ""
-    return found, [*said, f"{remedy(a, b, needed, rows, again)}"] if said else []
+    if not said:
+        return found, []
+    command = swept(study, a, b, needed) or by_hand(a, b, needed, rows)
+    return found, [*said, remedy(command, busily)]
 
 
 def judged(
@@ -148,13 +152,34 @@ def lacking(metric: str, name: str, rows: Iterable[Row]) -> str:
     return f"{newest.status} for {name}" + (f" ({newest.reason})" if newest.reason else "")
 
 
-def remedy(a: str, b: str, needed: Iterable[str], rows: Iterable[Row], again: str = "") -> str:
+def remedy(command: str | None, busily: bool) -> str:
+    """What to do, by the command that measures both alike (None: some study's).
+
+    busily: a busy machine timed them, and they are to be measured anew.
+    """
+    if command is None:
+        return "measure both alike with `htpbench sweep` of one study"
+    if busily:
+        return f"close what runs beside it, or add --wait-quiet 30, and `{command} --retry`"
+    return f"measure both alike with `{command}`"
+
+
+def swept(study: Study | None, a: str, b: str, needed: Collection[str]) -> str | None:
+    """The sweep that measures both alike, where a study lists them and asks these meters."""
+    if study is None or not {*needed} <= {*study.meters}:
+        return None
+    listed = {str(one) for one in study.parsed()}
+    both = all(name in listed or name.startswith("control") for name in (a, b))
+    return f"htpbench sweep {study.called}" if both else None
+
+
+def by_hand(a: str, b: str, needed: Iterable[str], rows: Iterable[Row]) -> str | None:
     """The command after which these meters have rows of both under the same conditions.
 
-    `again`: what it takes to measure anew what a busy machine timed.
+    None for a control, which a study alone measures.
     """
     if any(name.startswith("control") for name in (a, b)):
-        return "measure both alike with `htpbench sweep` of one study"
+        return None
     command = " ".join([f"htpbench run {a} {b}", *(f"--meter {name}" for name in needed)])
     if any(map(timed, needed)):
         command += f" --processes {FEWEST_PROCESSES}"
@@ -166,6 +191,4 @@ def remedy(a: str, b: str, needed: Iterable[str], rows: Iterable[Row], again: st
         known = sorted(used & {path.stem for path in shipped})
         one_backbone = a.partition("+")[0] == b.partition("+")[0]
         command += f" --weights {known[0] if known and one_backbone else 'WEIGHTS'}"
-    if again:
-        return f"close what runs beside it, or add --wait-quiet 30, and `{command}{again}`"
-    return f"measure both alike with `{command}`"
+    return command

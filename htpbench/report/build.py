@@ -69,7 +69,7 @@ def rows_of(study: Study, everything: Results) -> Results:
     results = everything.only(current(study, everything))
     if not results.rows:
         raise BenchError(
-            f"no rows of {study.name}; measure it with `htpbench sweep {study.name}`, or name "
+            f"no rows of {study.name}; measure it with `htpbench sweep {study.called}`, or name "
             "their folder with --results"
         )
     return results
@@ -83,7 +83,7 @@ def networks_table(study: Study, everything: Results) -> pandas.DataFrame:
     """
     if study.training:
         raise BenchError(
-            f"{study.name} trains its own networks; see `htpbench report {study.name}`"
+            f"{study.name} trains its own networks; see `htpbench report {study.called}`"
         )
     rows = rows_of(study, everything)
     rows = next(iter(by_pipeline(study, rows.only(in_order(study, rows))).values()))

@@ -58,9 +58,16 @@ def as_markdown(table: pandas.DataFrame, metrics: Sequence[Metric]) -> str:
 
 
 def in_units(table: pandas.DataFrame, metrics: Sequence[Metric]) -> pandas.DataFrame:
-    """Networks and numbers, in the units that people read."""
+    """Networks and numbers, in the units that people read; why a time is not to be trusted."""
     networks = networks_of(table)
     columns = {metric.column: networks[metric.name] / metric.scale for metric in metrics}
+    doubted = table.attrs["doubtful"]
+    names = {metric.name for metric in metrics}
+    doubts = [
+        "; ".join(dict.fromkeys(why for name, why in doubted.get(one, {}).items() if name in names))
+        for one in networks["combination"]
+    ]
+    columns |= {"doubt": doubts} if any(doubts) else {}
     return pandas.DataFrame({"combination": networks["combination"], **columns})
 
 

@@ -70,7 +70,7 @@ def _lines(
     lines.add_column("")
     lines.add_column("combination", overflow="fold")
     for metric in metrics:
-        head = f"{metric.brief or metric.head}\n({metric.read or metric.unit})"
+        head = escape(f"{metric.brief or metric.head}\n({metric.read or metric.unit})")
         lines.add_column(head, justify="right", no_wrap=True)
     stars = ["*" if is_best else "" for is_best in best]
     cells = [numbers(table, metric, bounds and metric.to_reference) for metric in metrics]
@@ -87,7 +87,7 @@ def plain_lines(table: pandas.DataFrame, remarks: Iterable[str] = ()) -> Table:
     for column in table:
         cells = [str(cell) for cell in table[column]]
         words = " ".join([str(column), *cells]).split()
-        lines.add_column(str(column), min_width=min(max(map(len, words), default=0), WORD))
+        lines.add_column(escape(str(column)), min_width=min(max(map(len, words), default=0), WORD))
     for cells in table.itertuples(index=False):
         lines.add_row(*(escape(str(cell)) for cell in cells))
     return lines

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Column, Table
 
 from htpbench.outside.fitting import CUT, Fitting, short
@@ -52,11 +53,11 @@ def on_terminal(heads: list[str], lines: list[list[str]], notes: list[str]) -> T
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption="\n".join(notes) or None,
+        caption=escape("\n".join(notes)) or None,
         caption_justify="left",
     )
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(escape, line))
     return table
 
 

@@ -18,7 +18,7 @@ EVERY_THIRD = f"{CONTROL}: unpruned, every third frame"
 OWN = {
     "pipeline",
     "masked",  # an unpruned network never is
-    "sampling",
+    *("sampling", "refined"),
     "stride",
     "windows",
     "flip_selection",
@@ -39,7 +39,7 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
     """
     rows = Results.of(rows)
     last = rows.sweeps.get(study.name)
-    if last and last.tells(rows):
+    if last and last.tells(rows) and study.table is None:  # whose meters are more than it sweeps
         keys, reference = set(last.keys), study.reference_combination()
         listed = {str(one) for one in (*study.parsed(), reference)}
         return [
@@ -58,13 +58,19 @@ def current(study: Study, rows: Iterable[Row]) -> list[Row]:
     own = OWN | ({"weights_sha256", "training_seed"} if study.training else set())
     # A paper's networks have weights, protocols and frame rates of their own.
     free = {(name,) for name in study.meters if study.table and METERS.load(name).weights}
-    kept = [row for row in rows if meter(row) in free or alike(row, newest.get(meter(row)), own)]
+
+    def fits(row: Row, key: tuple, skipped: set[str]) -> bool:
+        # A table's own networks may refer to one of their backbone; a ratio needs no more.
+        own_reference = study.table is not None and row.study == study.name
+        loose = {"reference"} if own_reference else set()
+        return meter(row) in free or alike(row, newest.get(key), skipped | loose)
+
+    kept = [row for row in rows if fits(row, meter(row), own)]
     close = own - {"stride", "windows", "sampling"}
     networks = [
         row
         for row in kept
-        if not row.combination.startswith(CONTROL)
-        and (meter(row) in free or alike(row, newest[*meter(row), *cut(row)], close))
+        if not row.combination.startswith(CONTROL) and fits(row, (*meter(row), *cut(row)), close)
     ]
     cards = [row.conditions for row in networks]
     controls = [row for row in kept if row.combination.startswith(CONTROL)]
@@ -150,6 +156,6 @@ def alike(row: Row, other: Row | None, skipped: set[str]) -> bool:
     """Whether two rows of a meter were measured under the same conditions."""
     if other is None:
         return False
-    if "weights" not in row.conditions:
+    if row.combination.startswith(CONTROL) and "weights" not in row.conditions:
         skipped = skipped | WEIGHTS | {"flip", "sampling"}  # the mean pose has none
     return not unlike(row, other, skipped)

@@ -179,15 +179,12 @@ def missing(table: int, cell: Line, row: Row | None) -> str:
     if not cell["combination"]:
         return "the paper does not say which schedule this is"
     try:
-        combination = parse(cell["combination"])
+        parse(cell["combination"])
     except BenchError as error:
         return f"cannot be built: {error}"
     if cell["metric"] == "frame_noise" and "+" not in cell["combination"]:
         return "an unpruned network chooses no frames"
-    meter = quantity(table, cell["metric"]).meter
-    if meter == "sampling" and combination.card.refined:
-        return "the printed speed counts a network that refines the poses, which no meter times"
-    kind = KIND_OF[meter]
+    kind = KIND_OF[quantity(table, cell["metric"]).meter]
     if kind == "accuracy":
         dataset = "MPI-INF-3DHP" if table == OF_3DHP else "Human3.6M with the paper's 2D detections"
         return (

@@ -27,6 +27,11 @@ class Standing:
         return [f"on the front: {best} ({said[0]})", *said[1:]] if best else said
 
 
+def unlisted(study: Study) -> set[str]:
+    """What a study is measured beside and does not list, so that it is on no front."""
+    return {str(study.reference_combination().unpruned)} - {str(one) for one in study.parsed()}
+
+
 def standing(study: Study, rows: Iterable[Row]) -> Standing:
     """The standing of the networks of one table; on the front is what the study lists or found."""
     constraints = study.constraints()
@@ -36,7 +41,7 @@ def standing(study: Study, rows: Iterable[Row]) -> Standing:
         if not name.startswith(CONTROL)
     }
     allowed = {name for name, values in lines.items() if keeps(values, constraints)}
-    beside = {str(study.reference_combination().unpruned)} - {str(one) for one in study.parsed()}
+    beside = unlisted(study)
     lines = {name: values for name, values in lines.items() if name not in beside}
     marks = front(lines.values(), study.objectives, constraints)
     best = {name for name, is_best in zip(lines, marks, strict=True) if is_best}

@@ -12,6 +12,7 @@ import pandas
 from htpbench.errors import BenchError
 from htpbench.records.pairing import BY_CLIP, FRAMES, comparable, difference
 from htpbench.records.results import Results
+from htpbench.records.row import in_time, number
 from htpbench.records.rows import Row
 from htpbench.report.actions import action_table
 from htpbench.report.captions import chosen, linked, timed
@@ -25,7 +26,7 @@ from htpbench.report.latex import write_latex
 from htpbench.report.origin import summary, sweep_origins
 from htpbench.report.pages import Page
 from htpbench.report.report import Report, texts
-from htpbench.report.standing import Standing, standing
+from htpbench.report.standing import Standing, standing, unlisted
 from htpbench.report.tables import axes_of, doubts, sweep_parts, sweep_table
 from htpbench.report.text import markdown, raw, write_csv, write_text
 from htpbench.report.throughput import at_size, throughput_table
@@ -136,12 +137,12 @@ def figures(
         return called, partial(draw, *data, folder, called, title, caption)
 
     caption = f"{error}; bars: 95 % of the difference to the reference"
-    yield figure("", pareto, table, stand.allowed, caption=caption)
+    yield figure("", pareto, table, stand.allowed, unlisted(study), caption=caption)
     anchor, flops = str(study.reference_combination()), axes_of(table)[0]
-    base = [r.value for r in rows if (r.combination, r.metric, r.status) == (anchor, flops, "ok")]
-    if base and isinstance(base[-1], int | float):
+    base = in_time(rows.cells.get((anchor, flops), ()))
+    if base:
         caption = f"{clock}; bars: 95 % of the measured ratio"
-        yield figure("-speedup", speedup, table, base[-1], caption=caption)
+        yield figure("-speedup", speedup, table, number(base[-1]), caption=caption)
     caption = f"{clock}; medians of passes whose parts are marked"
     yield figure("-time", breakdown, mine, caption=caption)
     yield figure("-grid", grid, table, caption=f"{error}; reference {anchor}")

@@ -50,7 +50,9 @@ def write_text(path: Path, text: str) -> Path:
 def markdown(table: pandas.DataFrame) -> str:
     """A pipe table; combinations as code, for Markdown would strike out what stands between ~."""
     texts = {
-        in_markdown(str(head)): column.map(as_code if head == "combination" else in_markdown)
+        in_markdown(str(head)).replace("|", r"\|"): column.map(
+            as_code if head == "combination" else in_markdown
+        )
         for head, column in table.astype(str).items()
     }
     cells = pandas.DataFrame(texts).replace(r"\|", r"\\|", regex=True)

@@ -71,7 +71,7 @@ def load(name: str) -> Study:
         for file in Imports.model_validate(given).imports:
             import_file(Path(file))
         path.stem.encode()
-        return Study.model_validate(given)
+        return Study.model_validate(given).named(name)
     except UnicodeEncodeError:
         raise BenchError(
             f"study {path}: its name is not Unicode text, or not in this locale; "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from htpbench.errors import BenchError, unknown
 from htpbench.outside.models import Count, Strict, faults
@@ -52,6 +54,17 @@ class Study(Imports, Strict):
     timing: TimingSettings = TimingSettings()
     sampling: SamplingSettings = SamplingSettings()
     slurm: SlurmSettings = SlurmSettings()
+    _called: str = PrivateAttr("")
+
+    @property
+    def called(self) -> str:
+        """How a command names it: as the user did, a path for a shell."""
+        return shlex.quote(self._called or self.name)
+
+    def named(self, text: str) -> Study:
+        """The same, as the user named it."""
+        self._called = text
+        return self
 
     @model_validator(mode="after")
     def check(self) -> Study:
@@ -93,6 +106,13 @@ class Study(Imports, Strict):
     def named_weights(self) -> list[str | None]:
         """All weights that the study names."""
         return [*self.weights.values()] if isinstance(self.weights, dict) else [self.weights]
+
+    def has_weights(self, combination: Combination) -> bool:
+        """Whether there are any for a combination, where the study names some."""
+        with suppress(BenchError):
+            self.weights_of(combination)
+            return True
+        return False
 
     def weights_of(self, combination: Combination) -> str:
         """The weights of a combination: those of the longest name of a table that it begins with.

@@ -78,7 +78,7 @@ class BackboneCard(Card):
     joints: Literal["demo", "midpoint"] = "demo"  # how its demo makes 17 joints of a detector's
     order: list[int] = []  # our number of each of its joints, where its order is not ours
     normalisation: Normalisation | None = None
-    refined: bool = False  # the original refines its poses by another network, frame by frame
+    refined: bool = False  # the original refines its poses by DiffPose's graph network
     official: dict[str, Official] = {}  # by the layout of data, where it is not what all do
 
     @model_validator(mode="after")

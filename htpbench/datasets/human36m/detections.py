@@ -15,6 +15,7 @@ from htpbench.datasets.human36m.facts import LENSES
 from htpbench.datasets.human36m.order import Arrangement, arrangement
 from htpbench.errors import BenchError
 from htpbench.motion.clip import Take
+from htpbench.outside import files
 
 NAME = re.compile(r"data_2d_h36m_(.+)\.npz")
 
@@ -33,7 +34,7 @@ class Detections:
 
 def sources(folder: Path) -> dict[str, Path]:
     """Where the detections of each source lie."""
-    names = ((NAME.fullmatch(path.name), path) for path in sorted(folder.iterdir()))
+    names = ((NAME.fullmatch(path.name), path) for path in files.listed(folder))
     return {match[1]: path for match, path in names if match}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,12 @@ class Recordings(Filmed):
         self.joints, self.detections = joints, source
         self.positions, self.recorded = chosen(folder, positions, blocked == "drop")
         own = folder / metadata.FILE
-        self.cameras_of = metadata.read(own) if own.exists() else facts.cameras()
+        there = os.path.exists(own)
+        self.cameras_of = metadata.read(own) if there else facts.cameras()
         self.seen: tuple[str, Detections | None] = ("", None)
         told = self.detected(source)
         self.card: dict[str, Any] = {
-            "cameras_from": own.name if own.exists() else "shipped",
+            "cameras_from": own.name if there else "shipped",
             "joints": told.order.told if told else "exact projection",
             "blocked": blocked,
             "left_out": " ".join(facts.LEFT_OUT),

@@ -1,7 +1,8 @@
 // The player: what is shown, what moves it, and what is said in words.
 
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
-const state = { at: 0, playing: false, speed: 1, turn: (scene.turn * Math.PI) / 180, tilt: 0.16, then: 0 };
+const wrapped = (angle) => Math.atan2(Math.sin(angle), Math.cos(angle)); // half a turn either way
+const state = { at: 0, playing: false, speed: 1, turn: wrapped((scene.turn * Math.PI) / 180), tilt: 0.16, then: 0 };
 const by = (id) => document.getElementById(id);
 const frameOf = () => Math.min(last, Math.floor(state.at));
 const canvases = [];
@@ -92,7 +93,7 @@ function faster(by_) {
 }
 
 function turnTo(turn, tilt = state.tilt) {
-  state.turn = Math.atan2(Math.sin(turn), Math.cos(turn));
+  state.turn = wrapped(turn);
   state.tilt = Math.min(1.5, Math.max(-0.5, tilt));
   show();
 }

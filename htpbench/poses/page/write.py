@@ -23,14 +23,16 @@ MARK = '<meta name="generator" content="htpbench view">'  # view.html has it
 
 
 def write_page(path: Path, tracks: Sequence[Track], turn: float = 0.0) -> Path:
-    """Write the page of tracks on one clock.
+    """Write the page of tracks on one clock; BenchError as in `check`."""
+    check(path)
+    return write_file(path, page(tracks, turn).encode(), "choose another --out")
 
-    BenchError where `path` is another's file, or ends otherwise.
-    """
+
+def check(path: Path) -> None:
+    """BenchError where a path is another's file, or ends otherwise."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise BenchError(f"--out {path}: expected a path that ends in .html")
     replaceable(path, MARK.encode(), "page")
-    return write_file(path, page(tracks, turn).encode(), "choose another --out")
 
 
 def page(tracks: Sequence[Track], turn: float = 0.0) -> str:

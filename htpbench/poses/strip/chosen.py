@@ -44,7 +44,8 @@ def stretch(tracks: Sequence[Track], count: int, window: int | None) -> Stretch:
         window = int(kept.nearest(np.array([(length - 1) / 2 / rate]))[0])
     if not 0 <= window < windows:
         raise BenchError(f"--window {window}: expected 0 ... {windows - 1}")
-    begin, end = (kept.first[window] + np.array([0, size])) * rate / kept.rate
+    # a frame is the window's that is nearest to one of its places, as `survival` has it
+    begin, end = (kept.first[window] + np.array([-0.5, size - 0.5])) * rate / kept.rate
     low, high = max(0, int(np.ceil(begin - SLACK))), min(length, int(np.ceil(end - SLACK)))
     if low >= high:
         raise BenchError(f"--window {window} shows no frame of these poses; name another")

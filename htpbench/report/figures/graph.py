@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import seaborn
@@ -43,8 +44,10 @@ def _draw(links: dict[str, Row], stages: dict[str, Row], title: str, subtitle: s
     across = min(len(links), COLUMNS)
     bands = -(-len(links) // across)
     figure = titled(4.4 * bands, title, subtitle)
+    sizes = {(parse(one).frames, max(window for window, _ in kept(stages[one]))) for one in links}
+    shared: Any = "row" if len(sizes) == 1 else "none"
     panels = figure.subplots(
-        2 * bands, across, squeeze=False, height_ratios=[2.4, 1.2] * bands, sharey="row"
+        2 * bands, across, squeeze=False, height_ratios=[2.4, 1.2] * bands, sharey=shared
     )
     names = dict(zip(links, short(links), strict=True))
     for index, (combination, row) in enumerate(links.items()):

@@ -26,10 +26,12 @@ def history(table: pandas.DataFrame, folder: Path) -> tuple[Path, ...]:
 
 def _draw(table: pandas.DataFrame) -> Figure:
     commits = list(dict.fromkeys(table["commit"]))
-    metrics = list(dict.fromkeys(table["metric"]))[:PANELS]
     names = list(dict.fromkeys(table["combination"]))
     left = f"; the first {CURVES} of {len(names)} networks" if names[CURVES:] else ""
     names = names[:CURVES]
+    metrics = list(dict.fromkeys(table.loc[table["combination"].isin(names), "metric"]))
+    left += f"; the first {PANELS} of {len(metrics)} metrics" if metrics[PANELS:] else ""
+    metrics = metrics[:PANELS]
     below = f"{len(commits)} commits in the order they were measured; bars: 95 %{left}"
     figure = titled(1.9 * len(metrics), "What moved, over commits", below)
     panels = figure.subplots(len(metrics), sharex=True, squeeze=False)[:, 0]

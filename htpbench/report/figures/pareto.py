@@ -31,6 +31,7 @@ DELTA = "accuracy.delta"  # its interval is drawn: what clips share does not blu
 def pareto(
     table: pandas.DataFrame,
     allowed: Collection[str],
+    beside: Collection[str],
     folder: Path,
     name: str,
     title: str,
@@ -39,12 +40,14 @@ def pareto(
     """Write <name>.png and <name>.svg: FLOPs (all counted) and measured speed-up against MPJPE.
 
     `table` is a `sweep_table`; a line without a number is left out of the panel that needs it. The
-    networks that are not `allowed` violate a constraint: they are hollow and on no front. Labels
-    are the frames kept at each stage, where there is room. () where nothing is on a front.
+    networks that are not `allowed` violate a constraint: they are hollow and on no front, nor is
+    what the study is measured `beside`. Labels are the frames kept at each stage, where there is
+    room. () where nothing is on a front.
     """
     control = table["combination"].str.startswith(CONTROL)
     drawn = table.loc[~control].dropna(subset=list(axes_of(table)), how="all")
-    drawn = drawn.assign(allowed=drawn["combination"].isin(list(allowed)))
+    named = drawn["combination"]
+    drawn = drawn.assign(allowed=named.isin(list(allowed)), beside=named.isin(list(beside)))
     if not any(any(leading(drawn, x)) for x in axes_of(drawn)):
         return ()
     beaten = table.loc[control].dropna(subset=[ERROR])
@@ -53,8 +56,8 @@ def pareto(
 
 
 def leading(table: pandas.DataFrame, x: str) -> list[bool]:
-    """Which lines are on the front of one panel: of those that violate nothing."""
-    points = table.loc[:, [x, ERROR]].where(table["allowed"])
+    """Which lines are on the front of one panel: of those that are meant and violate nothing."""
+    points = table.loc[:, [x, ERROR]].where(table["allowed"] & ~table["beside"])
     return front(points.to_dict("records"), (x, ERROR))
 
 
