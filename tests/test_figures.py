@@ -62,7 +62,7 @@ def test_a_broken_axis_shows_every_point_and_control_once(tmp_path):
     found = table()
     found.loc[found.index[-1], "accuracy.mpjpe"] = 90.0
     controls = pandas.DataFrame({"combination": ["control: x"], "accuracy.mpjpe": [70.0]})
-    figure = pareto._draw(found.assign(allowed=True), controls, "title", "subtitle")
+    figure = pareto._draw(found.assign(allowed=True, beside=False), controls, "title", "subtitle")
     upper, lower = figure.axes[0], figure.axes[2]
     limits = [axes.get_ylim() for axes in (lower, upper)]
     for error in [*found["accuracy.mpjpe"].dropna(), 70.0]:
