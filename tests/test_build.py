@@ -246,8 +246,9 @@ def test_claims_stand_beside_what_was_measured(tmp_path):
     asked = study.Study(
         name="demo", title="", claims="htp", meters=["sampling"], combinations=[whole, cut]
     )
-    files = sweep_report(asked, Results(rows), tmp_path).files
-    told = next(file for file in files if file.name == "demo-claims.md").read_text()
+    report = sweep_report(asked, Results(rows), tmp_path)
+    assert report.finding == "of 3 stated numbers beside ours: differs 2, cannot tell 1"
+    told = next(file for file in report.files if file.name == "demo-claims.md").read_text()
     cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in told.splitlines()[2:]]
     assert [[cell[0], *cell[2:]] for cell in cells] == [
         ["multiply-adds of training", "-38.5", "-75.0", "differs"],

@@ -53,6 +53,8 @@ def test_every_study_with_rows_stands_in_it_with_its_finding(reports):
     assert "computed cells equal the printed digit" in entries["table4"]
     assert "any lies +5." in entries["lineages"], "two seeds have no verdict"
     assert "in MPJPE: 1 unsure, 1 same" in entries["thirds"]
+    assert "has the least frame noise" in entries["fig7"]
+    assert "stated numbers beside ours" in entries["htp_claims"]
     for one in entries.values():
         assert re.search(r"^\*(\d+ rows of \S+ \(.*, 20\d\d-|printed numbers alone)", one, re.M)
 

@@ -200,7 +200,10 @@ def test_the_finding_without_a_control_without_a_front_and_without_errors():
         **{**STUDY.model_dump(), "search": {**search, "constraints": ["cost.flops <= 1"]}}
     )
     assert told(strict, ROWS) == "no network with a known cost and MPJPE is on the front"
-    assert told(STUDY, [one for one in ROWS if one.metric == "cost.flops"]) == ""
+    counted = [one for one in ROWS if one.metric == "cost.flops"]
+    assert told(STUDY, counted) == "", "nothing is known of speed, which it asks for first"
+    cheap = STUDY.model_copy(update={"objectives": ["cost.flops", "time.speedup"]})
+    assert told(cheap, counted) == f"of 3 {C} has the least FLOPs, all counted: 0.100 G"
 
 
 def test_git_ignores_what_a_user_measures_and_not_what_is_committed():

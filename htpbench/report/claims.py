@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from htpbench.outside import files
-from htpbench.report.relative import Ratio, verdict
+from htpbench.report.relative import WORDS, Ratio, verdict
 from htpbench.systems.catalogue import metric as metric_of
 from htpbench.systems.shipped import data_folder
 
@@ -37,6 +37,13 @@ def claims_table(stated: str, table: pandas.DataFrame, reference: str) -> pandas
                     found.append((name, claim["what"], metric_of(metric).column, *said))
     columns = ["combination", "claim", "measured as", "stated (%)", "ours (%)", "verdict"]
     return pandas.DataFrame(found, columns=columns)
+
+
+def judged(table: pandas.DataFrame) -> str:
+    """How many claims of a `claims_table` go with ours, in a sentence; "" where none is told."""
+    count = table["verdict"].value_counts()
+    said = ", ".join(f"{word} {count[word]}" for word in WORDS if word in count)
+    return f"of {len(table)} stated numbers beside ours: {said}" if said else ""
 
 
 def ratio(metric: str, line: Mapping[str, Any], base: Mapping[str, Any]) -> Ratio | None:

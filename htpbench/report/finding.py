@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas
 
-from htpbench.report.current import EVERY_THIRD
+from htpbench.report.current import CONTROL, EVERY_THIRD
 from htpbench.report.standing import Standing
 from htpbench.report.tables import amount, axes_of
 from htpbench.study.study import Study
@@ -23,16 +23,18 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
     """Which network of the front to take, what it costs, and how the plain baseline does.
 
     That is the one with the fewest operations among those whose MPJPE is no more than that of the
-    unpruned network on every third frame; where none is, the one with the least MPJPE. "" where no
-    network has both numbers.
+    unpruned network on every third frame; where none is, the one with the least MPJPE. Where no
+    network has both numbers it is the best in what the study asks for first.
     """
     lines = {line["combination"]: line for line in table.to_dict("records")}
     control, base = lines.get(EVERY_THIRD, {}), lines.get(str(study.reference_combination()), {})
     flops, speedup = axes_of(table)
     known = [line for line in lines.values() if not math.isnan(line[MPJPE] + line[flops])]
     best = [line for line in known if line["combination"] in standing.best]
+    if not best and known:
+        return "no network with a known cost and MPJPE is on the front"
     if not best:
-        return "no network with a known cost and MPJPE is on the front" if known else ""
+        return foremost(study, table)
     limit = control.get(MPJPE, math.nan)
     as_good = [line for line in best if line[MPJPE] <= limit]
     one = (
@@ -55,6 +57,23 @@ def finding(study: Study, table: pandas.DataFrame, standing: Standing) -> str:
             f"{errs(control)}"
         )
     return sentence
+
+
+def foremost(study: Study, table: pandas.DataFrame) -> str:
+    """The best network in the study's first objective, "" where fewer than two have a number."""
+    metric = metric_of(study.objectives[0])
+    held = table.loc[~table["combination"].str.startswith(CONTROL)]
+    held = held.dropna(subset=metric.name) if metric.name in held else held.iloc[:0]
+    doubted = table.attrs["doubtful"]
+    if len(held) < 2 or any(metric.name in doubted.get(one, {}) for one in held["combination"]):
+        return ""
+    most = metric.better == "more"
+    line = held.loc[held[metric.name].idxmax() if most else held[metric.name].idxmin()]
+    unit = metric.read or metric.unit
+    return (
+        f"of {len(held)} {line['combination']} has the {'most' if most else 'least'} "
+        f"{metric.head}: {shown(line, metric.name)} {unit}"
+    )
 
 
 def errs(line: Line) -> str:

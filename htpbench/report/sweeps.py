@@ -18,7 +18,7 @@ from htpbench.report.actions import action_table
 from htpbench.report.captions import chosen, linked, timed
 from htpbench.report.captions import scored as scored_on
 from htpbench.report.certainty import briefly, certainty
-from htpbench.report.claims import claims_table
+from htpbench.report.claims import claims_table, judged
 from htpbench.report.console import plain_lines, sweep_lines
 from htpbench.report.drawn import Figure
 from htpbench.report.finding import finding
@@ -48,7 +48,8 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
         table = with_delta(sweep_table(mine), mine, str(anchor))
         stand = standing(study, mine)
         report.shown.append(sweep_lines(table, stand))
-        told = finding(study, table, stand)
+        stated = claims_table(study.claims, table, str(anchor)) if study.claims else None
+        told = finding(study, table, stand) if stated is None else judged(stated)
         report.finding = report.finding or told
         sure = certainty(study, mine)
         if not sure.empty:
@@ -61,8 +62,7 @@ def sweep_report(study: Study, rows: Results, folder: Path) -> Report:
             report.shown.append(plain_lines(by_action))
         report.files.append(write_csv(raw(table), folder, name))
         parts = [*sweep_parts(table), sure, by_size, by_action]
-        if study.claims:
-            stated = claims_table(study.claims, table, str(anchor))
+        if stated is not None:
             report.files.append(write_text(folder / f"{name}-claims.md", markdown(stated)))
             parts.append(stated)
         parts = texts(parts)
