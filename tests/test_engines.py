@@ -5,9 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import small
+import torch
 
 from htpbench.engines.eager import Eager
 from htpbench.exporting import onnx
+from htpbench.network.build import build
 from htpbench.records.results import Results
 from htpbench.records.row import Row
 from htpbench.report.paper import finder
@@ -47,6 +49,24 @@ class TestCompile(EngineContract):
     name = "compile"
     combinations = (CHOOSING,)
     precisions = ("float32",)  # each takes a while to compile
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_as_many_networks_are_compiled_as_there_are(monkeypatch):
+    """torch compiles one code for eight, unless told, and runs the ninth as it is."""
+    compiled, real = [], torch.compile
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", lambda network, **how: real(network, backend=backend))
+    for r in range(2, 11):
+        lifter = build(f"mixste.tiny-11+tps:{r}@1+tri")
+        call = ENGINES.load("compile")().prepare(lifter, "float32")
+        with torch.inference_mode():
+            call(*lifter.example())
+    assert len(compiled) == 9
 
 
 class TestOnnxruntime(EngineContract):

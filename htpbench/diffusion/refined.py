@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from htpbench.diffusion.graph import Graph
 from htpbench.diffusion.refine import refine
+from htpbench.diffusion.whole import Whole
 from htpbench.motion.skeleton import flip
-from htpbench.network.lifter import Lifter, Span
+from htpbench.network.lifter import Lifter
 
 
-class Refined(nn.Module):
+class Refined(Whole):
     """Clips (B, F, J, 2) -> (B, f, J, 3) metres from the root, of the frames that the lifter gives.
 
     The lifter's poses, with `augment` the mean of the clip's and its mirror image's, are refined
@@ -22,21 +23,8 @@ class Refined(nn.Module):
     def __init__(
         self, lifter: Lifter, augment: bool = True, steps: int = 6, calls: int = 1
     ) -> None:
-        super().__init__()
-        self.lifter, self.refiner = lifter, Graph()
-        self.augment = augment
-        self.how = steps, calls
-        self.frames, self.recovered = lifter.frames, lifter.recovered
-        self.centred = lifter.centred
-
-    @property
-    def span(self) -> Span:
-        """The lifter's: what a meter times inside each call."""
-        return self.lifter.span
-
-    @span.setter
-    def span(self, span: Span) -> None:
-        self.lifter.span = span
+        super().__init__(lifter, augment)
+        self.refiner, self.how = Graph(), (steps, calls)
 
     def example(self, batch: int = 1, device: str = "cpu") -> tuple[Tensor, ...]:
         """A random 2D clip."""

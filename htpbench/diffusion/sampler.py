@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from htpbench.diffusion.hypotheses import LIMIT, draw_noise, sample
 from htpbench.diffusion.schedule import STEPS
-from htpbench.network.lifter import Lifter, Span
+from htpbench.diffusion.whole import Whole
+from htpbench.network.lifter import Lifter
 
 
 @dataclass(frozen=True)
@@ -37,28 +38,13 @@ def denoises(lifter: Lifter) -> bool:
     return "noisy3d" in lifter.backbone.inputs
 
 
-class HypothesisSampler(nn.Module):
-    """Clips (B, F, J, channels) and noise -> (B, H, F, J, 3) metres: a lifter that is sampled from.
-
-    It stands where a lifter stands when time is measured.
-    """
+class HypothesisSampler(Whole):
+    """Clips (B, F, J, channels) and noise -> (B, H, F, J, 3) metres: a lifter to sample from."""
 
     def __init__(self, lifter: Lifter, sampling: Sampling, augment: bool = True) -> None:
-        super().__init__()
-        self.lifter = lifter
+        super().__init__(lifter, augment)
         self.sampling = sampling
-        self.augment = augment
-        self.frames, self.centred = lifter.frames, lifter.centred
         self.rows = sampling.rows  # what fits into less memory is denoised a few at a time
-
-    @property
-    def span(self) -> Span:
-        """The lifter's: what a meter times inside each call."""
-        return self.lifter.span
-
-    @span.setter
-    def span(self, span: Span) -> None:
-        self.lifter.span = span
 
     def example(self, batch: int = 1, device: str = "cpu") -> tuple[Tensor, ...]:
         """A random 2D clip and its noise."""

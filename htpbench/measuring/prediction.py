@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -193,5 +192,11 @@ def predicted(context: Context, combination: Combination, watch: Watch | None = 
     evaluation = context.evaluation(combination)
     clips = evaluation.views, evaluation.windows, context.study.evaluation.flip, context.device
     watching = partial(watch, evaluation) if watch else None
-    how: Any = {"protocol": evaluation.protocol, "batch": ALONE.get(context.study.precision)}
-    return predict(lifter, *clips, watching, context.sampling, **how)
+    return predict(
+        lifter,
+        *clips,
+        watching,
+        context.sampling,
+        protocol=evaluation.protocol,
+        batch=ALONE.get(context.study.precision),
+    )

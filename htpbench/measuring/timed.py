@@ -142,7 +142,7 @@ class Timed:
 
     def found(self, reference: Timed, share: float) -> list[Measurement]:
         """What this process tells, for `records.clocks.joined`."""
-        out = getattr(self.lifter, "recovered", self.lifter.frames)  # of a sampler all
+        out = getattr(self.lifter, "recovered", self.lifter.frames)  # as a lifter tells
         frames = 1 if self.lifter.centred else out
         told = {
             "rounds": self.rounds,
